@@ -1,0 +1,36 @@
+package config
+
+// Environment is the description of an operating system image, whatever syntax it was written in
+// (2009 `key : value`, Kadeploy3 YAML, HCL).
+type Environment struct {
+	Name        string
+	Version     int
+	Description string
+	Author      string
+	Visibility  string // private, shared, public
+	Destructive bool
+	OS          string // linux, xen, other
+
+	Image       Image
+	PreInstall  *Archive // nil when none; replaces the first macro-step's instances
+	PostInstall []Archive
+
+	Kernel           string // path in the image
+	Initrd           string
+	KernelParams     string
+	KernelParamsOnly bool // 2009: replace the cluster's parameters; YAML: follow them
+	Hypervisor       string
+	HypervisorParams string
+
+	PartitionType string // hexadecimal text: "83"
+	Filesystem    string
+}
+
+// Image says where the image is and what it is.
+type Image struct {
+	Path        string // absolute path or URL
+	Kind        string // tar or dd
+	Compression string // name for compress.Open
+	SHA256      string // hexadecimal; "" when the description names no digest
+	MD5         string // the stored form of 2009
+}

@@ -1,0 +1,174 @@
+// Package config turns the configuration directory (deploy.conf, cluster-NAME.conf, nodes.conf, in the classic
+// syntax of 2009 or in HCL) and environment descriptions into one immutable, typed model.
+//
+// A value of a Snapshot is never changed after Load returned it: share it between goroutines freely.
+package config
+
+import (
+	"net"
+	"net/netip"
+	"time"
+)
+
+// Snapshot is one valid reading of a configuration directory.
+type Snapshot struct {
+	Dir    string  // absolute path of the directory
+	Global Global  // what concerns the daemon as a whole
+	Nodes  []*Node // in the order of nodes.conf
+
+	byName map[string]*Node
+}
+
+// Global holds the parameters of the daemon itself. Paths are absolute.
+type Global struct {
+	Server       string // kadeploy_server:kadeploy_server_port, the remote API; loopback only
+	AgentsListen string // agents_listen, where node agents call home (host:port)
+	TFTPListen   string // tftp_listen (host:port)
+
+	StateDir    string // state_dir: pid, log, cache, boot files, sandbox disks; default DIR/var
+	TFTPRoot    string // tftp_repository; default STATE/tftp
+	ImagesPath  string // tftp_images_path, below TFTPRoot: kernels and initrds
+	ProfilePath string // tftp_cfg, below TFTPRoot: boot profiles
+	ProfileName string // pxe_profile_name: ip_hex (default), ip, mac, hostname, hostname_short
+	LogFile     string // log_to_file; default STATE/kadeploy-server.log
+	CacheDir    string // kadeploy_cache_dir; default STATE/cache
+	CacheSize   int64  // bytes
+
+	RebootWindow         int           // reboots under way at once, over all deployments
+	RebootCommandTimeout time.Duration // one power command
+	ProbeInterval        time.Duration // between two probes of a booting node
+
+	Environment string        // environment: description deployed by `kadeploy start`, "" for none
+	MinNodes    string        // minnodes: "" (all), a count or a percentage; default for requests that name none
+	Grace       time.Duration // broadcast_grace: how long a full quorum waits for the late before the chain starts
+
+	MaxPreinstall  int64 // bytes of one preinstall archive
+	MaxPostinstall int64
+	AlmightyUsers  []string
+}
+
+// Node is one machine with the settings in force for it (global < cluster < node).
+type Node struct {
+	Name    string
+	Addr    netip.Addr
+	MAC     net.HardwareAddr // nil when unknown
+	Cluster string
+	Settings
+}
+
+// ShortName is the node's name up to the first dot.
+func (n *Node) ShortName() string {
+	for i, c := range n.Name {
+		if c == '.' {
+			return n.Name[:i]
+		}
+	}
+	return n.Name
+}
+
+// Settings are the parameters that a cluster or a single node may redefine.
+type Settings struct {
+	DeployKernel     string   // deploy_kernel: file below ImagesPath
+	DeployInitrd     []string // deploy_initrd, first word
+	DeployKernelArgs string   // the rest of deploy_initrd, then deploy_kernel_args
+
+	BlockDevice string // /dev/sda
+	DeployPart  string // suffix: "3"; the device is BlockDevice+DeployPart (p between when it ends in a digit)
+	ProdPart    string
+	TmpPart     string
+	SwapPart    string // "" when none
+
+	PartitionKind string // fdisk or parted
+	PartitionFile string // absolute path; "" when the node has none
+	SupportedFS   []string
+	MkfsOptions   map[string]string // file system -> options
+	Drivers       []string
+	KernelParams  string // for the deployed system
+	Bootloader    string // pure_pxe (kernel of the image by the network) or chainload_pxe
+
+	PreInstall  []Archive
+	PostInstall []Archive
+
+	TimeoutReboot      time.Duration // classical, inside wait_reboot
+	TimeoutRebootKexec time.Duration
+	FirstProbe         time.Duration // sleep_time_before_ping
+
+	SSHPort       int
+	MarkerPort    int // test_deploy_env_port: open in the deployment system only
+	ChainPort     int
+	ExtractionDir string // mount point of the target on the node
+	RambinDir     string // where pre- and post-install archives are unpacked on the node
+
+	Macrosteps  map[string][]Instance // SetDeploymentEnv, BroadcastEnv, BootNewEnv -> instances in order
+	StepRetries map[string]int        // micro-step -> extra tries in place (retries = format_deploy_part:1,...)
+
+	Power    string             // driver: command or sandbox
+	Commands map[string]Command // "reboot_soft", "reboot_hard", "reboot_very_hard", "power_on_soft", ..., "power_status", "console"
+
+	Sandbox Sandbox
+}
+
+// DeployDevice names the device of the target partition.
+func (s *Settings) DeployDevice() string { return s.device(s.DeployPart) }
+
+// TmpDevice names the device of the scratch partition.
+func (s *Settings) TmpDevice() string { return s.device(s.TmpPart) }
+
+// SwapDevice names the swap device, "" when there is none.
+func (s *Settings) SwapDevice() string {
+	if s.SwapPart == "" {
+		return ""
+	}
+	return s.device(s.SwapPart)
+}
+
+func (s *Settings) device(part string) string {
+	if n := len(s.BlockDevice); n > 0 && part != "" && s.BlockDevice[n-1] >= '0' && s.BlockDevice[n-1] <= '9' {
+		return s.BlockDevice + "p" + part
+	}
+	return s.BlockDevice + part
+}
+
+// Command is the argument vector of a power or console command with HOSTNAME_FQDN and HOSTNAME_SHORT still in it,
+// and the file of node groups it acts on, "" for a command of one node.
+type Command struct {
+	Argv  []string
+	Group string
+}
+
+// Archive is a pre- or post-install: a tar file on the server and what to run of it.
+type Archive struct {
+	Path        string // absolute path or URL
+	Compression string // name for compress.Open: gzip, bzip2, xz, zstd, none
+	Script      string // path in the archive with its arguments; "none": only unpacked; "breakpoint": unpacked, then the node stops
+}
+
+// Instance is one way to walk a macro-step, without the macro-step's name: "Untrusted", "Chain", "Classical".
+type Instance struct {
+	Name    string
+	Tries   int           // 0: the instance is skipped
+	Timeout time.Duration // of one try; 0: none
+}
+
+// Sandbox describes a node without hardware (power = sandbox).
+type Sandbox struct {
+	BootDelay time.Duration // firmware and kernel; default 200 ms
+	DiskSize  int64         // bytes; 0 unlimited
+	InProcess bool          // the agent is a goroutine of the daemon instead of a process of its own
+	Seed      uint64
+	Faults    []Fault
+}
+
+// Fault is one seeded misbehaviour of a sandbox node: KIND[:ARG][@PROBABILITY].
+//
+//	boot-fails:N       the first N boots hang in the firmware
+//	never-boots        every boot hangs
+//	disk-full:SIZE     the disk holds SIZE bytes
+//	agent-crash:STEP   the agent is killed when it enters the micro-step, the first time only
+//	slow-boot:SECONDS  every boot takes that much longer
+//	hung-order:STEP    the agent never answers the order of this micro-step, the first time only
+type Fault struct {
+	Kind        string
+	Arg         string
+	Probability float64 // 1 when not given; drawn once per node from Seed and its name
+}
