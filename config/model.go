@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/kadeploy/kadeploy/internal/workflow"
 )
 
 // Snapshot is one valid reading of a configuration directory.
@@ -99,8 +101,8 @@ type Settings struct {
 	ExtractionDir string // mount point of the target on the node
 	RambinDir     string // where pre- and post-install archives are unpacked on the node
 
-	Macrosteps  map[string][]Instance // SetDeploymentEnv, BroadcastEnv, BootNewEnv -> instances in order
-	StepRetries map[string]int        // micro-step -> extra tries in place (retries = format_deploy_part:1,...)
+	Macrosteps  map[workflow.Macro][]workflow.Spec // instances in order
+	StepRetries map[workflow.Micro]int             // extra tries in place (retries = format_deploy_part:1,...)
 
 	Power    string             // driver: command or sandbox
 	Commands map[string]Command // "reboot_soft", "reboot_hard", "reboot_very_hard", "power_on_soft", ..., "power_status", "console"
@@ -141,13 +143,6 @@ type Archive struct {
 	Path        string // absolute path or URL
 	Compression string // name for compress.Open: gzip, bzip2, xz, zstd, none
 	Script      string // path in the archive with its arguments; "none": only unpacked; "breakpoint": unpacked, then the node stops
-}
-
-// Instance is one way to walk a macro-step, without the macro-step's name: "Untrusted", "Chain", "Classical".
-type Instance struct {
-	Name    string
-	Tries   int           // 0: the instance is skipped
-	Timeout time.Duration // of one try; 0: none
 }
 
 // Sandbox describes a node without hardware (power = sandbox).

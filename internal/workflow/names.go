@@ -1,0 +1,56 @@
+// Package workflow decides how a request walks its nodes through the macro-steps of a deployment. It is pure: events and
+// the time come in, actions go out; it opens nothing, starts nothing and imports nothing of the project.
+package workflow
+
+import "time"
+
+// Macro is a macro-step (Kadeploy3 1.4).
+type Macro string
+
+// The macro-steps, in the order a deployment walks them; Reboot is the only one of a reboot request.
+const (
+	SetDeploymentEnv Macro = "SetDeploymentEnv"
+	BroadcastEnv     Macro = "BroadcastEnv"
+	BootNewEnv       Macro = "BootNewEnv"
+	Reboot           Macro = "Reboot"
+)
+
+// Micro is a micro-step, with the name that users know from Kadeploy3.
+type Micro string
+
+// The micro-steps.
+const (
+	SwitchPXE            Micro = "switch_pxe"
+	SetVLAN              Micro = "set_vlan"
+	RebootNode           Micro = "reboot"
+	WaitReboot           Micro = "wait_reboot"
+	SendKeyInDeployEnv   Micro = "send_key_in_deploy_env"
+	CreatePartitionTable Micro = "create_partition_table"
+	FormatDeployPart     Micro = "format_deploy_part"
+	MountDeployPart      Micro = "mount_deploy_part"
+	FormatTmpPart        Micro = "format_tmp_part"
+	FormatSwapPart       Micro = "format_swap_part"
+	MountTmpPart         Micro = "mount_tmp_part"
+	CheckNodes           Micro = "check_nodes"
+	SendDeploymentKernel Micro = "send_deployment_kernel"
+	ManageAdminPre       Micro = "manage_admin_pre_install"
+	SendEnvironment      Micro = "send_environment"
+	DecompressEnv        Micro = "decompress_environment"
+	ManageAdminPost      Micro = "manage_admin_post_install"
+	ManageUserPost       Micro = "manage_user_post_install"
+	CheckKernelFiles     Micro = "check_kernel_files"
+	SendKey              Micro = "send_key"
+	InstallBootloader    Micro = "install_bootloader"
+	Sync                 Micro = "sync"
+	UmountDeployPart     Micro = "umount_deploy_part"
+	RebootFromDeployEnv  Micro = "reboot_from_deploy_env"
+	Kexec                Micro = "kexec"
+	Dummy                Micro = "dummy"
+)
+
+// Spec is one instance of a macro-step as the site configured it: "Untrusted", 2 tries of 400 s each.
+type Spec struct {
+	Name    string        // without the macro-step's name
+	Tries   int           // 0: the instance is skipped
+	Timeout time.Duration // of each try; 0: none
+}
