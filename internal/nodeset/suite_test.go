@@ -1,0 +1,19 @@
+package nodeset_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gleak"
+)
+
+func TestNodeset(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Nodeset")
+}
+
+var _ = BeforeEach(func() {
+	before := gleak.Goroutines()
+	DeferCleanup(func() { Eventually(gleak.Goroutines).ShouldNot(gleak.HaveLeaked(before)) })
+})
