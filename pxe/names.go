@@ -1,0 +1,78 @@
+package pxe
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// Naming is how a site calls its nodes' profiles (pxe_profile_name).
+type Naming string
+
+// The namings that PXELINUX or a site's own loader asks for.
+const (
+	IPHex         Naming = "ip_hex"         // 0A4D000B, PXELINUX's own
+	IP            Naming = "ip"             // 10.77.0.11
+	MAC           Naming = "mac"            // 01-aa-bb-cc-dd-ee-ff, PXELINUX's own, Ethernet
+	Hostname      Naming = "hostname"       // node-1.lab
+	HostnameShort Naming = "hostname_short" // node-1
+)
+
+// FileName is the name of a node's profile. What the naming does not use may be the zero value.
+func FileName(naming Naming, addr netip.Addr, mac net.HardwareAddr, host string) (string, error) {
+	switch naming {
+	case IPHex, "":
+		a := addr.Unmap()
+		if !a.Is4() {
+			return "", fmt.Errorf("profile name ip_hex needs an IPv4 address, %s has %q", host, addr)
+		}
+		return fmt.Sprintf("%X", a.AsSlice()), nil
+	case IP:
+		if !addr.IsValid() || addr.Zone() != "" {
+			return "", fmt.Errorf("profile name ip needs an address, %s has %q", host, addr)
+		}
+		return addr.Unmap().String(), nil
+	case MAC:
+		if len(mac) != 6 {
+			return "", fmt.Errorf("profile name mac needs the Ethernet address of %s: add mac=aa:bb:cc:dd:ee:ff to its line of nodes.conf", host)
+		}
+		return "01-" + strings.ReplaceAll(mac.String(), ":", "-"), nil
+	case Hostname:
+		return host, checkHost(host)
+	case HostnameShort:
+		short, _, _ := strings.Cut(host, ".")
+		return short, checkHost(short)
+	}
+	return "", fmt.Errorf("unknown profile name %q (known: ip_hex, ip, mac, hostname, hostname_short)", naming)
+}
+
+// SearchOrder is the list of names that PXELINUX tries for a machine: its Ethernet address, its address in hexadecimal,
+// the same with one digit less each time, and "default".
+func SearchOrder(addr netip.Addr, mac net.HardwareAddr) []string {
+	var names []string
+	if name, err := FileName(MAC, addr, mac, ""); err == nil {
+		names = append(names, name)
+	}
+	if name, err := FileName(IPHex, addr, mac, ""); err == nil {
+		for ; name != ""; name = name[:len(name)-1] {
+			names = append(names, name)
+		}
+	}
+	return append(names, "default")
+}
+
+// checkHost accepts what is a host name and, being one, also a plain file name.
+func checkHost(host string) error {
+	if host == "" || len(host) > maxName {
+		return errors.New("profile name: the host name is empty or too long")
+	}
+	for i, c := range host {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
+		if !letter && (i == 0 || c != '-' && c != '.') {
+			return fmt.Errorf("profile name: %q is not a host name", host)
+		}
+	}
+	return nil
+}
