@@ -13,12 +13,15 @@ func Fold(names []string) string {
 	sorted := slices.Clone(names)
 	slices.SortFunc(sorted, Compare)
 
-	type family struct{ head, tail string }
+	type family struct {
+		head, tail string
+		numbered   bool
+	}
 	var order []family
 	members := map[family][]string{}
 	for _, name := range slices.Compact(sorted) {
 		head, digits, tail := split(name)
-		key := family{head, tail}
+		key := family{head, tail, digits != ""}
 		if _, known := members[key]; !known {
 			order = append(order, key)
 		}
@@ -27,9 +30,7 @@ func Fold(names []string) string {
 
 	var folded []string
 	for _, key := range order {
-		for _, digits := range brackets(members[key]) {
-			folded = append(folded, key.head+digits+key.tail)
-		}
+		folded = append(folded, key.head+brackets(members[key])+key.tail)
 	}
 	return strings.Join(folded, ",")
 }
@@ -49,10 +50,10 @@ func split(name string) (head, digits, tail string) {
 }
 
 // brackets writes numbers in ascending order as one bracket, or as it is when there is only one.
-// A member without a number cannot be in a bracket: it stands alone.
-func brackets(numbers []string) []string {
-	if len(numbers) == 1 || numbers[0] == "" {
-		return numbers[:1]
+// A name without a number is a family of its own.
+func brackets(numbers []string) string {
+	if len(numbers) == 1 {
+		return numbers[0]
 	}
 	var items []string
 	for len(numbers) > 0 {
@@ -64,7 +65,7 @@ func brackets(numbers []string) []string {
 		}
 		numbers = numbers[n:]
 	}
-	return []string{"[" + strings.Join(items, ",") + "]"}
+	return "[" + strings.Join(items, ",") + "]"
 }
 
 // runLength counts how many numbers from the first on can be written as one A-B: each is one more than the one
