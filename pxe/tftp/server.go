@@ -1,0 +1,136 @@
+package tftp
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/pin/tftp/v3"
+)
+
+// Config of a server.
+type Config struct {
+	Listen string // host:port; port 0 for any
+	Root   string // directory that is served
+	Log    *slog.Logger
+	// Observe is told of each transfer that ended, from the transfer's goroutine; nil for nobody.
+	Observe func(Transfer)
+
+	MaxTransfers int           // at once; 4096 when 0
+	MaxTime      time.Duration // of one transfer; 10 minutes when 0
+	Timeout      time.Duration // until a block is sent again, five times; 1 second when 0
+}
+
+// Transfer is one answered read request.
+type Transfer struct {
+	Peer  netip.AddrPort
+	File  string // as asked for
+	Bytes int64
+	Took  time.Duration
+	// Err is nil when the peer has acknowledged all; ErrAborted when it only wanted to know the size, as firmware does.
+	Err error
+}
+
+// ErrAborted means that the peer ended the transfer before its first block.
+var ErrAborted = errors.New("ended by the peer before the first block")
+
+// Server answers read requests until it is closed.
+type Server struct {
+	config Config
+	root   *os.Root
+	addr   netip.AddrPort
+	tftp   *tftp.Server
+	slots  chan struct{}
+	done   chan struct{}      // closed once no transfer runs any more
+	ctx    context.Context    // ends when Close is called
+	cancel context.CancelFunc // ends ctx
+	once   sync.Once
+	loop   sync.WaitGroup // the goroutine that reads requests
+}
+
+// Start opens the root and the socket and serves. Its error is one line that says what to change.
+func Start(c Config) (*Server, error) {
+	c.MaxTransfers = cmp.Or(c.MaxTransfers, 4096)
+	c.MaxTime = cmp.Or(c.MaxTime, 10*time.Minute)
+	c.Timeout = cmp.Or(c.Timeout, time.Second)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
+
+	root, err := os.OpenRoot(c.Root)
+	if err != nil {
+		return nil, fmt.Errorf("tftp: open the root: %w", err)
+	}
+	conn, err := listen(c.Listen)
+	if err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	s := &Server{
+		config: c,
+		root:   root,
+		addr:   conn.LocalAddr().(*net.UDPAddr).AddrPort(),
+		slots:  make(chan struct{}, c.MaxTransfers),
+		done:   make(chan struct{}),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.tftp = tftp.NewServer(s.read, nil)
+	s.tftp.SetTimeout(c.Timeout)
+	s.tftp.SetBackoff(func(int) time.Duration { return 0 }) // the timeout is the pause
+	s.loop.Go(func() { s.serve(conn) })
+	return s, nil
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() netip.AddrPort { return s.addr }
+
+// Close refuses new requests, ends the transfers under way at their next block and waits for them. A peer that does
+// not answer holds its transfer for some timeouts more: when ctx ends first, Close says so and they end by themselves.
+func (s *Server) Close(ctx context.Context) error {
+	s.cancel()
+	s.once.Do(func() {
+		go func() {
+			s.tftp.Shutdown()
+			s.loop.Wait()
+			s.tftp.Shutdown() // again, for the request that was being read the first time
+			s.root.Close()
+			close(s.done)
+		}()
+	})
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("tftp: close: transfers still wait for their peers: %w", context.Cause(ctx))
+	}
+}
+
+func (s *Server) serve(conn *net.UDPConn) {
+	if err := s.tftp.Serve(conn); err != nil {
+		s.config.Log.Error("tftp server stopped", "listen", s.config.Listen, "error", err)
+	}
+}
+
+func listen(address string) (*net.UDPConn, error) {
+	addr, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return nil, fmt.Errorf("tftp: listen address %q: %w", address, err)
+	}
+	conn, err := net.ListenUDP("udp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("tftp: %s is in use by another program: stop it or change tftp_listen", address)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("tftp: %s needs the right to bind a port below 1024: grant CAP_NET_BIND_SERVICE or change tftp_listen", address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("tftp: %s is no address of this machine: change tftp_listen", address)
+	case err != nil:
+		return nil, fmt.Errorf("tftp: %w", err)
+	}
+	return conn, nil
+}
