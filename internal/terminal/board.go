@@ -1,0 +1,163 @@
+package terminal
+
+import (
+	"time"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+)
+
+// maxRows bounds the nodes of one operation that are shown.
+const maxRows = 200_000
+
+// Row is one node. Its texts are clean.
+type Row struct {
+	Name, Cluster          string
+	Phase                  message.NodePhase
+	Macro, Instance, Micro string
+	Try                    uint32    // of this instance, from 1
+	Bytes                  uint64    // of the image, received so far
+	Since                  time.Time // when this state began, on the server's clock
+	Cause                  string
+	Evidence               string // last lines of what the node said, as they came: not clean
+}
+
+// Board is what is known of one operation from its events. Its zero value knows nothing. One goroutine at a time.
+type Board struct {
+	ID          string
+	Operation   message.Operation
+	User        string
+	Environment string // name:version
+	Image       string
+	ImageSize   uint64
+	MinNodes    int // 0: every node
+	Started     time.Time
+	Note        string // the last word of the chain or of the server
+	Ended       *message.Ended
+
+	rows   []Row
+	index  map[string]int
+	counts [message.NodePhase_CANCELLED + 1]int
+	bytes  uint64        // sum over the rows
+	lag    time.Duration // least difference seen between our clock and the server's
+	heard  bool
+}
+
+// Apply takes one event that was read at now. It reports whether more than the bytes received changed.
+func (b *Board) Apply(e *message.Event, now time.Time) bool {
+	at := e.GetTime().AsTime()
+	if lag := now.Sub(at); !b.heard || lag < b.lag {
+		b.lag, b.heard = lag, true
+	}
+	b.ID = Clean(e.GetId())
+	switch fact := e.GetFact().(type) {
+	case *message.Event_Started:
+		b.start(fact.Started, at)
+	case *message.Event_Node:
+		return b.change(fact.Node, at)
+	case *message.Event_Chain:
+		b.Note = "chain: " + Clean(fact.Chain.GetText())
+	case *message.Event_Note:
+		b.Note = Clean(fact.Note.GetText())
+	case *message.Event_Ended:
+		b.Ended = fact.Ended
+	}
+	return true
+}
+
+func (b *Board) start(s *message.Started, at time.Time) {
+	b.Operation, b.User, b.Started = s.GetOperation(), Clean(s.GetUser()), at
+	b.Environment, b.Image, b.ImageSize = Clean(s.GetEnvironment()), Clean(s.GetImage()), s.GetImageSize()
+	b.MinNodes = int(s.GetMinNodes())
+	for _, n := range s.GetNodes() {
+		if r := b.row(n.GetName(), at); r != nil {
+			r.Cluster = Clean(n.GetCluster())
+		}
+	}
+}
+
+// change moves one node. A repeated state is progress of the image, no change.
+func (b *Board) change(n *message.NodeChanged, at time.Time) bool {
+	r := b.row(n.GetNode(), at)
+	if r == nil {
+		return false
+	}
+	next := *r
+	next.Phase = n.GetPhase()
+	next.Macro, next.Instance, next.Micro = Clean(n.GetMacro()), Clean(n.GetInstance()), Clean(n.GetMicro())
+	next.Try, next.Bytes = n.GetTry(), n.GetBytes()
+	next.Cause, next.Evidence = Clean(n.GetCause()), n.GetEvidence()
+	b.bytes += next.Bytes - r.Bytes
+	moved := next.Phase != r.Phase || next.Macro != r.Macro || next.Instance != r.Instance || next.Micro != r.Micro || next.Try != r.Try
+	if moved {
+		next.Since = at
+		b.count(r.Phase, -1)
+		b.count(next.Phase, +1)
+	}
+	*r = next
+	return moved
+}
+
+// row finds a node's row or makes it; nil when there are too many.
+func (b *Board) row(name string, at time.Time) *Row {
+	name = Clean(name)
+	if i, ok := b.index[name]; ok {
+		return &b.rows[i]
+	}
+	if len(b.rows) >= maxRows {
+		return nil
+	}
+	if b.index == nil {
+		b.index = make(map[string]int)
+	}
+	b.index[name] = len(b.rows)
+	b.rows = append(b.rows, Row{Name: name, Since: at})
+	b.count(message.NodePhase_WAITING, +1)
+	return &b.rows[len(b.rows)-1]
+}
+
+func (b *Board) count(p message.NodePhase, n int) {
+	if int(p) < len(b.counts) && p >= 0 {
+		b.counts[p] += n
+	}
+}
+
+// Rows returns the nodes in the order of the request; the slice is the board's own.
+func (b *Board) Rows() []Row { return b.rows }
+
+// Count is the number of nodes in a phase.
+func (b *Board) Count(p message.NodePhase) int { return b.counts[p] }
+
+// Row returns what is known of one node.
+func (b *Board) Row(name string) (Row, bool) {
+	i, ok := b.index[name]
+	if !ok {
+		return Row{}, false
+	}
+	return b.rows[i], true
+}
+
+// Broadcast is the part of all the bytes wanted that the nodes have, 0 to 1; ok is false while nobody receives any.
+func (b *Board) Broadcast() (part float64, ok bool) {
+	if b.bytes == 0 || b.ImageSize == 0 {
+		return 0, false
+	}
+	return min(1, float64(b.bytes)/(float64(b.ImageSize)*float64(len(b.rows)))), true
+}
+
+// Elapsed is the time since the operation started when our clock shows now, whatever the difference of the clocks.
+func (b *Board) Elapsed(now time.Time) time.Duration { return b.since(b.Started, now) }
+
+func (b *Board) since(at, now time.Time) time.Duration {
+	if at.IsZero() {
+		return 0
+	}
+	return max(0, now.Add(-b.lag).Sub(at))
+}
+
+// snapshot is a copy that later events do not change.
+func (b *Board) snapshot() Board {
+	c := *b
+	c.rows = append([]Row(nil), b.rows...)
+	c.index = nil
+	return c
+}
