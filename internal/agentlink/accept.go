@@ -1,0 +1,151 @@
+package agentlink
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
+)
+
+const (
+	maxName  = 255 // bytes of a node's name
+	maxToken = 256
+)
+
+// Session serves one stream; gRPC calls it.
+func (s *Server) Session(stream agentpb.Agents_SessionServer) error {
+	hello, err := s.hello(stream)
+	if err != nil {
+		s.config.Log.Warn("agents: refused", "err", err)
+		return err
+	}
+	session := &Session{
+		node:    hello.Node,
+		version: hello.Version,
+		secret:  secret(),
+		stream:  stream,
+		turn:    make(chan struct{}, 1),
+		sending: make(chan struct{}, 1),
+		done:    make(chan struct{}),
+		left:    make(chan struct{}),
+		offers:  make(map[string]string),
+	}
+	if err := s.admit(hello, session); err != nil {
+		s.config.Log.Warn("agents: refused", "node", hello.Node, "err", err)
+		return err
+	}
+	return s.serve(session)
+}
+
+// hello waits for the first message. A stream that says nothing is given up; returning from the handler ends its Recv.
+func (s *Server) hello(stream agentpb.Agents_SessionServer) (*agentpb.Hello, error) {
+	type first struct {
+		message *agentpb.FromAgent
+		err     error
+	}
+	got := make(chan first, 1)
+	s.running.Go(func() {
+		m, err := stream.Recv()
+		got <- first{m, err}
+	})
+	timer := time.NewTimer(helloTimeout)
+	defer timer.Stop()
+	select {
+	case f := <-got:
+		if f.err != nil {
+			return nil, f.err
+		}
+		return check(f.message.GetHello())
+	case <-timer.C:
+		return nil, status.Errorf(codes.DeadlineExceeded, "no Hello within %s", helloTimeout)
+	}
+}
+
+func check(h *agentpb.Hello) (*agentpb.Hello, error) {
+	switch {
+	case h == nil:
+		return nil, status.Error(codes.InvalidArgument, "the first message must be Hello")
+	case h.Protocol != agentpb.Protocol:
+		return nil, status.Errorf(codes.FailedPrecondition, "the agent speaks protocol %d, this server %d", h.Protocol, agentpb.Protocol)
+	case h.Node == "" || len(h.Node) > maxName || h.Token == "" || len(h.Token) > maxToken || len(h.Version) > maxName:
+		return nil, status.Error(codes.InvalidArgument, "Hello: node, token or version is missing or too long")
+	}
+	return h, nil
+}
+
+// admit asks the caller and enters the session in the book; an older one of the same node is over: its node has booted
+// again. The agent is not told why it is refused, the log is.
+func (s *Server) admit(h *agentpb.Hello, session *Session) error {
+	if err := s.config.Admit(h.Node, h.Token); err != nil {
+		s.config.Log.Warn("agents: not admitted", "node", h.Node, "err", err)
+		return status.Errorf(codes.PermissionDenied, "the server does not expect node %s with this token", h.Node)
+	}
+	if !s.book.spend(h.Node, h.Token) {
+		return status.Errorf(codes.PermissionDenied, "the token of node %s was used already", h.Node)
+	}
+	if old := s.book.enter(session); old != nil {
+		old.end(fmt.Errorf("%w: node %s has booted again", ErrLost, h.Node))
+		<-old.left
+	}
+	return nil
+}
+
+func (s *Server) serve(session *Session) error {
+	defer close(session.left)
+	defer s.book.remove(session)
+	welcome := &agentpb.ToAgent{Body: &agentpb.ToAgent_Welcome{Welcome: &agentpb.Welcome{Session: session.secret}}}
+	if err := session.stream.Send(welcome); err != nil {
+		return err // nobody was told about it yet
+	}
+	s.running.Go(session.receive)
+	s.config.Log.Info("agents: joined", "node", session.node, "version", session.version)
+	s.config.Joined(session)
+	<-session.done
+	s.config.Log.Info("agents: left", "node", session.node, "err", session.err)
+	s.config.Left(session, session.err)
+	if session.err != nil {
+		return status.Error(codes.Aborted, session.err.Error())
+	}
+	return nil
+}
+
+// Fetch streams a file that was offered to the session named by its secret; gRPC calls it.
+func (s *Server) Fetch(r *agentpb.FetchRequest, stream agentpb.Agents_FetchServer) error {
+	session := s.book.find(r.Session)
+	if session == nil {
+		return status.Error(codes.PermissionDenied, "unknown session")
+	}
+	f, err := session.open(r.File)
+	if err != nil {
+		s.config.Log.Warn("agents: fetch", "node", session.node, "file", r.File, "err", err)
+		return status.Errorf(codes.NotFound, "the server cannot send %q", r.File)
+	}
+	defer f.Close()
+	buf := make([]byte, agentpb.FetchSize)
+	for {
+		n, err := f.Read(buf)
+		if n > 0 {
+			if err := stream.Send(&agentpb.FetchChunk{Data: buf[:n]}); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			s.config.Log.Error("agents: fetch", "node", session.node, "file", r.File, "err", err)
+			return status.Errorf(codes.DataLoss, "the server cannot read %q", r.File)
+		}
+	}
+}
+
+func secret() []byte {
+	b := make([]byte, 32)
+	rand.Read(b) // never fails (Go 1.24)
+	return b
+}
