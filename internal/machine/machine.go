@@ -58,8 +58,9 @@ type Runner interface {
 
 // Tree is a directory that an archive may be unpacked into.
 type Tree struct {
-	Path   string         // where it really is
-	Budget archive.Budget // what may still be written to it; nil: no limit of ours
+	Path    string         // where it really is
+	Budget  archive.Budget // what may still be written to it; nil: no limit of ours
+	Devices bool           // device nodes can be made here; otherwise allowed ones are left out
 }
 
 // Table is the order to partition a disk (Kadeploy3 create_partition_table).

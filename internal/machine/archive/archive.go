@@ -42,16 +42,26 @@ type Budget interface {
 type Options struct {
 	Dir      string      // exists
 	Owners   bool        // restore owners and what only root may set; the caller is root
-	Devices  bool        // make device nodes and fifos; otherwise they are refused
+	Devices  Devices     // what to do with device nodes and fifos
 	Budget   Budget      // nil: no limit
 	Progress func(int64) // content bytes written so far, called after each buffer by Extract's goroutine; may be nil
 }
+
+// Devices says what becomes of the device nodes and fifos of an archive.
+type Devices int
+
+// The choices.
+const (
+	RefuseDevices Devices = iota // the archive is refused
+	SkipDevices                  // fifos are made, device nodes are left out and counted
+	MakeDevices                  // all are made; the caller is root
+)
 
 // Stats says what was done.
 type Stats struct {
 	Entries int   // members
 	Bytes   int64 // of content, holes of sparse files included
-	Skipped int   // extended attributes, ACLs and labels that were not restored
+	Skipped int   // extended attributes, ACLs, labels and, with SkipDevices, device nodes that were not restored
 }
 
 // RefusedError names the member that was not unpacked, and why.

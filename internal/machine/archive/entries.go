@@ -100,8 +100,12 @@ func same(dir1 int, name1 string, dir2 int, name2 string) bool {
 
 func (x *extractor) device(parent int, base string, h *tar.Header) error {
 	mode := map[byte]uint32{tar.TypeChar: unix.S_IFCHR, tar.TypeBlock: unix.S_IFBLK, tar.TypeFifo: unix.S_IFIFO}[h.Typeflag]
-	if !x.o.Devices {
+	switch {
+	case x.o.Devices == RefuseDevices:
 		return &RefusedError{h.Name, "device nodes and fifos are not allowed here"}
+	case x.o.Devices == SkipDevices && h.Typeflag != tar.TypeFifo:
+		x.stats.Skipped++
+		return nil
 	}
 	dev := 0
 	if h.Typeflag != tar.TypeFifo {

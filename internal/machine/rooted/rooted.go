@@ -1,0 +1,65 @@
+// Package rooted names files of a system whose root is some directory, as that system itself would see them: absolute
+// links start at that root, and ".." stops there. os.Root, which refuses absolute links, does the accesses.
+package rooted
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+)
+
+// maxLinks is how many links one name may lead through, as in Linux.
+const maxLinks = 40
+
+// Resolve follows every link in name and returns the path below root that it stands for, without a leading slash. The
+// last component need not exist, all before it must. Nobody else may change the tree meanwhile; if somebody does,
+// os.Root still keeps every access inside.
+func Resolve(root *os.Root, name string) (string, error) {
+	todo := strings.Split(name, "/")
+	at, links := ".", 0
+	for len(todo) > 0 {
+		part := todo[0]
+		todo = todo[1:]
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			at = path.Dir(at)
+			continue
+		}
+		next := path.Join(at, part)
+		info, err := root.Lstat(next)
+		switch {
+		case err != nil && len(todo) == 0 && os.IsNotExist(err):
+			return next, nil
+		case err != nil:
+			return "", err
+		case info.Mode()&fs.ModeSymlink == 0:
+			at = next
+			continue
+		}
+		if links++; links > maxLinks {
+			return "", fmt.Errorf("%s: more than %d links, do they form a circle?", name, maxLinks)
+		}
+		to, err := root.Readlink(next)
+		if err != nil {
+			return "", err
+		}
+		if path.IsAbs(to) {
+			at = "."
+		}
+		todo = append(strings.Split(to, "/"), todo...)
+	}
+	return at, nil
+}
+
+// Stat describes the file that name stands for.
+func Stat(root *os.Root, name string) (fs.FileInfo, error) {
+	at, err := Resolve(root, name)
+	if err != nil {
+		return nil, err
+	}
+	return root.Stat(at)
+}
