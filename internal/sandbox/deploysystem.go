@@ -1,0 +1,104 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// outputGrace is how long the last output of a dead agent is waited for, should somebody else hold its pipe.
+const outputGrace = 500 * time.Millisecond
+
+// deploySystem boots the deployment system: all there is in it is the agent.
+func (m *machine) deploySystem(cmdline string) system {
+	return func(ctx context.Context, l *life) error {
+		if err := os.MkdirAll(m.disk, 0o700); err != nil {
+			return fmt.Errorf("deployment system: disk: %w", err)
+		}
+		m.console.printf("deployment system: starting the agent")
+		l.up.Store(true)
+		if err := m.agentProcess(ctx, cmdline); err != nil {
+			return fmt.Errorf("deployment system: agent ended: %w", err)
+		}
+		return nil
+	}
+}
+
+// agentProcess runs the agent as the leader of a session of its own, which dies with it whole: with the power, with the
+// agent, and (the agent at least) with this program however it ends.
+func (m *machine) agentProcess(ctx context.Context, cmdline string) error {
+	out, in, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	cmd := exec.Command(m.rack.cfg.AgentPath, m.agentArgs()...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "KADEPLOY_CMDLINE=" + cmdline} // it carries a token: not for the process list
+	cmd.Stdout, cmd.Stderr = in, in
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	err = m.rack.starter.start(cmd)
+	in.Close()
+	if err != nil {
+		return err
+	}
+	printed := make(chan struct{})
+	go func() {
+		defer close(printed)
+		io.Copy(m.console, out)
+	}()
+
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		awaitExit(cmd.Process.Pid)
+	}()
+	select {
+	case <-exited:
+	case <-ctx.Done():
+	}
+	if err := killSession(cmd.Process.Pid); err != nil {
+		m.rack.cfg.Log.Error("sandbox machine's processes survive", "node", m.node.Name, "error", err)
+	}
+	<-exited
+	err = cmd.Wait()
+	select { // the last words may be the evidence
+	case <-printed:
+	case <-time.After(outputGrace):
+		out.Close()
+		<-printed
+	}
+	return err
+}
+
+func (m *machine) agentArgs() []string {
+	args := []string{"run", "--sandbox-disk", m.disk, "--address", m.node.Addr.String()}
+	if n := m.capacity(); n > 0 {
+		args = append(args, "--sandbox-capacity", strconv.FormatInt(n, 10))
+	}
+	for _, fault := range m.faults.pending() {
+		args = append(args, "--sandbox-fault", fault)
+	}
+	return args
+}
+
+// awaitExit returns when a child has ended, and leaves it to be reaped: its number must stay taken until its session is
+// dead.
+func awaitExit(pid int) {
+	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
+}
+
+// capacity is the size of the disk in bytes, 0 for no limit.
+func (m *machine) capacity() int64 {
+	if f := m.faults.capacity; f > 0 && (m.node.DiskSize == 0 || f < m.node.DiskSize) {
+		return f
+	}
+	return m.node.DiskSize
+}
