@@ -1,0 +1,283 @@
+package supervisor
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Supervisor is an actor that starts, restarts and stops its children as Config says. An actor with dynamic children
+// and a life of its own embeds *Supervisor and calls its Receive first for every message.
+//
+// It works level-triggered: an event changes what is wanted of a child (want, again), then advance takes the next
+// steps towards it. All methods belong to the actor's own goroutine.
+type Supervisor struct {
+	cfg      Config
+	children []*child // in the order of their start
+	restarts []time.Time
+	timers   Timers
+
+	up       bool                // every child of Config has started once
+	closing  bool                // none is started any more
+	finish   func(actor.Context) // what to do when closing and all are gone
+	stopping bool                // the library is stopping this actor and all its children
+
+	started func(error) // of a Tree: replaces the word to the parent
+	stopped func()      // of a Tree
+}
+
+// child is what a supervisor knows of one child.
+type child struct {
+	spec    Spec
+	dynamic bool // came by StartChild
+	inc     int
+
+	want  bool // it ought to run
+	again bool // the present process has to go first
+
+	pid       *actor.PID // nil: no process
+	ready     bool       // it acknowledged its start
+	told      bool       // it failed or was told to stop: nothing it says counts any more
+	orderly   bool       // it understands shutdown
+	abandoned bool
+	timer     uint64 // limit of its start or of its stop
+	cause     error  // why it has to start again
+}
+
+// overdue is sent when a child did not start or stop in time.
+type overdue struct {
+	c   *child
+	pid *actor.PID
+}
+
+// New makes a supervisor. Two children of the same name, or one without New, are a programmer's misuse: it panics.
+func New(cfg Config) *Supervisor {
+	cfg.Period = orDefault(cfg.Period, defaultPeriod)
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	s := &Supervisor{cfg: cfg}
+	for _, spec := range cfg.Children {
+		if spec.ID == "" || spec.New == nil || s.named(spec.ID) != nil {
+			panic(fmt.Sprintf("supervisor %s: child %q has no name, no constructor, or a name used twice", cfg.Name, spec.ID))
+		}
+		s.children = append(s.children, &child{spec: spec, want: true})
+	}
+	return s
+}
+
+func (s *Supervisor) orderly() {}
+
+// Receive implements actor.Actor.
+func (s *Supervisor) Receive(ctx actor.Context) {
+	switch msg := ctx.Message().(type) {
+	case *actor.Started:
+		s.advance(ctx)
+	case ready:
+		s.childReady(ctx, msg.who)
+	case startFailed:
+		s.childFailed(ctx, msg.who, msg.err)
+	case done:
+		s.childDone(ctx, msg.who)
+	case *actor.Terminated:
+		s.childGone(ctx, msg.Who)
+	case Elapsed:
+		if late, ok := s.timers.Accept(msg); ok {
+			s.childOverdue(ctx, late.(overdue))
+		}
+	case shutdown:
+		s.close(ctx, func(ctx actor.Context) { ctx.Stop(ctx.Self()) })
+	case *actor.Stopping:
+		s.stopWithLibrary(ctx)
+	case *actor.Stopped:
+		s.timers.StopAll()
+		if s.stopped != nil {
+			s.stopped()
+		}
+	}
+}
+
+// HandleFailure implements actor.SupervisorStrategy. The library calls it on the supervisor's goroutine. Whatever
+// follows, the process that failed is stopped at once.
+func (s *Supervisor) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, pid *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
+	ctx, c := contextOf(sup), s.owner(pid)
+	switch {
+	case c == nil:
+		sup.StopChildren(pid)
+	case c.told: // it failed on its way out, and with that it became deaf to an orderly shutdown
+		s.tell(ctx, ChildFailed, c, asError(reason))
+		s.stop(ctx, c, false)
+	default:
+		s.childFailed(ctx, pid, asError(reason))
+	}
+}
+
+func (s *Supervisor) childReady(ctx actor.Context, who *actor.PID) {
+	c := s.running(who)
+	if c == nil || c.ready {
+		return
+	}
+	c.ready = true
+	s.timers.Stop(c.timer)
+	s.tell(ctx, ChildReady, c, nil)
+	s.advance(ctx)
+}
+
+// childFailed handles a panic of a child, or its word that it cannot start.
+func (s *Supervisor) childFailed(ctx actor.Context, who *actor.PID, reason error) {
+	c := s.running(who)
+	if c == nil {
+		return
+	}
+	s.lost(ctx, c, reason)
+	s.stop(ctx, c, false)
+	s.advance(ctx)
+}
+
+func (s *Supervisor) childDone(ctx actor.Context, who *actor.PID) {
+	c := s.running(who)
+	switch {
+	case c == nil:
+	case c.spec.Restart == Permanent:
+		s.childFailed(ctx, who, ErrDone)
+	default:
+		c.want = false
+		s.tell(ctx, ChildDone, c, nil)
+		s.advance(ctx)
+	}
+}
+
+// childGone handles the end of a child's process.
+func (s *Supervisor) childGone(ctx actor.Context, who *actor.PID) {
+	c := s.owner(who)
+	if c == nil {
+		return // late news of an abandoned one
+	}
+	if !c.told {
+		s.lost(ctx, c, ErrVanished)
+	}
+	s.timers.Stop(c.timer)
+	s.tell(ctx, ChildStopped, c, nil)
+	c.pid, c.ready, c.told, c.again = nil, false, false, false
+	if c.abandoned && c.want && !s.closing {
+		s.giveUp(ctx, c, &AbandonedError{Supervisor: s.cfg.Name, Child: c.spec.ID, Last: c.cause})
+	}
+	s.advance(ctx)
+}
+
+// childOverdue handles the limit of a child's start or stop.
+func (s *Supervisor) childOverdue(ctx actor.Context, late overdue) {
+	c := late.c
+	switch {
+	case c.pid != late.pid:
+	case !c.told:
+		s.lost(ctx, c, ErrStartTimeout)
+		s.stop(ctx, c, c.orderly)
+		s.advance(ctx)
+	default:
+		c.abandoned = true
+		s.tell(ctx, ChildAbandoned, c, nil)
+		abandon(ctx, c.pid)
+	}
+}
+
+// lost decides what follows from the end of a child that ought to run. It changes what is wanted, no more.
+func (s *Supervisor) lost(ctx actor.Context, c *child, reason error) {
+	starting := !c.ready
+	c.cause = reason
+	s.tell(ctx, ChildFailed, c, reason)
+	switch {
+	case s.closing || !c.want:
+	case starting && !s.up && !c.dynamic:
+		s.giveUp(ctx, c, &StartError{Supervisor: s.cfg.Name, Child: c.spec.ID, Err: reason})
+	case c.spec.Restart == Temporary, starting && c.dynamic && c.inc == 1:
+		c.want = false
+	case !s.allow(time.Now()):
+		s.giveUp(ctx, c, &IntensityError{Supervisor: s.cfg.Name, Child: c.spec.ID, Intensity: s.cfg.Intensity, Period: s.cfg.Period, Last: reason})
+	default:
+		s.restart(c)
+	}
+}
+
+// restart marks the child and those that its strategy restarts with it.
+func (s *Supervisor) restart(c *child) {
+	from := slices.Index(s.children, c)
+	for i, o := range s.children {
+		switch {
+		case o != c && (s.cfg.Strategy == OneForOne || s.cfg.Strategy == RestForOne && i < from):
+		case o.spec.Restart == Temporary:
+			o.want = false
+		default:
+			o.again = o.pid != nil
+		}
+	}
+}
+
+// allow counts a restart and says whether the intensity grants it.
+func (s *Supervisor) allow(now time.Time) bool {
+	s.restarts = slices.DeleteFunc(s.restarts, func(t time.Time) bool { return now.Sub(t) >= s.cfg.Period })
+	s.restarts = append(s.restarts, now)
+	return len(s.restarts) <= s.cfg.Intensity
+}
+
+// giveUp stops every child, then fails upward: by a panic, or while starting by the word that the start failed.
+func (s *Supervisor) giveUp(ctx actor.Context, c *child, err error) {
+	s.tell(ctx, GaveUp, c, err)
+	s.closing = true
+	s.finish = func(ctx actor.Context) {
+		if s.up {
+			panic(err)
+		}
+		s.reportStart(ctx, err)
+	}
+}
+
+// close stops every child in order, then calls finish.
+func (s *Supervisor) close(ctx actor.Context, finish func(actor.Context)) {
+	s.closing, s.finish = true, finish
+	s.advance(ctx)
+}
+
+func (s *Supervisor) reportStart(ctx actor.Context, err error) {
+	switch {
+	case s.started != nil:
+		s.started(err)
+	case err != nil:
+		StartFailed(ctx, err)
+	default:
+		Ready(ctx)
+	}
+}
+
+// owner finds the child whose process this is, running whose it is and who has not been told to stop.
+func (s *Supervisor) owner(pid *actor.PID) *child {
+	for _, c := range s.children {
+		if c.pid == pid {
+			return c
+		}
+	}
+	return nil
+}
+
+func (s *Supervisor) running(pid *actor.PID) *child {
+	if c := s.owner(pid); c != nil && !c.told {
+		return c
+	}
+	return nil
+}
+
+func (s *Supervisor) named(id string) *child {
+	for _, c := range s.children {
+		if c.spec.ID == id {
+			return c
+		}
+	}
+	return nil
+}
+
+func (s *Supervisor) tell(ctx actor.Context, k Kind, c *child, reason error) {
+	tell(ctx.ActorSystem(), s.cfg.Log, s.cfg.OnEvent, Event{Kind: k, Supervisor: s.cfg.Name, Child: c.spec.ID, Incarnation: c.inc, Reason: reason})
+}

@@ -1,0 +1,156 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Tasks are the goroutines that work for one incarnation of an actor. The zero value is ready. Start, Accept, Cancel
+// and CancelAll belong to the actor's own goroutine; Running and Wait may be called from anywhere.
+//
+// A task gets nothing of the actor's context: in another goroutine that would be a race.
+type Tasks struct {
+	last uint64
+	live map[uint64]context.CancelFunc
+
+	mu      sync.Mutex
+	running map[uint64]string // goroutines that have not returned, by name
+	idle    chan struct{}     // closed when the last one returns; nil when nobody waits
+}
+
+// TaskDone is the result of a task.
+type TaskDone struct {
+	Op    uint64
+	Name  string
+	Value any         // what the function returned
+	Panic *PanicError // not nil: it panicked or called runtime.Goexit instead
+	owner *Tasks
+}
+
+// IgnoreDeadLetterLogging keeps the result out of logs when its actor is gone.
+func (TaskDone) IgnoreDeadLetterLogging() {}
+
+// LogValue leaves the result itself out of logs.
+func (d TaskDone) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("task %s %d", d.Name, d.Op)) }
+
+// Start runs fn in a goroutine and returns the number of the task. Its end comes to the calling actor as TaskDone,
+// also when it panicked.
+func (t *Tasks) Start(ctx actor.Context, name string, fn func(context.Context) any) uint64 {
+	if t.live == nil {
+		t.live = make(map[uint64]context.CancelFunc)
+	}
+	c, cancel := context.WithCancel(context.Background())
+	t.last++
+	t.live[t.last] = cancel
+	t.enter(t.last, name)
+
+	system, self := ctx.ActorSystem(), ctx.Self()
+	d := TaskDone{Op: t.last, Name: name, owner: t}
+	go func() {
+		defer func() { // runs on runtime.Goexit as well
+			cancel()
+			system.Root.Send(self, d)
+			t.leave(d.Op)
+		}()
+		d.Value, d.Panic = run(c, fn, &d)
+	}()
+	return t.last
+}
+
+// run calls fn and turns its panic into a value. Until fn returns, d tells of a Goexit.
+func run(c context.Context, fn func(context.Context) any, d *TaskDone) (v any, p *PanicError) {
+	d.Panic = &PanicError{Value: errors.New("runtime.Goexit was called")}
+	defer func() {
+		if r := recover(); r != nil {
+			if p, _ = planned(r).(*PanicError); p == nil {
+				p = &PanicError{Value: r}
+			}
+		}
+	}()
+	return fn(c), nil
+}
+
+// Accept says whether d is news: a task of this incarnation that was not forgotten. It accepts each once.
+func (t *Tasks) Accept(d TaskDone) bool {
+	if d.owner != t || t.live[d.Op] == nil {
+		return false
+	}
+	delete(t.live, d.Op)
+	return true
+}
+
+// Cancel cancels the context of a task; its result still comes.
+func (t *Tasks) Cancel(op uint64) {
+	if cancel := t.live[op]; cancel != nil {
+		cancel()
+	}
+}
+
+// CancelAll cancels the contexts of all tasks and forgets them: no result is accepted any more. Call it when the actor
+// stops.
+func (t *Tasks) CancelAll() {
+	for op, cancel := range t.live {
+		cancel()
+		delete(t.live, op)
+	}
+}
+
+// Running returns the names of the tasks whose goroutine has not returned, sorted.
+func (t *Tasks) Running() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	names := make([]string, 0, len(t.running))
+	for _, name := range t.running {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Wait returns when every task has returned; when ctx ends first, the error names those that have not. It blocks: not
+// for use in Receive.
+func (t *Tasks) Wait(ctx context.Context) error {
+	t.mu.Lock()
+	if len(t.running) == 0 {
+		t.mu.Unlock()
+		return nil
+	}
+	if t.idle == nil {
+		t.idle = make(chan struct{})
+	}
+	idle := t.idle
+	t.mu.Unlock()
+
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("tasks still running: %s: %w", strings.Join(t.Running(), ", "), ctx.Err())
+	}
+}
+
+func (t *Tasks) enter(op uint64, name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.running == nil {
+		t.running = make(map[uint64]string)
+	}
+	t.running[op] = name
+}
+
+func (t *Tasks) leave(op uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.running, op)
+	if len(t.running) == 0 && t.idle != nil {
+		close(t.idle)
+		t.idle = nil
+	}
+}
