@@ -2,12 +2,26 @@ package script
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"sync"
 )
 
 // maxLine bounds one line given to Config.Stdout and the last line in an error.
 const maxLine = 512
+
+// output is where a script's output goes: all of it into the tail, standard output through lines when they are wanted.
+type output struct {
+	tail  *tail
+	lines *lines
+}
+
+func (o *output) stdout() io.Writer {
+	if o.lines != nil {
+		return o.lines
+	}
+	return o.tail
+}
 
 // tail keeps the last TailSize bytes written to it.
 type tail struct {

@@ -53,21 +53,15 @@ func Run(ctx context.Context, c Config) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("script %s: %w", c.Name, err)
 	}
-	cmd := exec.Command(c.File, c.Args...)
-	cmd.Dir, cmd.Env = c.Dir, env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.WaitDelay = drainTime
-	tail := &tail{}
-	cmd.Stdout, cmd.Stderr = tail, tail
+	out := &output{tail: &tail{}}
 	if c.Stdout != nil {
-		lines := &lines{to: c.Stdout, also: tail}
-		defer lines.flush()
-		cmd.Stdout = lines
+		out.lines = &lines{to: c.Stdout, also: out.tail}
+		defer out.lines.flush()
 	}
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, cmd, c.Writable) }()
+	go func() { done <- run(ctx, &c, env, out) }()
 	err = <-done
-	text := tail.String()
+	text := out.tail.String()
 	if err != nil {
 		return text, fmt.Errorf("script %s: %w", c.Name, explain(ctx, err, text))
 	}
@@ -77,17 +71,15 @@ func Run(ctx context.Context, c Config) (string, error) {
 // run starts and awaits the process on one thread of its own. The thread must live as long as the process, because
 // Pdeathsig goes off when the starting thread dies; and when the thread was confined it must not run anything else, so
 // it is never unlocked and ends with its goroutine.
-func run(ctx context.Context, cmd *exec.Cmd, writable []string) error {
+func run(ctx context.Context, c *Config, env []string, out *output) error {
 	runtime.LockOSThread()
-	if writable == nil {
+	if c.Writable == nil {
 		defer runtime.UnlockOSThread()
-	} else if err := confine(writable); err != nil {
+	} else if err := confine(c.Writable); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
+	cmd, err := start(ctx, c, env, out)
+	if err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { unix.Kill(-cmd.Process.Pid, unix.SIGKILL) })
@@ -95,11 +87,34 @@ func run(ctx context.Context, cmd *exec.Cmd, writable []string) error {
 	stop()
 	// The leader is dead but not yet reaped, so its number still names its group and nothing else.
 	unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
-	err := cmd.Wait()
+	err = cmd.Wait()
 	if errors.Is(err, exec.ErrWaitDelay) {
 		return nil // it exited 0; a process that left the group still holds its output
 	}
 	return err
+}
+
+// start starts the process. A script that was written a moment ago may be "busy": another thread that started a
+// program at that time holds a copy of the writer's handle until its exec. That passes within milliseconds.
+func start(ctx context.Context, c *Config, env []string, out *output) (*exec.Cmd, error) {
+	for wait := time.Millisecond; ; wait *= 2 {
+		cmd := exec.Command(c.File, c.Args...)
+		cmd.Dir, cmd.Env = c.Dir, env
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+		cmd.WaitDelay = drainTime
+		cmd.Stdout, cmd.Stderr = out.stdout(), out.tail
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		err := cmd.Start()
+		if err == nil {
+			return cmd, nil
+		}
+		if !errors.Is(err, unix.ETXTBSY) || wait > time.Second {
+			return nil, err
+		}
+		time.Sleep(wait)
+	}
 }
 
 // awaitExit waits until the process is dead and leaves it unreaped.

@@ -1,0 +1,220 @@
+package dirdisk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"github.com/kadeploy/kadeploy/internal/machine"
+	"github.com/kadeploy/kadeploy/internal/machine/script"
+)
+
+// Partition replaces the table. Of kind fdisk, the script is what would be typed into fdisk, or a list of `part` lines.
+// Of kind parted, the script is run, and declares the partitions by printing `part NUMBER SIZE TYPE` lines: there is no
+// disk that parted could change. A partition that keeps its number and size keeps its files, as one that starts and ends
+// at the same places of a real disk; all others are empty afterwards.
+func (d *Disk) Partition(ctx context.Context, t machine.Table) (string, error) {
+	if !path.IsAbs(t.Device) || path.Base(t.Device) == "/" {
+		return "", fmt.Errorf("partition %q: want the path of a device", t.Device)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before, err := d.load()
+	if err != nil {
+		return "", err
+	}
+	parts, output, err := d.parse(ctx, t, before)
+	if err != nil {
+		return output, fmt.Errorf("partition %s: %w", t.Device, err)
+	}
+	clear(d.mounts)
+	after := &table{Device: t.Device, Partitions: parts}
+	for i := range parts {
+		p := &after.Partitions[i]
+		p.Filesystem, p.Raw = "", false
+		if old := before.same(p); old != nil && before.Device == t.Device {
+			p.Filesystem, p.Raw = old.Filesystem, old.Raw
+		}
+	}
+	// The table goes first: files of a partition that it does not name are never seen again, whatever happens now.
+	if err := d.store(after); err != nil {
+		return output, err
+	}
+	return output, d.sweep(after)
+}
+
+func (d *Disk) parse(ctx context.Context, t machine.Table, before *table) ([]Partition, string, error) {
+	switch t.Kind {
+	case "fdisk":
+		if isList(string(t.Script)) {
+			parts, err := parseList(string(t.Script))
+			return parts, "", err
+		}
+		var there []Partition
+		if before.Device == t.Device {
+			there = before.Partitions
+		}
+		parts, err := parseTyped(string(t.Script), there)
+		return parts, "", err
+	case "parted":
+		return d.runDeclaring(ctx, t)
+	}
+	return nil, "", fmt.Errorf("kind %q: want fdisk or parted", t.Kind)
+}
+
+// runDeclaring runs the script and collects what it declares.
+func (d *Disk) runDeclaring(ctx context.Context, t machine.Table) ([]Partition, string, error) {
+	if err := d.boot(); err != nil {
+		return nil, "", err
+	}
+	file := filepath.Join(d.ram(), ".partition")
+	if err := os.WriteFile(file, t.Script, 0o700); err != nil {
+		return nil, "", err
+	}
+	defer os.Remove(file)
+	var parts []Partition
+	var wrong error
+	output, err := script.Run(ctx, script.Config{
+		Name: "partition script", File: file, Dir: d.ram(), Env: t.Env, Writable: []string{d.root},
+		Stdout: func(line string) {
+			p, ok, err := declared(line)
+			switch {
+			case err != nil:
+				wrong = errors.Join(wrong, err)
+			case ok && len(parts) <= maxNumber:
+				parts = append(parts, p)
+			}
+		},
+	})
+	if err == nil {
+		err = wrong
+	}
+	if err != nil {
+		return nil, output, err
+	}
+	parts, err = collect(parts)
+	return parts, output, err
+}
+
+// same finds the partition that is where p is.
+func (t *table) same(p *Partition) *Partition {
+	i := slices.IndexFunc(t.Partitions, func(old Partition) bool { return old.Number == p.Number && old.Size == p.Size })
+	if i < 0 {
+		return nil
+	}
+	return &t.Partitions[i]
+}
+
+// sweep removes the files of partitions that hold none.
+func (d *Disk) sweep(t *table) error {
+	keep := make(map[string]bool)
+	for _, p := range t.Partitions {
+		if p.mountable() {
+			keep[d.content(p.Number)] = true
+		}
+		if p.Raw {
+			keep[d.image(p.Number)] = true
+		}
+	}
+	for _, kind := range []string{"part", "raw"} {
+		entries, err := os.ReadDir(filepath.Join(d.root, kind))
+		if err != nil && !missing(err) {
+			return fmt.Errorf("sandbox disk: %w", err)
+		}
+		for _, e := range entries {
+			if file := filepath.Join(d.root, kind, e.Name()); !keep[file] {
+				if err := removeAll(file); err != nil {
+					return fmt.Errorf("sandbox disk: %w", err)
+				}
+			}
+		}
+	}
+	return d.capacity.recount()
+}
+
+// filesystems are names of the field's length and letters; what they mean is mkfs's business on a real disk.
+var filesystems = regexp.MustCompile(`^[a-z][a-z0-9._-]{0,15}$`)
+
+// Format empties a partition and notes its file system. Options are for mkfs and change nothing here.
+func (d *Disk) Format(_ context.Context, device, filesystem, _ string) error {
+	if !filesystems.MatchString(filesystem) || filesystem == swap {
+		return fmt.Errorf("format %s: %q is no file system", device, filesystem)
+	}
+	if err := d.fill(device, filesystem); err != nil {
+		return fmt.Errorf("format %w", err)
+	}
+	return nil
+}
+
+// Swap makes a partition a swap area.
+func (d *Disk) Swap(_ context.Context, device string) error {
+	if err := d.fill(device, swap); err != nil {
+		return fmt.Errorf("make swap: %w", err)
+	}
+	return nil
+}
+
+// fill unmounts and empties a partition, and notes what it holds from now on. Until it is empty it holds nothing.
+func (d *Disk) fill(device, filesystem string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t, err := d.load()
+	if err != nil {
+		return err
+	}
+	p, err := t.find(device)
+	if err != nil {
+		return err
+	}
+	if p.extended() {
+		return fmt.Errorf("%s is an extended partition", device)
+	}
+	d.detach(p.Number)
+	p.Filesystem, p.Raw = "", false
+	if err := d.store(t); err != nil {
+		return err
+	}
+	if err := d.sweep(t); err != nil {
+		return err
+	}
+	if filesystem != swap {
+		if err := os.MkdirAll(d.content(p.Number), 0o755); err != nil {
+			return fmt.Errorf("sandbox disk: %w", err)
+		}
+	}
+	p.Filesystem = filesystem
+	return d.store(t)
+}
+
+// removeAll removes a tree with all that is below its read-only directories.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if e != nil && e.IsDir() {
+			return errors.Join(os.Chmod(path, 0o700), ignorePermission(err))
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return os.RemoveAll(dir)
+}
+
+func ignorePermission(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
+}
+
+func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

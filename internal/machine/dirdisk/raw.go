@@ -1,0 +1,94 @@
+package dirdisk
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/kadeploy/kadeploy/internal/machine"
+)
+
+// Device opens a partition, or the whole disk by its own name, for a raw image. What it held is lost at once, the whole
+// disk's partitions too. It holds the image when Close has returned nil.
+func (d *Disk) Device(device string) (io.WriteCloser, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t, err := d.load()
+	if err != nil {
+		return nil, err
+	}
+	number, err := t.erase(device)
+	if err != nil {
+		return nil, fmt.Errorf("write to %w", err)
+	}
+	if number == 0 {
+		clear(d.mounts)
+	}
+	d.detach(number)
+	if err := d.store(t); err != nil {
+		return nil, err
+	}
+	if err := d.sweep(t); err != nil {
+		return nil, err
+	}
+	file := d.image(number)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, fmt.Errorf("sandbox disk: %w", err)
+	}
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox disk: %w", err)
+	}
+	return &raw{disk: d, file: f, device: device}, nil
+}
+
+// erase notes that a partition holds nothing; number 0 is the whole disk.
+func (t *table) erase(device string) (int, error) {
+	if t.Device == "" || t.Device == device {
+		t.Device, t.Partitions = device, nil
+		return 0, nil
+	}
+	p, err := t.find(device)
+	if err != nil {
+		return 0, err
+	}
+	p.Filesystem, p.Raw = "", false
+	return p.Number, nil
+}
+
+// raw is an image being written.
+type raw struct {
+	disk   *Disk
+	file   *os.File
+	device string
+}
+
+func (r *raw) Write(p []byte) (int, error) {
+	if r.disk.capacity != nil {
+		if err := r.disk.capacity.Take(int64(len(p))); err != nil {
+			return 0, err
+		}
+	}
+	return r.file.Write(p)
+}
+
+func (r *raw) Close() error {
+	if err := r.file.Close(); err != nil {
+		return err
+	}
+	r.disk.mu.Lock()
+	defer r.disk.mu.Unlock()
+	t, err := r.disk.load()
+	if err != nil || t.Device == r.device {
+		return err
+	}
+	p, err := t.find(r.device)
+	if err != nil {
+		return err
+	}
+	p.Raw = true
+	return r.disk.store(t)
+}
+
+var _ machine.Machine = (*Disk)(nil)
