@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -54,6 +55,9 @@ func (m *machine) agentProcess(ctx context.Context, cmdline string) error {
 		io.Copy(m.console, out)
 	}()
 
+	if err := m.rack.sessions.began(m.node.Name, cmd.Process.Pid); err != nil {
+		m.rack.cfg.Log.Warn("sandbox session not recorded: it may outlive this daemon", "node", m.node.Name, "error", err)
+	}
 	exited := make(chan struct{})
 	go func() {
 		defer close(exited)
@@ -63,11 +67,9 @@ func (m *machine) agentProcess(ctx context.Context, cmdline string) error {
 	case <-exited:
 	case <-ctx.Done():
 	}
-	if err := killSession(cmd.Process.Pid); err != nil {
-		m.rack.cfg.Log.Error("sandbox machine's processes survive", "node", m.node.Name, "error", err)
-	}
+	err = killSession(cmd.Process.Pid, anyProcess)
 	<-exited
-	err = cmd.Wait()
+	err = errors.Join(err, cmd.Wait(), m.rack.sessions.ended(m.node.Name))
 	select { // the last words may be the evidence
 	case <-printed:
 	case <-time.After(outputGrace):

@@ -22,6 +22,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/power"
@@ -52,9 +54,11 @@ type Rack struct {
 	cfg      Config
 	machines map[string]*machine
 	starter  *starter
+	sessions *sessions
 	mains    context.Context // the power line of the building: what Close cuts
 	cut      context.CancelFunc
 	transfer chan struct{} // one slot per firmware transfer under way
+	closing  sync.Once
 }
 
 var _ power.Driver = (*Rack)(nil)
@@ -71,7 +75,7 @@ func New(cfg Config) (*Rack, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("sandbox disks: %w", err)
 	}
 	r := &Rack{cfg: cfg, machines: make(map[string]*machine, len(cfg.Nodes)), transfer: make(chan struct{}, maxTransfers)}
@@ -86,13 +90,17 @@ func New(cfg Config) (*Rack, error) {
 		}
 		r.machines[node.Name] = newMachine(r, node, drawn)
 	}
-	r.starter = newStarter()
+	sessions, err := openSessions(cfg.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox disks: %w", err)
+	}
+	r.sessions, r.starter = sessions, newStarter()
 	return r, nil
 }
 
 func (r *Rack) check(node Node) error {
 	switch {
-	case node.Name == "" || node.Name == "." || !filepath.IsLocal(node.Name) || filepath.Base(node.Name) != node.Name:
+	case node.Name == "" || strings.HasPrefix(node.Name, ".") || !filepath.IsLocal(node.Name) || filepath.Base(node.Name) != node.Name:
 		return errors.New("the name cannot name a directory")
 	case r.machines[node.Name] != nil:
 		return errors.New("there are two of that name")
@@ -128,7 +136,9 @@ func (r *Rack) Console(name string) []string {
 }
 
 // Close stops every machine and returns when nothing of them is left but their disks. No machine starts afterwards.
-func (r *Rack) Close() {
+func (r *Rack) Close() { r.closing.Do(r.stop) }
+
+func (r *Rack) stop() {
 	r.cut()
 	for _, m := range r.machines {
 		m.turn <- struct{}{}
@@ -139,4 +149,5 @@ func (r *Rack) Close() {
 		<-m.turn
 	}
 	r.starter.close()
+	r.sessions.close()
 }

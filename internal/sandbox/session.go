@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -12,14 +13,15 @@ import (
 // killDeadline bounds the time for killed processes to go; only one stuck in the kernel takes longer than milliseconds.
 const killDeadline = 5 * time.Second
 
-// killSession kills every process of the session and returns when all are dead, its leader possibly a zombie. The caller
-// must not have reaped the leader yet: until then its number cannot belong to anybody else.
-func killSession(leader int) error {
+// killSession kills the processes of a session that ours accepts and returns when all are dead, the leader possibly a
+// zombie. A caller that accepts any must not have reaped the leader yet: until then its number cannot be anybody else's.
+func killSession(leader int, ours func(pid int) bool) error {
 	for start, pause := time.Now(), time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		members, err := session(leader)
 		if err != nil {
 			return err
 		}
+		members = slices.DeleteFunc(members, func(pid int) bool { return !ours(pid) })
 		if len(members) == 0 {
 			return nil
 		}
@@ -27,7 +29,7 @@ func killSession(leader int) error {
 			return fmt.Errorf("processes %v do not die of SIGKILL", members)
 		}
 		for _, pid := range members {
-			syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
+			_ = syscall.Kill(pid, syscall.SIGKILL) // that it has ended by itself is as good
 		}
 		time.Sleep(pause)
 	}
