@@ -1,0 +1,107 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+const (
+	defaultServer = "127.0.0.1:25300"
+	defaultPort   = "25300"
+)
+
+var errInterrupted = errors.New("interrupted")
+
+// withServer connects to the server that the command line means, and closes the connection after use.
+func (r *runner) withServer(c *cli.Context, use func(Service) error) error {
+	server, err := r.server(c)
+	if err != nil {
+		return err
+	}
+	r.interrupts = r.Interrupts()
+	svc, err := await(c.Context, r, 0, func(ctx context.Context) (Service, error) { return r.Dial(ctx, server) })
+	if err != nil {
+		return err
+	}
+	defer svc.Close()
+	return use(svc)
+}
+
+// server finds the address: --server, then -d, then the environment, then the default.
+func (r *runner) server(c *cli.Context) (string, error) {
+	command := c.Command.Name
+	if c.IsSet("server") {
+		return address(command, "--server", c.String("server"))
+	}
+	if dir := c.String("config-dir"); dir != "" {
+		server, err := r.Address(dir)
+		if err != nil {
+			return "", &failure{code: exitUsage, err: fmt.Errorf("-d %s: %w", dir, err)}
+		}
+		return server, nil
+	}
+	if server := r.Getenv("KADEPLOY_SERVER"); server != "" {
+		return address(command, "KADEPLOY_SERVER", server)
+	}
+	return defaultServer, nil
+}
+
+// address completes HOST to HOST:PORT.
+func address(command, from, text string) (string, error) {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		host, port, err = net.SplitHostPort(net.JoinHostPort(text, defaultPort))
+	}
+	if err != nil || host == "" || port == "" {
+		return "", usage(command, "%s %s: not an address; HOST:PORT", from, text)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// await runs a call to the server. The first interrupt ends the call's context when patience is over, the second at once.
+// When the user interrupted, the error is errInterrupted even if the answer came: then the answer is returned too.
+func await[T any](ctx context.Context, r *runner, patience time.Duration, call func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		v, err := call(ctx)
+		answers <- answer{v, err}
+	}()
+	interrupted := false
+	var over <-chan time.Time
+	for {
+		select {
+		case a := <-answers:
+			if interrupted && (a.err == nil || ctx.Err() != nil) {
+				a.err = errInterrupted
+			}
+			return a.value, a.err
+		case <-over:
+			cancel()
+		case <-r.interrupts:
+			if interrupted || patience == 0 {
+				cancel()
+			}
+			interrupted, over = true, time.After(patience)
+		}
+	}
+}
+
+// unsure words an interrupted submission: the server may have got it.
+func unsure(err error) error {
+	if !errors.Is(err, errInterrupted) {
+		return err
+	}
+	return &failure{code: exitInterrupted, err: errors.New("interrupted before the server answered"),
+		hint: "if it took the request, kadeploy status shows it"}
+}

@@ -1,0 +1,136 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kadeploy/kadeploy/actors/client"
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/nodeset"
+	"github.com/kadeploy/kadeploy/internal/terminal"
+)
+
+// The exit codes.
+const (
+	exitOK          = 0   // every node OK, or minnodes reached
+	exitFailed      = 1   // the request failed, or was cancelled by somebody else
+	exitUsage       = 2   // wrong usage, configuration or description; an operation that does not exist
+	exitPartial     = 3   // some nodes KO, and no minnodes asked
+	exitRefused     = 4   // refused: nodes busy, no right to them
+	exitNoServer    = 5   // no server, or one that does not answer or is stopping
+	exitInterrupted = 130 // interrupted: the operation was cancelled
+)
+
+// failure is an error with the exit code that it means.
+type failure struct {
+	code int
+	err  error  // nil: everything has been said
+	hint string // a second line
+}
+
+func (f *failure) Error() string {
+	if f.err == nil {
+		return fmt.Sprintf("exit code %d", f.code)
+	}
+	return f.err.Error()
+}
+
+func (f *failure) Unwrap() error { return f.err }
+
+// usage is a command line that cannot be right; command "" is the program itself.
+func usage(command, format string, args ...any) error {
+	hint := "see kadeploy --help"
+	if command != "" {
+		hint = "see kadeploy " + command + " --help"
+	}
+	return &failure{code: exitUsage, err: fmt.Errorf(format, args...), hint: hint}
+}
+
+// usageError words the errors of the flag parser.
+func usageError(c *cli.Context, err error, _ bool) error {
+	command := ""
+	if c.Command != nil && c.Command.Name != c.App.Name {
+		command = c.Command.Name
+	}
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
+	if !unknown {
+		return usage(command, "%w", err)
+	}
+	text := fmt.Sprintf("unknown option %s", name)
+	if like := cli.SuggestFlag(c.Command.Flags, strings.TrimLeft(name, "-"), false); like != "" {
+		text += fmt.Sprintf(". Did you mean %s?", like)
+	}
+	return usage(command, "%s", text)
+}
+
+// complain writes the last word on standard error and returns the exit code.
+func (r *runner) complain(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	code, hint := classify(err)
+	var f *failure
+	if !errors.As(err, &f) || f.err != nil {
+		fmt.Fprintf(r.Stderr, "kadeploy: %s\n", terminal.Clean(err.Error()))
+	}
+	for _, line := range hint {
+		fmt.Fprintf(r.Stderr, "  %s\n", line)
+	}
+	return code
+}
+
+// classify finds the exit code of an error, and the hints that belong to it.
+func classify(err error) (code int, hint []string) {
+	var f *failure
+	var refused *client.RefusedError
+	switch {
+	case errors.As(err, &f):
+		if f.hint != "" {
+			hint = []string{f.hint}
+		}
+		return f.code, hint
+	case errors.As(err, &refused):
+		return refusalCode(refused.Refused.GetCode()), holders(refused.Refused.GetBusy())
+	case errors.Is(err, client.ErrNoServer), errors.Is(err, context.DeadlineExceeded):
+		return exitNoServer, nil
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted, nil
+	}
+	return exitFailed, nil
+}
+
+func refusalCode(c message.Refusal) int {
+	switch c {
+	case message.Refusal_INVALID, message.Refusal_UNKNOWN_ID:
+		return exitUsage
+	case message.Refusal_UNAVAILABLE:
+		return exitNoServer
+	}
+	return exitRefused
+}
+
+// holders says who has the busy nodes, a line per operation.
+func holders(busy []*message.Holder) []string {
+	nodes := make(map[string][]string)
+	var first []*message.Holder
+	for _, h := range busy {
+		if nodes[h.GetOperation()] == nil {
+			first = append(first, h)
+		}
+		nodes[h.GetOperation()] = append(nodes[h.GetOperation()], h.GetNode())
+	}
+	var lines []string
+	for _, h := range first {
+		line := fmt.Sprintf("%s: held by %s of %s", nodeset.Fold(nodes[h.GetOperation()]), h.GetOperation(), h.GetUser())
+		if since := h.GetSince(); since != nil {
+			line += " since " + since.AsTime().Local().Format(time.DateTime)
+		}
+		lines = append(lines, terminal.Clean(line))
+	}
+	return lines
+}

@@ -1,0 +1,114 @@
+package command
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/terminal"
+)
+
+func (r *runner) deployCommand() *cli.Command {
+	environment := &cli.StringFlag{Name: "environment", Aliases: []string{"a", "env-file"}, Usage: "deploy the environment described in `FILE`"}
+	return &cli.Command{
+		Name: "deploy", Usage: "deploy an environment on nodes", Description: deployHelp,
+		Flags: join([]cli.Flag{environment}, deployFlags()),
+		Action: func(c *cli.Context) error {
+			if c.String("environment") == "" {
+				return usage("deploy", "no environment: give -a FILE, or say kadeploy start for the site's own")
+			}
+			return r.deploy(c)
+		},
+	}
+}
+
+// startCommand is the old form: the environment is the one that the server's configuration names.
+func (r *runner) startCommand() *cli.Command {
+	return &cli.Command{
+		Name: "start", Usage: "deploy the site's own environment on nodes", Description: startHelp,
+		Flags: deployFlags(), Action: r.deploy,
+	}
+}
+
+func (r *runner) deploy(c *cli.Context) error {
+	p, err := r.newPlan(c, message.Operation_DEPLOY)
+	if err != nil {
+		return err
+	}
+	if err := r.addDeployment(p, c); err != nil {
+		return err
+	}
+	if name := c.String("environment"); name != "" {
+		if p.submit.Environment, p.submit.EnvironmentPath, err = readDescription(p.command, name); err != nil {
+			return err
+		}
+	}
+	return r.withServer(c, func(svc Service) error {
+		if p.check {
+			return r.dryRun(c.Context, svc, p)
+		}
+		return r.operate(c.Context, svc, p)
+	})
+}
+
+func (r *runner) rebootCommand() *cli.Command {
+	level := &cli.StringFlag{Name: "level", Aliases: []string{"l"}, Value: "soft", Usage: "`LEVEL`: soft, hard or very_hard"}
+	return &cli.Command{
+		Name: "reboot", Usage: "reboot nodes", Description: rebootHelp,
+		Flags: join(nodeFlags(), []cli.Flag{level}, waitFlags(), fileFlags(), []cli.Flag{outputFlag()}, serverFlags()),
+		Action: func(c *cli.Context) error {
+			p, err := r.newPlan(c, message.Operation_REBOOT)
+			if err != nil {
+				return err
+			}
+			if p.submit.RebootLevel, err = rebootLevel(c.String("level")); err != nil {
+				return err
+			}
+			return r.withServer(c, func(svc Service) error { return r.operate(c.Context, svc, p) })
+		},
+	}
+}
+
+func (r *runner) dryRun(ctx context.Context, svc Service, p *plan) error {
+	checked, err := await(ctx, r, 0, func(ctx context.Context) (*message.Checked, error) { return svc.Check(ctx, p.submit) })
+	if err != nil {
+		return err
+	}
+	lines := make([]string, len(checked.GetLines()))
+	for i, l := range checked.GetLines() {
+		lines[i] = terminal.Clean(l)
+	}
+	if p.json {
+		return r.writeJSON(map[string]any{"dry_run": true, "lines": lines})
+	}
+	for _, l := range lines {
+		fmt.Fprintln(r.Stdout, l)
+	}
+	return nil
+}
+
+// operate submits a request and stays with it until the end.
+func (r *runner) operate(ctx context.Context, svc Service, p *plan) error {
+	id, err := await(ctx, r, r.Grace, func(ctx context.Context) (string, error) { return svc.Submit(ctx, p.submit) })
+	if err != nil && id == "" {
+		return unsure(err)
+	}
+	interrupted := err != nil // the answer came after all: now there is something to cancel
+	if err := p.id.write([]string{id}); err != nil {
+		fmt.Fprintf(r.Stderr, "kadeploy: %s\n", err)
+	}
+	if p.noWait && !interrupted {
+		return r.writeID(id, p.json)
+	}
+	return r.stay(ctx, svc, follower{id: id, cancels: true, interrupted: interrupted, asked: p.submit.Nodes}, p.results)
+}
+
+func (r *runner) writeID(id string, json bool) error {
+	if json {
+		return r.writeJSON(map[string]string{"id": id})
+	}
+	fmt.Fprintln(r.Stdout, id)
+	return nil
+}

@@ -1,0 +1,60 @@
+package command
+
+import "github.com/urfave/cli/v2"
+
+// A flag's name means the same in every command: permute relies on it.
+
+// optionalValue are the names of the flags whose value may be left out.
+var optionalValue = []string{"k", "key"}
+
+func serverFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "server", Usage: "the server is at `HOST:PORT` (default: the one of -d, then $KADEPLOY_SERVER, then " + defaultServer + ")"},
+		&cli.StringFlag{Name: "config-dir", Aliases: []string{"d"}, Usage: "find the server in the configuration `DIR`"},
+	}
+}
+
+func nodeFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "machine", Aliases: []string{"m"}, Usage: "node or set of `NODES`: 'node-[1-8,12].demo' (may be repeated)"},
+		&cli.StringSliceFlag{Name: "file", Aliases: []string{"f"}, Usage: "`FILE` of nodes, one a line, # begins a comment, repeated lines count once; - is standard input"},
+	}
+}
+
+func outputFlag() cli.Flag {
+	return &cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT` of the result on standard output: text or json"}
+}
+
+func fileFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "output-ok-nodes", Aliases: []string{"o"}, Usage: "write the nodes that are OK to `FILE`, one a line, when all is over"},
+		&cli.StringFlag{Name: "output-ko-nodes", Aliases: []string{"n"}, Usage: "write every node that is not OK (KO, cut, cancelled) to `FILE`"},
+	}
+}
+
+func waitFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "no-wait", Usage: "write the operation's ID on standard output and leave; see kadeploy watch ID"},
+		&cli.StringFlag{Name: "write-id", Aliases: []string{"write-workflow-id"}, Usage: "write the operation's ID to `FILE` as soon as it is accepted"},
+		&cli.StringFlag{Name: "script", Aliases: []string{"s"}, Usage: "run `SCRIPT` when all is over, whatever the outcome (KADEPLOY_ID, _OUTCOME, _EXIT_CODE, _OK_FILE, _KO_FILE in its environment)"},
+	}
+}
+
+// deployFlags are those of deploy and start alike.
+func deployFlags() []cli.Flag {
+	return join(nodeFlags(), []cli.Flag{
+		&cli.StringFlag{Name: "min-nodes", Usage: "succeed as soon as `N` nodes (7) or a part of them (90%) are OK (default: the server's)"},
+		&cli.StringFlag{Name: "key", Aliases: []string{"k"}, Usage: "ssh public keys in `FILE` may log in as root; without a value: ~/.ssh/authorized_keys"},
+		&cli.StringFlag{Name: "reformat-tmp", Aliases: []string{"r"}, Usage: "format the tmp partition with file system `FSTYPE`"},
+		&cli.BoolFlag{Name: "no-partitioning", Aliases: []string{"disable-disk-partitioning"}, Usage: "leave the partition table alone"},
+		&cli.BoolFlag{Name: "dry-run", Usage: "check everything, change nothing"},
+	}, waitFlags(), fileFlags(), []cli.Flag{outputFlag()}, serverFlags())
+}
+
+func join(lists ...[]cli.Flag) []cli.Flag {
+	var all []cli.Flag
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}

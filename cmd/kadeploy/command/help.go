@@ -1,0 +1,153 @@
+package command
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/urfave/cli/v2"
+)
+
+const rootTemplate = `NAME:
+   {{.HelpName}} - {{.Usage}}
+
+USAGE:
+   {{.HelpName}} COMMAND [options]
+
+COMMANDS:{{range .VisibleCommands}}
+   {{printf "%-12s" .Name}}{{.Usage}}{{end}}
+
+{{.Description}}
+`
+
+const rootHelp = `EXAMPLES:
+   kadeploy deploy -m 'node-[1-8].demo' -a debian.env -k
+   kadeploy deploy -f $OAR_NODE_FILE -a debian.env --min-nodes 90% -o ok.txt -n ko.txt
+   kadeploy -f NODES -d /etc/kadeploy start
+   kadeploy status
+
+EXIT CODES:
+   0     every node is OK, or minnodes are reached
+   1     the request failed
+   2     wrong usage, configuration or description
+   3     some nodes are KO, and no minnodes were asked
+   4     refused: nodes are busy, or you have no right to them
+   5     no server
+   130   interrupted: the operation is cancelled (Ctrl-C again leaves at once)
+
+Each command has --help.`
+
+const deployHelp = `Deploys the environment described in a file on nodes: they are rebooted into the deployment system,
+partitioned, given the image, and booted into it. A node is OK when it runs the new system.
+
+Nodes come from -m and -f together. A node named twice by -m is an error; a line repeated in a file is not.
+The KO file holds every node that is not OK. Both files are also written when the deployment failed, was cancelled
+or was interrupted. Interrupting cancels the deployment; a closed terminal does not.
+
+With --output json one document is written when all is over:
+   {"id", "operation", "outcome", "exit_code", "text", "min_nodes", "seconds",
+    "nodes": [{"name", "cluster", "phase", "tries", "state", "cause", "evidence", "seconds": {MACRO-STEP: N}}]}
+outcome: all_ok, quorum, partial, failed, aborted, unknown; phase: ok, ko, cut, cancelled, and waiting, running,
+retrying when the end is not known; tries: how often a macro-step had to be tried again.
+
+EXAMPLES:
+   kadeploy deploy -m 'node-[1-8].demo' -a debian.env
+   kadeploy deploy -f nodes.txt -a debian.env --min-nodes 7 -k -o ok.txt -n ko.txt
+   oarprint host | kadeploy deploy -f - -a debian.env --output json
+   kadeploy deploy -m node-1.demo -a debian.env --dry-run`
+
+const startHelp = `Deploys the environment that the server's configuration names (environment = FILE) on the nodes of a file.
+
+EXAMPLES:
+   kadeploy -f NODES -d /etc/kadeploy start
+   kadeploy start -m node-1.demo -d /etc/kadeploy`
+
+const rebootHelp = `Reboots nodes into the system they have, and waits until it answers.
+
+EXAMPLES:
+   kadeploy reboot -m 'node-[1-8].demo'
+   kadeploy reboot -f nodes.txt -l hard -o ok.txt -n ko.txt`
+
+const statusHelp = `Shows the operations that the server remembers, or one of them.
+
+EXAMPLES:
+   kadeploy status
+   kadeploy status D-7
+   kadeploy status --output json`
+
+const nodesHelp = `Shows the nodes and their states.
+
+EXAMPLES:
+   kadeploy nodes
+   kadeploy nodes -m 'node-[1-4].demo' --output json`
+
+const watchHelp = `Follows an operation, from its beginning, until it ends. Interrupting leaves it alone.
+
+EXAMPLES:
+   kadeploy watch D-7
+   kadeploy watch D-7 -o ok.txt -n ko.txt`
+
+const cancelHelp = `Ends an operation: its nodes stay as they are and are reported as cancelled.
+
+EXAMPLES:
+   kadeploy cancel D-7`
+
+const completionHelp = `Writes the completion script of a shell on standard output.
+
+EXAMPLES:
+   kadeploy completion bash > /etc/bash_completion.d/kadeploy
+   kadeploy completion zsh > "${fpath[1]}/_kadeploy"
+   kadeploy completion fish > ~/.config/fish/completions/kadeploy.fish`
+
+func (r *runner) versionCommand() *cli.Command {
+	return &cli.Command{
+		Name: "version", Usage: "show the version of this command",
+		Description: "The server's own version is in kadeploy status.\n\nEXAMPLES:\n   kadeploy version",
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			fmt.Fprintf(r.Stdout, "kadeploy %s (%s %s/%s)\n", r.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return nil
+		},
+	}
+}
+
+func (r *runner) helpCommand() *cli.Command {
+	return &cli.Command{
+		Name: "help", Usage: "show the help of a command", ArgsUsage: "[COMMAND]",
+		Description: "EXAMPLES:\n   kadeploy help deploy",
+		Action: func(c *cli.Context) error {
+			name := c.Args().First()
+			if name == "" {
+				return cli.ShowAppHelp(c)
+			}
+			if c.App.Command(name) == nil {
+				return usage("", "unknown command %q. %s", name, cli.SuggestCommand(visible(c.App.Commands), name))
+			}
+			return cli.ShowCommandHelp(c, name)
+		},
+	}
+}
+
+// noArguments refuses words that belong to no flag.
+func noArguments(c *cli.Context) error {
+	if c.NArg() == 0 {
+		return nil
+	}
+	hint := ""
+	if c.Command.Name == "deploy" || c.Command.Name == "start" || c.Command.Name == "reboot" || c.Command.Name == "nodes" {
+		hint = "; nodes are given by -m NODES"
+	}
+	return usage(c.Command.Name, "unexpected argument %q%s", c.Args().First(), hint)
+}
+
+// oneID takes the only argument, an operation's ID.
+func oneID(c *cli.Context) (string, error) {
+	switch c.NArg() {
+	case 0:
+		return "", usage(c.Command.Name, "no operation: give its ID, as shown by kadeploy status")
+	case 1:
+		return c.Args().First(), nil
+	}
+	return "", usage(c.Command.Name, "one operation at a time: unexpected argument %q", c.Args().Get(1))
+}

@@ -1,0 +1,104 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/nodeset"
+	"github.com/kadeploy/kadeploy/internal/terminal"
+)
+
+// nodeStatus is one of the "nodes" in the JSON of kadeploy nodes.
+type nodeStatus struct {
+	Name        string `json:"name"`
+	Cluster     string `json:"cluster"`
+	Address     string `json:"address"`
+	State       string `json:"state"`
+	Operation   string `json:"operation"` // last or current
+	User        string `json:"user"`
+	Environment string `json:"environment"` // deployed
+	Since       string `json:"since"`       // RFC 3339
+}
+
+func (r *runner) nodesCommand() *cli.Command {
+	return &cli.Command{
+		Name: "nodes", Usage: "show nodes and their states", Description: nodesHelp,
+		Flags: join(nodeFlags(), []cli.Flag{outputFlag()}, serverFlags()),
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			asJSON, err := wantsJSON(c)
+			if err != nil {
+				return err
+			}
+			var only []string
+			if sets, files := c.StringSlice("machine"), c.StringSlice("file"); len(sets)+len(files) > 0 {
+				if only, err = readNodes("nodes", sets, files, r.Stdin); err != nil {
+					return err
+				}
+			}
+			return r.withServer(c, func(svc Service) error { return r.nodes(c.Context, svc, only, asJSON) })
+		},
+	}
+}
+
+func (r *runner) nodes(ctx context.Context, svc Service, only []string, asJSON bool) error {
+	answer, err := await(ctx, r, 0, svc.Nodes)
+	if err != nil {
+		return err
+	}
+	nodes, err := choose(answer.GetNodes(), only)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return r.writeJSON(map[string]any{"nodes": nodes})
+	}
+	rows := [][]string{{"NODE", "CLUSTER", "ADDRESS", "STATE", "SINCE", "OPERATION", "USER", "ENVIRONMENT"}}
+	for _, n := range nodes {
+		rows = append(rows, []string{n.Name, n.Cluster, n.Address, n.State, local(n.Since), dash(n.Operation), dash(n.User), dash(n.Environment)})
+	}
+	writeTable(r.Stdout, rows)
+	return nil
+}
+
+// choose picks the nodes asked for, in the order asked; nil is all of them, in the server's order.
+func choose(all []*message.NodeStatus, only []string) ([]nodeStatus, error) {
+	nodes := []nodeStatus{}
+	if only == nil {
+		for _, n := range all {
+			nodes = append(nodes, newNodeStatus(n))
+		}
+		return nodes, nil
+	}
+	byName := make(map[string]*message.NodeStatus, len(all))
+	for _, n := range all {
+		byName[n.GetName()] = n
+	}
+	var unknown []string
+	for _, name := range only {
+		if n := byName[name]; n != nil {
+			nodes = append(nodes, newNodeStatus(n))
+		} else {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) > 0 {
+		return nil, &failure{code: exitUsage, err: fmt.Errorf("the server has no %s", nodeset.Fold(unknown)), hint: "kadeploy nodes shows those it has"}
+	}
+	return nodes, nil
+}
+
+func newNodeStatus(n *message.NodeStatus) nodeStatus {
+	clean := terminal.Clean
+	return nodeStatus{Name: clean(n.GetName()), Cluster: clean(n.GetCluster()), Address: clean(n.GetAddress()), State: clean(n.GetState()),
+		Operation: clean(n.GetOperation()), User: clean(n.GetUser()), Environment: clean(n.GetEnvironment()), Since: rfc3339(n.GetSince())}
+}
+
+// lower is the name of a value of the protocol as JSON has it.
+func lower(v fmt.Stringer) string { return strings.ToLower(v.String()) }

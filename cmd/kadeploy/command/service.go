@@ -1,0 +1,27 @@
+package command
+
+import (
+	"context"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+)
+
+// Service is the server as this command sees it; actors/client is the one in use. Every call ends when its context does.
+// A server's no is a *client.RefusedError; nothing at the address is client.ErrNoServer.
+type Service interface {
+	Submit(ctx context.Context, req *message.Submit) (id string, err error)
+	Check(ctx context.Context, req *message.Submit) (*message.Checked, error)
+	// Watch calls fn with every event from a number on, in order, until the operation ends. It mends broken links by itself.
+	Watch(ctx context.Context, id string, from uint64, fn func(*message.Event) error) (*message.Ended, error)
+	Cancel(ctx context.Context, id string) error
+	Status(ctx context.Context, id string) (*message.Status, error)
+	Nodes(ctx context.Context) (*message.Nodes, error)
+	Close()
+}
+
+// Display shows an operation while it runs. Close gives the terminal back; it may be called twice.
+type Display interface {
+	Event(e *message.Event)
+	Notice(text string)
+	Close() error
+}
