@@ -1,5 +1,3 @@
-// Package workflow decides how a request walks its nodes through the macro-steps of a deployment. It is pure: events and
-// the time come in, actions go out; it opens nothing, starts nothing and imports nothing of the project.
 package workflow
 
 import "time"

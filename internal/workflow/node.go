@@ -1,0 +1,180 @@
+package workflow
+
+import (
+	"fmt"
+	"time"
+)
+
+// state is what the caller was last told to do with a node that is not settled.
+type state int
+
+const (
+	idle      state = iota // nothing: its actor is to say Ready
+	running                // an attempt
+	arrived                // an attempt, and it stands before the chain
+	receiving              // an attempt, and the chain feeds it
+)
+
+// node is one host on its way through its plan.
+type node struct {
+	HostPlan
+	phase  Phase
+	state  state
+	macro  int     // index in Plan.Macros
+	visits []visit // of each macro-step
+	place  place   // of the last step it entered
+
+	attempt  Attempt       // under way, or to be run when the node is ready
+	step     int           // index in attempt.Steps of the step entered last; From-1 before the first
+	hasImage bool          // in this try
+	repeats  map[Micro]int // tries in place used in this try
+	begun    time.Time     // when the attempt was given out, moved on by the wait before the chain
+	waiting  time.Time     // since when it stands before the chain
+	spent    time.Duration // of this try's time, by the attempts before
+
+	tries    int  // over all macro-steps
+	failures int  // over all
+	mounted  bool // the target was mounted behind the broadcast: another broadcast must unmount it first
+	gone     bool // the deployment system was left or lost on the way to the new one: no order reaches the node
+
+	cause, evidence string // of the last failure, "" once OK
+}
+
+// place is where a node stands, or stood when it failed.
+type place struct {
+	macro    Macro
+	instance string
+	micro    Micro
+}
+
+// visit is how far a node is in the instances of one macro-step, and what it took.
+type visit struct {
+	instance int // index in MacroPlan.Instances
+	try      int // of this instance, from 1
+
+	entered bool
+	inside  bool      // it is the macro-step under way
+	since   time.Time // while inside
+	took    time.Duration
+	tries   int    // of all instances
+	last    string // instance tried last
+}
+
+func newNode(h HostPlan) *node {
+	n := &node{HostPlan: h, phase: PhaseWaiting, visits: make([]visit, len(h.Plan.Macros))}
+	if len(h.Plan.Macros) == 0 {
+		panic(fmt.Sprintf("workflow: the plan of host %q is empty", h.Host))
+	}
+	for i, m := range h.Plan.Macros {
+		if len(m.Instances) == 0 {
+			panic(fmt.Sprintf("workflow: the plan of host %q has no instance of %s", h.Host, m.Macro))
+		}
+		n.visits[i].try = 1
+	}
+	n.prepare(false)
+	return n
+}
+
+// run begins the attempt that was prepared.
+func (n *node) run(now time.Time) Attempt {
+	v := &n.visits[n.macro]
+	if !v.inside {
+		v.entered, v.inside, v.since = true, true, now
+	}
+	if n.attempt.From == 0 {
+		n.place = place{n.attempt.Macro, n.attempt.Instance, ""}
+	}
+	v.last = n.attempt.Instance
+	n.phase, n.state, n.begun = PhaseRunning, running, now
+	return n.attempt
+}
+
+// enter notes the step that begins. A step that is not ahead in the attempt cannot begin.
+func (n *node) enter(micro Micro) {
+	if n.state == idle {
+		return
+	}
+	if at := n.find(micro, n.step+1); at >= 0 {
+		n.step, n.place.micro = at, micro
+	}
+}
+
+// arrive stops the node's clock: it waits for others now.
+func (n *node) arrive(now time.Time) {
+	at := indexOf(n.attempt.Steps, SendEnvironment)
+	if n.state != running || n.hasImage || at < n.attempt.From || at < n.step {
+		return
+	}
+	n.step, n.place.micro = at, SendEnvironment
+	n.state, n.waiting = arrived, now
+}
+
+// depart ends the wait before the chain; the node's clock goes on.
+func (n *node) depart(now time.Time) {
+	n.state = receiving
+	n.begun = n.begun.Add(max(now.Sub(n.waiting), 0))
+}
+
+func (n *node) pass() {
+	if n.state == receiving {
+		n.state, n.hasImage = running, true
+	}
+}
+
+// mayFinish says whether the attempt can be over: it was begun, and did not go round the chain.
+func (n *node) mayFinish() bool {
+	return n.state == running && (n.hasImage || indexOf(n.attempt.Steps, SendEnvironment) < n.attempt.From)
+}
+
+// next moves on to the next macro-step and says whether there is one.
+func (n *node) next(now time.Time) bool {
+	n.leave(now)
+	if n.macro+1 == len(n.Plan.Macros) {
+		return false
+	}
+	n.macro++
+	n.prepare(false)
+	return true
+}
+
+// leave stops the clock of the macro-step.
+func (n *node) leave(now time.Time) {
+	v := &n.visits[n.macro]
+	v.took = v.sum(now)
+	v.inside = false
+}
+
+// sum is the time of all stays so far.
+func (v *visit) sum(now time.Time) time.Duration {
+	if !v.inside {
+		return v.took
+	}
+	return v.took + max(now.Sub(v.since), 0)
+}
+
+// expectsImage says whether the image is still to come to this node by the chain.
+func (n *node) expectsImage() bool {
+	if n.hasImage {
+		return false
+	}
+	for i := n.macro; i < len(n.Plan.Macros); i++ {
+		m := n.Plan.Macros[i]
+		if m.Macro == BroadcastEnv {
+			return indexOf(m.Instances[n.visits[i].instance].Steps, SendEnvironment) >= 0
+		}
+	}
+	return false
+}
+
+func (n *node) instance() InstancePlan {
+	return n.Plan.Macros[n.macro].Instances[n.visits[n.macro].instance]
+}
+
+// find is the index of a step of the attempt from one on, -1 when it is not there.
+func (n *node) find(micro Micro, from int) int {
+	at := indexOf(n.attempt.Steps[from:], micro)
+	if at < 0 {
+		return -1
+	}
+	return from + at
+}

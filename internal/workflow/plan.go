@@ -1,0 +1,133 @@
+package workflow
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Boot is a system that a node boots.
+type Boot string
+
+// The two systems of a deployment.
+const (
+	BootDeploy Boot = "deploy" // the deployment system, over the network
+	BootUser   Boot = "user"   // the system that was deployed, or whatever the node boots by itself
+)
+
+// Level is how roughly a node is rebooted.
+type Level string
+
+// The reboot levels, each surer than the one before.
+const (
+	Soft     Level = "soft"
+	Hard     Level = "hard"
+	VeryHard Level = "very_hard"
+)
+
+// Step is one micro-step of an instance.
+type Step struct {
+	Micro Micro
+	Boot  Boot  // switch_pxe, set_vlan: what the node is to boot next; wait_reboot: what must come up; "" elsewhere
+	Level Level // reboot: the level to start with; "" elsewhere
+}
+
+// String is the step as people and transcripts know it: "reboot(hard)".
+func (s Step) String() string {
+	switch {
+	case s.Level != "":
+		return fmt.Sprintf("%s(%s)", s.Micro, s.Level)
+	case s.Boot != "":
+		return fmt.Sprintf("%s(%s)", s.Micro, s.Boot)
+	}
+	return string(s.Micro)
+}
+
+// Plan is the way of one node through an operation. Nobody changes a Plan after it was made: nodes may share it.
+type Plan struct {
+	Macros  []MacroPlan // in the order they are walked, each with one instance at least
+	Skipped []Skipped   // configured instances that are not in Macros
+}
+
+// MacroPlan is a macro-step and the ways of doing it, in the order they are tried.
+type MacroPlan struct {
+	Macro     Macro
+	Instances []InstancePlan
+}
+
+// InstancePlan is one way of doing a macro-step.
+type InstancePlan struct {
+	Name    string
+	Tries   int           // 1 or more
+	Timeout time.Duration // of each try; 0: none
+	Steps   []Step
+}
+
+// Skipped is a configured instance that no node will try.
+type Skipped struct {
+	Macro  Macro
+	Name   string
+	Reason string // follows the name: "needs ssh to the running system, not in this version"
+}
+
+// kexecFallbackGrace is what Kadeploy3 adds to the reboot timeout for the Classical that replaces a Kexec.
+const kexecFallbackGrace = 200 * time.Second
+
+// NewPlan makes the plan of a deployment for one node: the configured instances of the three macro-steps, each with the
+// micro-steps of Kadeploy3 1.4 that the bypass rules leave for this node's facts.
+//
+// Instances that this version cannot do and those with 0 tries are skipped and listed. The error, one line, names the
+// macro-step that is left with no instance, or what in the facts makes the deployment impossible.
+func NewPlan(configured map[Macro][]Spec, facts Facts) (Plan, error) {
+	if err := facts.check(); err != nil {
+		return Plan{}, err
+	}
+	var plan Plan
+	for _, macro := range []Macro{SetDeploymentEnv, BroadcastEnv, BootNewEnv} {
+		m := MacroPlan{Macro: macro}
+		var skipped []Skipped
+		for _, spec := range facts.replace(macro, configured[macro]) {
+			if reason := facts.skips(macro, spec); reason != "" {
+				skipped = append(skipped, Skipped{macro, spec.Name, reason})
+				continue
+			}
+			steps := facts.bypass(macro, recipe(macro, spec.Name))
+			if err := facts.fit(macro, spec.Name, steps); err != nil {
+				return Plan{}, err
+			}
+			m.Instances = append(m.Instances, InstancePlan{spec.Name, spec.Tries, spec.Timeout, steps})
+		}
+		if len(m.Instances) == 0 {
+			return Plan{}, noInstance(macro, skipped)
+		}
+		plan.Macros = append(plan.Macros, m)
+		plan.Skipped = append(plan.Skipped, skipped...)
+	}
+	return plan, nil
+}
+
+func noInstance(macro Macro, skipped []Skipped) error {
+	if len(skipped) == 0 {
+		return fmt.Errorf("%s has no instance: add a line macrostep = %s|%s:1:400", macro, macro, string(macro)+Instances(macro)[0])
+	}
+	var why []string
+	for _, s := range skipped {
+		why = append(why, s.Name+" "+s.Reason)
+	}
+	return fmt.Errorf("%s has no instance left: %s", macro, strings.Join(why, "; "))
+}
+
+// NewRebootPlan makes the plan of a reboot request (Kadeploy3 1.4): one try of the macro-step Reboot, without a time limit but
+// those of its steps. kind is an instance of Reboot; the error says why another than Simple cannot be had.
+func NewRebootPlan(level Level, kind string) (Plan, error) {
+	switch level {
+	case Soft, Hard, VeryHard:
+	default:
+		return Plan{}, fmt.Errorf("reboot level %s: expected %s, %s or %s", quote(string(level)), Soft, Hard, VeryHard)
+	}
+	if ok, reason := Supported(Reboot, kind); !ok {
+		return Plan{}, fmt.Errorf("reboot %s %s", quote(kind), reason)
+	}
+	steps := []Step{{Micro: RebootNode, Level: level}, {Micro: WaitReboot, Boot: BootUser}}
+	return Plan{Macros: []MacroPlan{{Reboot, []InstancePlan{{Name: kind, Tries: 1, Steps: steps}}}}}, nil
+}

@@ -1,0 +1,32 @@
+package workflow
+
+// tally counts the nodes of a deployment, so that an event costs the same with ten nodes and with ten thousand: the one
+// node that an event moves is taken out before and put back after.
+type tally struct {
+	total int
+	ok    int
+	ko    int
+	alive int // not settled
+
+	expected int // alive, and the image is still to come to them by the chain
+	arrived  int // of these, standing before the chain
+}
+
+func (t *tally) add(n *node, sign int) {
+	t.total += sign
+	switch n.phase {
+	case PhaseOK:
+		t.ok += sign
+	case PhaseKO:
+		t.ko += sign
+	case PhaseCut, PhaseCancelled:
+	default:
+		t.alive += sign
+		if n.expectsImage() {
+			t.expected += sign
+		}
+		if n.state == arrived {
+			t.arrived += sign
+		}
+	}
+}
