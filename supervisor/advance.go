@@ -26,18 +26,16 @@ func (s *Supervisor) advance(ctx actor.Context) {
 	}
 }
 
-// stopSurplus stops the children that must not run: the dynamic ones all at once, then the others one by one from the
-// last to the first. It says whether none is left.
+// stopSurplus stops the children that must not run: the dynamic ones all at once, then the others from the last to the
+// first, never two at a time. It says whether none is left.
 func (s *Supervisor) stopSurplus(ctx actor.Context) bool {
+	busy := slices.ContainsFunc(s.children, func(c *child) bool { return c.told && !c.dynamic })
 	gone := true
 	for _, c := range slices.Backward(s.children) {
 		if c.pid == nil || c.want && !c.again && !s.closing {
 			continue
 		}
-		if !c.told {
-			if !gone && !c.dynamic {
-				return false // its turn comes when the later ones are gone
-			}
+		if !c.told && (c.dynamic || gone && !busy) {
 			s.stop(ctx, c, c.orderly)
 		}
 		gone = false

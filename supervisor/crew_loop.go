@@ -38,8 +38,7 @@ func (c *Crew) HandleFailure(system *actor.ActorSystem, sup actor.Supervisor, pi
 	switch {
 	case m == nil:
 		stopFailed{}.HandleFailure(system, sup, pid, rs, reason, msg)
-	case m.told:
-		sup.StopChildren(pid)
+	case m.told: // the order to stop is under way and is heard although the mailbox is suspended
 	default:
 		c.failed(contextOf(sup), m, reason)
 	}

@@ -49,15 +49,15 @@ func tell(system *actor.ActorSystem, log *slog.Logger, also func(Event), e Event
 	case ChildAbandoned, GaveUp, PanicIgnored:
 		level = slog.LevelError
 	}
-	attrs := []any{"supervisor", e.Supervisor, "child", e.Child, "incarnation", e.Incarnation}
+	attrs := []slog.Attr{slog.String("supervisor", e.Supervisor), slog.String("child", e.Child), slog.Int("incarnation", e.Incarnation)}
 	if e.Reason != nil {
-		attrs = append(attrs, "reason", e.Reason.Error())
+		attrs = append(attrs, slog.String("reason", e.Reason.Error()))
 	}
 	if p, ok := e.Reason.(*PanicError); ok {
 		level = slog.LevelError
-		attrs = append(attrs, "stack", string(p.Stack))
+		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
-	log.Log(context.Background(), level, "child "+e.Kind.String(), attrs...)
+	log.LogAttrs(context.Background(), level, "child "+e.Kind.String(), attrs...)
 	if also != nil {
 		also(e)
 	}

@@ -38,7 +38,9 @@ type TaskDone struct {
 func (TaskDone) IgnoreDeadLetterLogging() {}
 
 // LogValue leaves the result itself out of logs.
-func (d TaskDone) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("task %s %d", d.Name, d.Op)) }
+func (d TaskDone) LogValue() slog.Value {
+	return slog.StringValue(fmt.Sprintf("task %s %d", d.Name, d.Op))
+}
 
 // Start runs fn in a goroutine and returns the number of the task. Its end comes to the calling actor as TaskDone,
 // also when it panicked.
@@ -52,21 +54,22 @@ func (t *Tasks) Start(ctx actor.Context, name string, fn func(context.Context) a
 	t.enter(t.last, name)
 
 	system, self := ctx.ActorSystem(), ctx.Self()
-	d := TaskDone{Op: t.last, Name: name, owner: t}
+	d := TaskDone{Op: t.last, Name: name, owner: t, Panic: &PanicError{Value: errGoexit}}
 	go func() {
-		defer func() { // runs on runtime.Goexit as well
+		defer func() {
 			cancel()
 			system.Root.Send(self, d)
 			t.leave(d.Op)
 		}()
-		d.Value, d.Panic = run(c, fn, &d)
+		d.Value, d.Panic = run(c, fn) // runtime.Goexit leaves d as it was
 	}()
 	return t.last
 }
 
-// run calls fn and turns its panic into a value. Until fn returns, d tells of a Goexit.
-func run(c context.Context, fn func(context.Context) any, d *TaskDone) (v any, p *PanicError) {
-	d.Panic = &PanicError{Value: errors.New("runtime.Goexit was called")}
+var errGoexit = errors.New("runtime.Goexit was called")
+
+// run calls fn and turns its panic into a value.
+func run(c context.Context, fn func(context.Context) any) (v any, p *PanicError) {
 	defer func() {
 		if r := recover(); r != nil {
 			if p, _ = planned(r).(*PanicError); p == nil {
