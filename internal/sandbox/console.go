@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -65,7 +66,7 @@ func printable(r rune) rune {
 func (c *console) lines() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	lines := append([]string(nil), c.kept...)
+	lines := slices.Clone(c.kept)
 	if len(c.partial) > 0 {
 		lines = append(lines, strings.Map(printable, string(c.partial)))
 	}

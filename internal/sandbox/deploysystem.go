@@ -96,11 +96,3 @@ func awaitExit(pid int) {
 	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
 }
-
-// capacity is the size of the disk in bytes, 0 for no limit.
-func (m *machine) capacity() int64 {
-	if f := m.faults.capacity; f > 0 && (m.node.DiskSize == 0 || f < m.node.DiskSize) {
-		return f
-	}
-	return m.node.DiskSize
-}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,8 +24,8 @@ type faults struct {
 	agent []string // KIND:STEP, those that have not happened yet
 }
 
-// faultMark starts the line that an agent prints when one of its faults happens: "sandbox fault agent-crash:mount_deploy_part".
-const faultMark = "sandbox fault "
+// maxSlow bounds slow-boot, in seconds.
+const maxSlow = 86400
 
 // draw decides which faults of the node this machine has: the same for the same seed and name.
 func draw(node Node) (*faults, error) {
@@ -59,7 +60,7 @@ func (f *faults) take(fault config.Fault, has bool) error {
 		add.capacity = size
 	case "slow-boot":
 		seconds, err := strconv.ParseFloat(fault.Arg, 64)
-		if err != nil || seconds < 0 || seconds > 86400 {
+		if err != nil || !(seconds >= 0 && seconds <= maxSlow) { // so written, NaN is refused
 			return fmt.Errorf("%q is not a number of seconds", fault.Arg)
 		}
 		add.slow = time.Duration(seconds * float64(time.Second))
@@ -87,25 +88,21 @@ func (f *faults) take(fault config.Fault, has bool) error {
 func (f *faults) pending() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return append([]string(nil), f.agent...)
+	return slices.Clone(f.agent)
 }
 
-// happened strikes out the fault that a line of the console announces: they happen once.
+// happened strikes out the fault that a line of the console announces: they happen once. The line is one of the agent's
+// log, as slog's TextHandler writes it.
 func (f *faults) happened(line string) {
-	_, what, found := strings.Cut(line, faultMark)
+	_, what, found := strings.Cut(line, "msg=fault kind=")
 	if !found {
 		return
 	}
-	what, _, _ = strings.Cut(what, " ")
-	what = strings.Trim(what, `"`)
+	kind, rest, _ := strings.Cut(what, " step=")
+	step, _, _ := strings.Cut(rest, " ")
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i, fault := range f.agent {
-		if fault == what {
-			f.agent = append(f.agent[:i:i], f.agent[i+1:]...)
-			return
-		}
-	}
+	f.agent = slices.DeleteFunc(f.agent, func(fault string) bool { return fault == kind+":"+step })
 }
 
 // parseSize reads bytes with an optional K, M, G or T (powers of 1024).

@@ -10,6 +10,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/kadeploy/kadeploy/internal/demoimage"
 	"github.com/kadeploy/kadeploy/pxe"
 	"github.com/kadeploy/kadeploy/pxe/tftp"
 )
@@ -26,9 +27,6 @@ const (
 // fileNotFound is the error code of RFC 1350, section 5.
 const fileNotFound = 1
 
-// deployKernelMagic is the first line of a deployment kernel.
-const deployKernelMagic = "kadeploy sandbox deployment kernel\n"
-
 // system is what a firmware has loaded and starts. It returns nil for a reboot, an error when it hangs, anything once the
 // context has ended.
 type system func(ctx context.Context, l *life) error
@@ -38,10 +36,7 @@ type system func(ctx context.Context, l *life) error
 func (m *machine) firmware(ctx context.Context) (system, error) {
 	m.boots++
 	m.console.printf("firmware: boot %d", m.boots)
-	if err := m.pause(ctx, m.node.BootDelay); err != nil {
-		return nil, err
-	}
-	if err := m.pause(ctx, m.faults.slow); err != nil {
+	if err := pause(ctx, m.delay()+m.faults.slow); err != nil {
 		return nil, err
 	}
 	if m.faults.neverBoots {
@@ -85,10 +80,10 @@ func (m *machine) profile(ctx context.Context) (pxe.Profile, error) {
 
 // load fetches what the profile names and decides what it is.
 func (m *machine) load(ctx context.Context, p pxe.Profile) (system, error) {
-	if p.Kind == pxe.LocalBoot || p.Kind == pxe.Chainload {
-		return nil, errors.New("nothing to boot on the disk")
-	}
-	if p.Kind == pxe.Xen {
+	switch p.Kind {
+	case pxe.LocalBoot, pxe.Chainload:
+		return m.localSystem(p.Partition), nil
+	case pxe.Xen:
 		if err := m.fetch(ctx, p.Hypervisor, io.Discard, maxKernel); err != nil {
 			return nil, err
 		}
@@ -106,7 +101,7 @@ func (m *machine) load(ctx context.Context, p pxe.Profile) (system, error) {
 	if kernel.deployment() {
 		return m.deploySystem(p.Args), nil
 	}
-	return nil, fmt.Errorf("kernel %s is not one of a deployment system", p.Kernel)
+	return m.userSystem(kernel, p.Args), nil
 }
 
 // fetch reads one file from the server by TFTP, from the machine's own address.
@@ -141,7 +136,7 @@ type kernel struct {
 func newKernel() *kernel { return &kernel{sum: sha256.New()} }
 
 func (k *kernel) Write(p []byte) (int, error) {
-	if missing := len(deployKernelMagic) - len(k.head); missing > 0 {
+	if missing := len(demoimage.DeployKernelMagic) - len(k.head); missing > 0 {
 		k.head = append(k.head, p[:min(missing, len(p))]...)
 	}
 	k.size += int64(len(p))
@@ -149,7 +144,7 @@ func (k *kernel) Write(p []byte) (int, error) {
 }
 
 // deployment says whether it is the kernel of the deployment system.
-func (k *kernel) deployment() bool { return string(k.head) == deployKernelMagic }
+func (k *kernel) deployment() bool { return string(k.head) == demoimage.DeployKernelMagic }
 
 // argument is the value of the last name=value in a kernel's command line, "" when there is none.
 func argument(cmdline, name string) string {

@@ -157,11 +157,14 @@ func (m *machine) boot(ctx context.Context, l *life) (err error) {
 	return start(ctx, l)
 }
 
-// pause lets d pass, a quarter more or less, or the power be cut.
-func (m *machine) pause(ctx context.Context, d time.Duration) error {
-	if d > 0 {
-		d += time.Duration((m.random.Float64() - 0.5) / 2 * float64(d))
-	}
+// delay is a boot delay, a quarter more or less.
+func (m *machine) delay() time.Duration {
+	d := m.node.BootDelay
+	return d + time.Duration((m.random.Float64()-0.5)/2*float64(d))
+}
+
+// pause lets d pass, or the power be cut.
+func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

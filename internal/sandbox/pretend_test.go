@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +31,8 @@ func pretendAgent(args []string) {
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case "faults": // lets the first of its faults happen
 		if fault := value(args, "--sandbox-fault"); fault != "" {
-			fmt.Printf("level=WARN msg=\"sandbox fault %s\"\n", fault)
+			kind, step, _ := strings.Cut(fault, ":")
+			slog.New(slog.NewTextHandler(os.Stderr, nil)).Warn("fault", "kind", kind, "step", step)
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}
 	case "family": // a script in a process group of its own, deaf to TERM and HUP, and its child

@@ -118,6 +118,16 @@ func screen(r *sandbox.Rack, n sandbox.Node) func() string {
 	return func() string { return strings.Join(r.Console(n.Name), "\n") }
 }
 
+func lastLine(r *sandbox.Rack, n sandbox.Node) func() string {
+	return func() string {
+		lines := r.Console(n.Name)
+		if len(lines) == 0 {
+			return ""
+		}
+		return lines[len(lines)-1]
+	}
+}
+
 // pid reads a number that a program of the machine noted on its disk, once it has.
 func (s *site) pid(n sandbox.Node, name string) int {
 	GinkgoHelper()
