@@ -1,0 +1,57 @@
+# `make demo` is the first thing to run, `make help` lists the rest.
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+TOOL     := $(GO) tool -modfile=tools.mod
+PROGRAMS := kadeploy kadeploy-server kadeploy-agent
+CONFDIR  ?= testdata/demo
+
+export CGO_ENABLED ?= 0
+
+.PHONY: help build images demo test bench lint verify fuzz generate g5ktest clean
+
+help: ## this list
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+build: images ## the three programs, in bin/
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
+
+images: ## the images of the demonstration, in testdata/demo/images/
+	@$(GO) run ./internal/demoimage/mkimage -o testdata/demo/images/debian.tar.zst
+
+demo: build ## deploy a real image on eight sandbox nodes, two of them with faults
+	@testdata/demo/demo.sh
+
+test: images ## every test, race detector on, in random order
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
+
+bench: ## benchmarks; nothing here is asserted
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./...
+
+fuzz: ## every fuzz target for a few seconds
+	@.ci/fuzz 5s
+
+lint: ## format, vet, staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -d $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+
+verify: lint ## lint, tidy modules, generated code as its sources say
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+	@.ci/generated
+
+generate: ## the protocols' Go code; needs protoc
+	$(GO) build -modfile=tools.mod -o bin/tools/ google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc
+	PATH="$(CURDIR)/bin/tools:$$PATH" protoc -I . --go_out=. --go_opt=paths=source_relative \
+		--go-grpc_out=. --go-grpc_opt=paths=source_relative \
+		internal/agentlink/agentpb/agent.proto actors/message/message.proto
+
+g5ktest: build ## deploy on the nodes of the file OAR_NODEFILE, with the configuration in CONFDIR
+	@test -n "$(OAR_NODEFILE)" || { echo "g5ktest: set OAR_NODEFILE to a file of node names" >&2; exit 2; }
+	bin/kadeploy-server start -d $(CONFDIR)
+	bin/kadeploy -f $(OAR_NODEFILE) -d $(CONFDIR) start; code=$$?; bin/kadeploy-server stop -d $(CONFDIR); exit $$code
+
+clean: ## all that was built or left by a demonstration
+	rm -rf bin testdata/demo/images testdata/demo/var testdata/demo/ok.txt testdata/demo/ko.txt
