@@ -1,0 +1,63 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+// flow puts DATA frames into the ring. Frames of an epoch that is over are read and dropped.
+type flow struct {
+	ring  *ring
+	stall time.Duration
+	epoch uint64 // 0: no start has come yet
+	at    int64  // where the next frame must be
+	waste [maxFrame]byte
+}
+
+// current reports whether what comes is still wanted.
+func (f *flow) current() bool {
+	epoch, _, _ := f.ring.wanted()
+	return f.epoch == epoch
+}
+
+func (f *flow) data(ctx context.Context, w *wire, h header) error {
+	var p []byte
+	if f.epoch != 0 && f.current() {
+		if h.length == 0 || h.offset != f.at || !f.ring.fits(h) {
+			return fmt.Errorf("sent %d bytes at %d where %d was due", h.length, h.offset, f.at)
+		}
+		p = f.ring.reserve(ctx, f.epoch, h.length)
+		// The wait for room was ours, not the feeder's.
+		if err := w.conn.SetReadDeadline(time.Now().Add(f.stall)); err != nil {
+			return err
+		}
+	}
+	wanted := p != nil
+	if !wanted {
+		p = f.waste[:h.length]
+	}
+	if _, err := io.ReadFull(w.r, p); err != nil {
+		return err
+	}
+	if wanted {
+		f.ring.commit(f.epoch, h.length)
+		f.at += int64(h.length)
+	}
+	return nil
+}
+
+// fits reports whether a frame lies in the image and within one chunk.
+func (r *ring) fits(h header) bool {
+	size, chunk := r.manifest.Size, int64(r.manifest.ChunkSize)
+	return h.offset+int64(h.length) <= size && h.offset%chunk+int64(h.length) <= chunk
+}
+
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &ne) && ne.Timeout()
+}

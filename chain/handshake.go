@@ -1,0 +1,149 @@
+package chain
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"lukechampine.com/blake3"
+)
+
+const (
+	magic   = "KDCH"
+	version = 1
+)
+
+// role is what a dialer came for.
+type role uint8
+
+const (
+	roleFeed  role = 1 // a predecessor feeds the link it dials
+	roleRange role = 2 // a link asks the head for bytes that its predecessor no longer holds
+)
+
+// secret is what the two ends of a connection of one transfer share.
+type secret struct {
+	transfer [16]byte
+	key      [32]byte
+}
+
+type (
+	hello     [56]byte // magic 4, version 1, role 1, zero 2, transfer 16, nonce 32
+	challenge [40]byte // magic 4, version 1, zero 3, nonce 32
+)
+
+// ErrKey tells of a peer that did not prove that it has the key of the transfer.
+var ErrKey = errors.New("peer does not have the key of this transfer")
+
+// dialHandshake proves the key to the acceptor first, then asks for its proof. flag is the acceptor's word: it needs the manifest.
+func dialHandshake(conn net.Conn, s secret, as role, timeout time.Duration) (w *wire, flag bool, err error) {
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return nil, false, err
+	}
+	w = newWire(conn)
+	var h hello
+	copy(h[:], magic)
+	h[4], h[5] = version, byte(as)
+	copy(h[8:], s.transfer[:])
+	rand.Read(h[24:])
+	if _, err := conn.Write(h[:]); err != nil {
+		return nil, false, err
+	}
+	var c challenge
+	if _, err := io.ReadFull(w.r, c[:]); err != nil {
+		return nil, false, closedEarly(err, "hello")
+	}
+	if string(c[:4]) != magic {
+		return nil, false, errors.New("peer does not speak the chain protocol")
+	}
+	if c[4] != version {
+		return nil, false, fmt.Errorf("peer speaks version %d of the chain protocol, this is version %d", c[4], version)
+	}
+	proof := mac(s.key, "dialer proof", h[:], c[:])
+	if _, err := conn.Write(proof[:]); err != nil {
+		return nil, false, err
+	}
+	var answer [33]byte // flag 1, proof 32
+	if _, err := io.ReadFull(w.r, answer[:]); err != nil {
+		return nil, false, closedEarly(err, "proof of the key")
+	}
+	want := mac(s.key, "acceptor proof", h[:], c[:], answer[:1])
+	if subtle.ConstantTimeCompare(want[:], answer[1:]) != 1 {
+		return nil, false, ErrKey
+	}
+	w.sendKey = mac(s.key, "dialer frames", h[:], c[:])
+	w.recvKey = mac(s.key, "acceptor frames", h[:], c[:])
+	return w, answer[0] == 1, conn.SetDeadline(time.Time{})
+}
+
+// acceptHandshake gives a stranger 40 bytes that depend on no secret, and nothing more.
+func acceptHandshake(conn net.Conn, s secret, want role, flag bool, timeout time.Duration) (*wire, error) {
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return nil, err
+	}
+	w := newWire(conn)
+	var h hello
+	if _, err := io.ReadFull(w.r, h[:]); err != nil {
+		return nil, err
+	}
+	if string(h[:4]) != magic {
+		return nil, errors.New("peer does not speak the chain protocol")
+	}
+	var c challenge
+	copy(c[:], magic)
+	c[4] = version
+	rand.Read(c[8:])
+	if _, err := conn.Write(c[:]); err != nil {
+		return nil, err
+	}
+	if h[4] != version {
+		return nil, fmt.Errorf("peer speaks version %d of the chain protocol, this is version %d", h[4], version)
+	}
+	if role(h[5]) != want || subtle.ConstantTimeCompare(h[8:24], s.transfer[:]) != 1 {
+		return nil, errors.New("peer asks for another role or transfer")
+	}
+	var proof [32]byte
+	if _, err := io.ReadFull(w.r, proof[:]); err != nil {
+		return nil, err
+	}
+	due := mac(s.key, "dialer proof", h[:], c[:])
+	if subtle.ConstantTimeCompare(due[:], proof[:]) != 1 {
+		return nil, ErrKey
+	}
+	var answer [33]byte
+	if flag {
+		answer[0] = 1
+	}
+	mine := mac(s.key, "acceptor proof", h[:], c[:], answer[:1])
+	copy(answer[1:], mine[:])
+	if _, err := conn.Write(answer[:]); err != nil {
+		return nil, err
+	}
+	w.sendKey = mac(s.key, "acceptor frames", h[:], c[:])
+	w.recvKey = mac(s.key, "dialer frames", h[:], c[:])
+	return w, conn.SetDeadline(time.Time{})
+}
+
+// mac is keyed BLAKE3 over a label and parts of fixed length, so that no two inputs read the same.
+func mac(key [32]byte, label string, parts ...[]byte) (sum [32]byte) {
+	m := blake3.New(32, key[:])
+	m.Write([]byte{byte(len(label))})
+	m.Write([]byte(label))
+	for _, p := range parts {
+		m.Write(p)
+	}
+	m.Sum(sum[:0])
+	return sum
+}
+
+// closedEarly words the usual reason for an end of stream inside the handshake.
+func closedEarly(err error, after string) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("closed the connection after our %s: another key or transfer: %w", after, err)
+	}
+	return err
+}

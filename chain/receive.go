@@ -1,0 +1,92 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+)
+
+// Sink takes the image: bytes in order, each verified before it is written. Close commits what was written and is called once, after
+// the last byte. If the sink also has Abort(cause error), that is called instead of Close when the transfer fails; it may be called
+// while a Write is blocked and must unblock it (closing a pipe or a file does).
+type Sink interface {
+	io.Writer
+	Close() error
+}
+
+type aborter interface{ Abort(cause error) }
+
+// ReceiveConfig describes one link of one broadcast.
+type ReceiveConfig struct {
+	Listener net.Listener // open, with SetDeadline as *net.TCPListener has it; the caller closes it
+	Transfer [16]byte
+	Key      [32]byte
+	Manifest Digest // of the image expected; anything else is refused
+	Name     string // as in Send's links: another name means that an address is wrong
+	Sink     Sink
+
+	Progress func(written int64) // calls never overlap
+	Ring     int64               // bytes kept for the follower; 0: 32 MiB; at least three chunks are kept
+	DialFrom string              // local IP to call the follower from; "": any
+
+	DialTimeout   time.Duration // to reach the follower and agree on the key; 0: 1 s
+	StallTimeout  time.Duration // of silence before a peer is taken for dead; 0: 2 s, at least 20 ms; the same on all links and the head
+	OrphanTimeout time.Duration // how long a link whose predecessor died waits for another; 0: 30 s
+	SinkTimeout   time.Duration // one Write of the sink may take so long; 0: 60 s
+	CloseTimeout  time.Duration // its Close may take so long; 0: 10 min
+}
+
+// ErrManifest tells of a predecessor that has another image than the one expected.
+var ErrManifest = errors.New("predecessor has another image")
+
+// Receive is a link of the chain: it writes the image to its sink and feeds the links after it. Until the first predecessor calls it
+// waits for ctx alone. It returns when all links after it are settled too, or as soon as it cannot be of use any more. The result is
+// OK exactly when the error is nil. A sink that fails makes the result not OK, but the links after it are served to the end.
+func Receive(ctx context.Context, cfg ReceiveConfig) (Result, error) {
+	if err := cfg.complete(); err != nil {
+		return Result{Name: cfg.Name, Cause: err.Error()}, fmt.Errorf("chain: receive: %w", err)
+	}
+	l := newLink(cfg)
+	err := l.run(ctx)
+	e := l.own
+	r := Result{Name: cfg.Name, OK: err == nil && e.state == Done, Bytes: e.written, Corrupt: int(e.corrupt)}
+	if err != nil {
+		r.Cause = clip(err.Error())
+		return r, fmt.Errorf("chain: receive: %w", err)
+	}
+	return r, nil
+}
+
+func (c *ReceiveConfig) complete() error {
+	c.DialTimeout, c.StallTimeout = orDefault(c.DialTimeout, time.Second), orDefault(c.StallTimeout, 2*time.Second)
+	c.OrphanTimeout = orDefault(c.OrphanTimeout, 30*time.Second)
+	c.SinkTimeout, c.CloseTimeout = orDefault(c.SinkTimeout, time.Minute), orDefault(c.CloseTimeout, 10*time.Minute)
+	if c.Ring == 0 {
+		c.Ring = 32 << 20
+	}
+	if _, ok := c.Listener.(deadliner); !ok {
+		return errors.New("no listener with SetDeadline")
+	}
+	if c.Sink == nil || c.Name == "" || len(c.Name) > maxName {
+		return fmt.Errorf("a sink and a name of 1 to %d bytes are needed", maxName)
+	}
+	if c.StallTimeout < 20*time.Millisecond {
+		return fmt.Errorf("stall timeout %v is below 20ms", c.StallTimeout)
+	}
+	if c.DialFrom != "" && net.ParseIP(c.DialFrom) == nil {
+		return fmt.Errorf("%q, to dial from, is not an IP address", c.DialFrom)
+	}
+	return nil
+}
+
+func (c *ReceiveConfig) dialer() net.Dialer {
+	if c.DialFrom == "" {
+		return net.Dialer{}
+	}
+	return net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(c.DialFrom)}}
+}
+
+type deadliner interface{ SetDeadline(time.Time) error }

@@ -1,0 +1,260 @@
+package chain
+
+import (
+	"context"
+	"sync"
+
+	"lukechampine.com/blake3"
+)
+
+// ring holds the last bytes of the image in memory: the receiver writes into it, the verifier, the sink and the follower read from it.
+// Each of the four is one goroutine with its own signal; slices handed out stay untouched until their reader has moved on.
+type ring struct {
+	manifest *Manifest
+
+	mu      sync.Mutex
+	w       window
+	slots   [][]byte       // chunk i is in slots[i % len], allocated at its first use
+	failed  map[int64]bool // chunks that arrived corrupt at least once
+	corrupt map[int64]int  // how often, when it was not the feeder's own copy
+	spoiled uint32         // the sum of corrupt
+	epoch   uint64         // of the bytes under way: those of an older epoch are dropped
+
+	room, fresh, good, ready chan struct{} // for the receiver, the verifier, the sink, the follower
+}
+
+func newRing(m *Manifest, bytes int64) *ring {
+	chunk := int64(m.ChunkSize)
+	slots := max(3, bytes/chunk)
+	slots = min(slots, max(1, int64(len(m.Chunks))))
+	return &ring{
+		manifest: m,
+		w:        window{size: m.Size, chunk: chunk, slots: slots, sinking: true, feeding: true},
+		slots:    make([][]byte, slots),
+		failed:   make(map[int64]bool),
+		corrupt:  make(map[int64]int),
+		room:     make(chan struct{}, 1), fresh: make(chan struct{}, 1), good: make(chan struct{}, 1), ready: make(chan struct{}, 1),
+	}
+}
+
+// slot returns the bytes [from, to) of the image, all in one chunk.
+func (r *ring) slot(from, to int64) []byte {
+	i := from / r.w.chunk % r.w.slots
+	if r.slots[i] == nil {
+		r.slots[i] = make([]byte, r.w.chunk)
+	}
+	at := from % r.w.chunk
+	return r.slots[i][at : at+to-from : at+to-from]
+}
+
+// renew begins an epoch, for another feeder or after a corrupt chunk, and returns it with the offset to go on from.
+func (r *ring) renew() (epoch uint64, offset int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.epoch++
+	signal(r.room) // whoever waits with bytes of the old epoch lets go
+	return r.epoch, r.w.end
+}
+
+// wanted is the epoch and the offset that the next bytes must have.
+func (r *ring) wanted() (epoch uint64, offset int64, why reason) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.w.end == r.w.verified && r.failed[r.w.end/r.w.chunk] {
+		why = wantCorrupt
+	}
+	return r.epoch, r.w.end, why
+}
+
+// reserve waits for n bytes of room at the end. It returns nil when epoch is over or ctx done.
+func (r *ring) reserve(ctx context.Context, epoch uint64, n int) []byte {
+	for {
+		r.mu.Lock()
+		switch {
+		case r.epoch != epoch:
+			r.mu.Unlock()
+			signal(r.room) // the receiver of the next epoch may have lost this signal to us
+			return nil
+		case r.w.room():
+			r.w.claim()
+			p := r.slot(r.w.end, r.w.end+int64(n))
+			r.mu.Unlock()
+			return p
+		}
+		r.mu.Unlock()
+		select {
+		case <-r.room:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// commit adds the n bytes that were read into the last reservation, unless its epoch is over.
+func (r *ring) commit(epoch uint64, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.epoch != epoch {
+		return
+	}
+	r.w.grow(int64(n))
+	signal(r.ready)
+	signal(r.fresh)
+}
+
+// verify checks chunks as they fill up, until the last. bad is told of each that does not match; it returns whether to fetch it again.
+func (r *ring) verify(ctx context.Context, bad func(chunk int64, times int) bool) {
+	for {
+		p, chunk, done := r.unverified()
+		switch {
+		case done:
+			return
+		case p == nil:
+			select {
+			case <-r.fresh:
+			case <-ctx.Done():
+				return
+			}
+		case Digest(blake3.Sum256(p)) == r.manifest.Chunks[chunk]:
+			r.mu.Lock()
+			r.w.verified += int64(len(p))
+			r.mu.Unlock()
+			signal(r.good)
+			signal(r.ready)
+			signal(r.room)
+		default:
+			if !bad(chunk, r.reject(chunk)) {
+				return
+			}
+		}
+	}
+}
+
+// unverified returns the next chunk to verify when all of it is here.
+func (r *ring) unverified() (p []byte, chunk int64, done bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.w.full() {
+		return nil, 0, true
+	}
+	chunk = r.w.verified / r.w.chunk
+	to := r.w.verified + r.manifest.chunkLen(chunk)
+	if r.w.end < to {
+		return nil, chunk, false
+	}
+	return r.slot(r.w.verified, to), chunk, false
+}
+
+// reject forgets a corrupt chunk and what came after it. The follower may be sending it at this moment, so new bytes get new memory.
+func (r *ring) reject(chunk int64) (times int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for c := chunk; c*r.w.chunk <= r.w.end && r.w.claimed(c); c++ {
+		r.slots[c%r.w.slots] = nil
+	}
+	r.w.rewind()
+	r.epoch++
+	r.failed[chunk] = true
+	r.corrupt[chunk]++
+	r.spoiled++
+	signal(r.room)
+	return r.corrupt[chunk]
+}
+
+// forgive does not count the last failure of the chunk at offset: the feeder had it corrupt itself.
+func (r *ring) forgive(offset int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := offset / r.w.chunk; r.corrupt[c] > 0 {
+		r.corrupt[c]--
+		r.spoiled--
+	}
+}
+
+// unsunk returns verified bytes for the sink, nil when there are none yet; done when it has had all or takes no more.
+func (r *ring) unsunk() (p []byte, done bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.w.sinking || r.w.sunk == r.w.size {
+		return nil, true
+	}
+	if n := r.w.span(r.w.sunk, r.w.verified, r.w.chunk); n > 0 {
+		return r.slot(r.w.sunk, r.w.sunk+n), false
+	}
+	return nil, false
+}
+
+func (r *ring) sank(n int) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.w.sunk += int64(n)
+	signal(r.room)
+	return r.w.sunk
+}
+
+// dropSink lets the ring go on without the sink. A write that hangs still reads the chunk it was given: others get a copy of it.
+func (r *ring) dropSink() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := r.w.sunk / r.w.chunk % r.w.slots; r.w.sinking && r.slots[i] != nil && r.w.sunk < r.w.verified {
+		r.slots[i] = append([]byte(nil), r.slots[i]...)
+	}
+	r.w.sinking = false
+	signal(r.room)
+}
+
+// position is what the link reports of itself.
+func (r *ring) position() entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return entry{received: r.w.end, written: r.w.sunk, corrupt: r.spoiled}
+}
+
+// complete reports whether the whole image is here and right.
+func (r *ring) complete() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.w.full()
+}
+
+// The ring is the source of the link's feeder.
+
+func (r *ring) wake() <-chan struct{} { return r.ready }
+
+func (r *ring) serve(want int64) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	signal(r.room)
+	return r.w.serve(want)
+}
+
+func (r *ring) peek() (int64, []byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.w.span(r.w.cursor, r.w.end, maxFrame)
+	if n == 0 {
+		return r.w.cursor, nil, nil
+	}
+	return r.w.cursor, r.slot(r.w.cursor, r.w.cursor+n), nil
+}
+
+func (r *ring) sent(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.w.cursor += int64(n)
+	signal(r.room)
+}
+
+func (r *ring) vouch(offset int64) (ok, wasCorrupt bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	chunk := offset / r.w.chunk
+	return r.w.verified > offset || r.w.full(), r.failed[chunk], nil
+}
+
+func (r *ring) detach() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.w.feeding = false
+	signal(r.room)
+}

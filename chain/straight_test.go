@@ -1,0 +1,25 @@
+package chain_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+)
+
+var _ = Describe("A chain of healthy links", func() {
+	DescribeTable("delivers the image to each", func(links, size int) {
+		b := prepare(links, size)
+		b.expectWhole(b.run(), upTo(links)...)
+	},
+		Entry("one link, empty image", 1, 0),
+		Entry("three links, empty image", 3, 0),
+		Entry("one byte", 2, 1),
+		Entry("a frame less one", 2, 64<<10-1),
+		Entry("a frame", 2, 64<<10),
+		Entry("a frame and one", 2, 64<<10+1),
+		Entry("a chunk less one", 2, chunk-1),
+		Entry("a chunk", 2, chunk),
+		Entry("a chunk and one", 2, chunk+1),
+		Entry("more than the rings hold", 2, 23*chunk+17),
+		Entry("eight links", 8, 4<<20),
+		Entry("fifty links", 50, 2<<20),
+	)
+})

@@ -1,0 +1,70 @@
+package chain
+
+// window is the arithmetic of a ring: which bytes of the image a link holds, and what may be overwritten. It is made of whole chunks,
+// keeps what was sent for as long as there is room (a follower may have to get it again), and knows no buffers.
+//
+//	base <= verified <= end, sunk <= verified, cursor anywhere (it waits while it is beyond end)
+type window struct {
+	size  int64 // of the image
+	chunk int64
+	slots int64 // chunks that fit
+
+	base     int64 // first byte still held, always the start of a chunk
+	end      int64 // bytes received
+	verified int64 // bytes that match the manifest
+	sunk     int64 // bytes the sink took
+	cursor   int64 // bytes sent to the follower
+
+	sinking bool // the sink still takes bytes
+	feeding bool // a follower may still want bytes
+}
+
+// floor is the first byte that somebody here still needs.
+func (w *window) floor() int64 {
+	f := w.verified
+	if w.sinking {
+		f = min(f, w.sunk)
+	}
+	if w.feeding {
+		f = min(f, w.cursor)
+	}
+	return f
+}
+
+// room reports whether the byte at end may be written: its chunk has a slot that nobody needs.
+func (w *window) room() bool {
+	return w.end < w.size && w.end/w.chunk-w.floor()/w.chunk < w.slots
+}
+
+// grow takes in n bytes at end; the caller has asked room. What the slot held before is forgotten.
+func (w *window) grow(n int64) {
+	w.claim()
+	w.end += n
+}
+
+// claim forgets the chunk whose slot the byte at end needs.
+func (w *window) claim() {
+	w.base = max(w.base, (w.end/w.chunk-w.slots+1)*w.chunk)
+}
+
+// claimed reports whether the slot of chunk c holds c, or nothing that anyone may still read.
+func (w *window) claimed(c int64) bool { return w.base > (c-w.slots)*w.chunk }
+
+// rewind forgets the chunk being verified and all after it.
+func (w *window) rewind() { w.end = w.verified }
+
+// serve sets the cursor for a follower that wants the image from want on, and returns where it can begin: later than want when the
+// ring no longer holds it. A follower that is ahead waits.
+func (w *window) serve(want int64) int64 {
+	w.feeding = true
+	w.cursor = max(want, w.base)
+	return w.cursor
+}
+
+// span is how many bytes from offset on lie before until, within one chunk and within limit.
+func (w *window) span(offset, until, limit int64) int64 {
+	return max(0, min(until-offset, w.chunk-offset%w.chunk, limit))
+}
+
+// full reports whether all of the image has come and is what the manifest says.
+func (w *window) full() bool { return w.verified == w.size }

@@ -1,0 +1,179 @@
+package chain
+
+import (
+	"bufio"
+	"crypto/subtle"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"lukechampine.com/blake3"
+)
+
+// kind is the first byte of a frame.
+type kind uint8
+
+// Kinds of frames: below 16 they go away from the head, from 16 on towards it.
+const (
+	kindData     kind = 1
+	kindPlan     kind = 2
+	kindManifest kind = 3
+	kindStart    kind = 4
+	kindPing     kind = 5
+	kindBye      kind = 6
+	kindAbort    kind = 7
+	kindWant     kind = 16
+	kindStatus   kind = 17
+	kindRefuse   kind = 18
+)
+
+const (
+	headerSize = 16
+	tagSize    = 16
+	maxFrame   = 64 << 10 // bytes of the image in one DATA frame
+)
+
+// limit is how long the payload of a kind may be; a kind that is not listed does not exist.
+func (k kind) limit() (int, bool) {
+	switch k {
+	case kindData:
+		return maxFrame, true
+	case kindPlan:
+		return 4 << 20, true
+	case kindManifest:
+		return manifestHeader + 32*maxChunks, true
+	case kindStatus:
+		return 1 << 20, true
+	case kindStart, kindPing, kindBye, kindAbort, kindWant, kindRefuse:
+		return 2 << 10, true
+	}
+	return 0, false
+}
+
+// header starts every frame; for DATA, START and WANT offset is a position in the image, otherwise 0.
+type header struct {
+	kind   kind
+	length int
+	offset int64
+}
+
+func (h header) encode() (b [headerSize]byte) {
+	b[0] = byte(h.kind)
+	binary.BigEndian.PutUint32(b[4:], uint32(h.length))
+	binary.BigEndian.PutUint64(b[8:], uint64(h.offset))
+	return b
+}
+
+func decodeHeader(b [headerSize]byte) (header, error) {
+	h := header{kind: kind(b[0])}
+	limit, known := h.kind.limit()
+	if !known || b[1]|b[2]|b[3] != 0 {
+		return header{}, fmt.Errorf("unknown frame %#x", b[:4])
+	}
+	length, offset := binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint64(b[8:])
+	if uint64(length) > uint64(limit) {
+		return header{}, fmt.Errorf("frame of kind %d is %d bytes long, at most %d are allowed", h.kind, length, limit)
+	}
+	if offset > 1<<62 {
+		return header{}, fmt.Errorf("frame of kind %d is at the impossible offset %d", h.kind, offset)
+	}
+	h.length, h.offset = int(length), int64(offset)
+	return h, nil
+}
+
+// wire speaks frames on an authenticated connection. One goroutine may write while another reads.
+type wire struct {
+	conn             net.Conn
+	r                *bufio.Reader
+	sendKey, recvKey [32]byte
+	sent, received   uint64 // control frames so far, part of their tags
+}
+
+func newWire(conn net.Conn) *wire { return &wire{conn: conn, r: bufio.NewReaderSize(conn, 4<<10)} }
+
+// data sends bytes of the image. They carry no tag: the manifest authenticates them.
+func (w *wire) data(offset int64, p []byte) error {
+	h := header{kindData, len(p), offset}.encode()
+	bufs := net.Buffers{h[:], p}
+	_, err := bufs.WriteTo(w.conn)
+	return err
+}
+
+// control sends a frame with its tag, in one write.
+func (w *wire) control(k kind, offset int64, payload []byte) error {
+	if limit, _ := k.limit(); len(payload) > limit {
+		return fmt.Errorf("frame of kind %d would be %d bytes long, at most %d are allowed", k, len(payload), limit)
+	}
+	h := header{k, len(payload), offset}.encode()
+	tag := controlTag(w.sendKey, w.sent, h, payload)
+	w.sent++
+	bufs := net.Buffers{h[:], payload, tag[:]}
+	_, err := bufs.WriteTo(w.conn)
+	return err
+}
+
+// next reads a header; the caller then reads the payload: of DATA by itself, of any other kind with payload.
+func (w *wire) next(timeout time.Duration) (header, error) {
+	if err := w.conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {
+		return header{}, err
+	}
+	var b [headerSize]byte
+	if _, err := io.ReadFull(w.r, b[:]); err != nil {
+		return header{}, err
+	}
+	return decodeHeader(b)
+}
+
+var errTag = errors.New("control frame with a wrong tag")
+
+// payload reads what follows the header of a control frame and checks the tag.
+func (w *wire) payload(h header) ([]byte, error) {
+	b := make([]byte, h.length+tagSize)
+	if _, err := io.ReadFull(w.r, b); err != nil {
+		return nil, err
+	}
+	want := controlTag(w.recvKey, w.received, h.encode(), b[:h.length])
+	if subtle.ConstantTimeCompare(want[:], b[h.length:]) != 1 {
+		return nil, errTag
+	}
+	w.received++
+	return b[:h.length], nil
+}
+
+// expect reads one control frame that must be of kind k.
+func (w *wire) expect(k kind, timeout time.Duration) (header, []byte, error) {
+	h, err := w.next(timeout)
+	if err != nil {
+		return header{}, nil, err
+	}
+	if h.kind != k {
+		return header{}, nil, fmt.Errorf("frame of kind %d where kind %d was due", h.kind, k)
+	}
+	b, err := w.payload(h)
+	return h, b, err
+}
+
+// farewell lets the peer read what was sent last before the connection goes: a close with unread input would reset it.
+func (w *wire) farewell(limit time.Duration) {
+	defer w.conn.Close()
+	if half, ok := w.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
+		return
+	}
+	if w.conn.SetReadDeadline(time.Now().Add(limit)) == nil {
+		_, _ = io.Copy(io.Discard, w.r)
+	}
+}
+
+func controlTag(key [32]byte, seq uint64, h [headerSize]byte, payload []byte) (tag [tagSize]byte) {
+	m := blake3.New(tagSize, key[:])
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], seq)
+	m.Write(n[:])
+	m.Write(h[:])
+	m.Write(payload)
+	m.Sum(tag[:0])
+	return tag
+}
