@@ -18,7 +18,9 @@ type Snapshot struct {
 	Global Global  // what concerns the daemon as a whole
 	Nodes  []*Node // in the order of nodes.conf
 
-	byName map[string]*Node
+	byName  map[string]*Node
+	origins map[string]origin // by node name
+	schema  *schema
 }
 
 // Global holds the parameters of the daemon itself. Paths are absolute.
@@ -75,7 +77,7 @@ type Settings struct {
 	DeployKernelArgs string   // the rest of deploy_initrd, then deploy_kernel_args
 
 	BlockDevice string // /dev/sda
-	DeployPart  string // suffix: "3"; the device is BlockDevice+DeployPart (p between when it ends in a digit)
+	DeployPart  string // suffix: "3", also "p3" or "-part3"; the device is BlockDevice+DeployPart (p between when both are digits there)
 	ProdPart    string
 	TmpPart     string
 	SwapPart    string // "" when none
@@ -125,10 +127,14 @@ func (s *Settings) SwapDevice() string {
 }
 
 func (s *Settings) device(part string) string {
-	if n := len(s.BlockDevice); n > 0 && part != "" && s.BlockDevice[n-1] >= '0' && s.BlockDevice[n-1] <= '9' {
+	if part != "" && endsInDigit(s.BlockDevice) && part[0] >= '0' && part[0] <= '9' {
 		return s.BlockDevice + "p" + part
 	}
 	return s.BlockDevice + part
+}
+
+func endsInDigit(text string) bool {
+	return text != "" && text[len(text)-1] >= '0' && text[len(text)-1] <= '9'
 }
 
 // Command is the argument vector of a power or console command with HOSTNAME_FQDN and HOSTNAME_SHORT still in it,

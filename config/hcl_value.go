@@ -1,0 +1,120 @@
+package config
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// expressionAssignment gives k the value of an HCL expression, computed when it is asked for.
+func expressionAssignment(k *key, expr hclsyntax.Expression, src *source) assignment {
+	return assignment{
+		at:      valuePosition(expr, src),
+		perNode: speaksOfNode(expr),
+		opaque:  !isLiteral(expr),
+		compute: func(ctx *hcl.EvalContext, r *report) (value, bool) { return evaluateHCL(k, expr, src, ctx, r) },
+	}
+}
+
+// valuePosition is where the text of an expression begins: after the quote of a literal.
+func valuePosition(expr hclsyntax.Expression, src *source) position {
+	at := src.position(expr.Range().Start)
+	if isLiteral(expr) {
+		at.column++
+	}
+	return at
+}
+
+// isLiteral says that an expression is a text in quotes without anything to compute.
+func isLiteral(expr hclsyntax.Expression) bool {
+	template, ok := expr.(*hclsyntax.TemplateExpr)
+	return ok && template.IsStringLiteral()
+}
+
+func speaksOfNode(expr hclsyntax.Expression) bool {
+	for _, traversal := range expr.Variables() {
+		if root := traversal.RootName(); root == "node" || root == "cluster" {
+			return true
+		}
+	}
+	return false
+}
+
+func evaluateHCL(k *key, expr hclsyntax.Expression, src *source, ctx *hcl.EvalContext, r *report) (value, bool) {
+	result, diagnostics := expr.Value(ctx)
+	r.hcl(src, diagnostics)
+	if diagnostics.HasErrors() {
+		return value{}, false
+	}
+	v, err := fromCty(k, result)
+	if err != nil {
+		r.fault(src.position(expr.Range().Start), k.name, err)
+		return value{}, false
+	}
+	return v, true
+}
+
+// fromCty takes a value of HCL for what the key wants. The library would turn numbers into text silently: a forgotten
+// pair of quotes is an error here.
+func fromCty(k *key, v cty.Value) (value, error) {
+	if v.IsNull() || !v.IsWhollyKnown() || v.IsMarked() {
+		return value{}, faultf(0, "has no value")
+	}
+	t := v.Type()
+	switch {
+	case t == cty.String:
+		return value{text: v.AsString()}, nil
+	case t == cty.Number && (k.form == number || k.form == count):
+		return value{text: numberText(v)}, nil
+	case t == cty.Number:
+		return value{}, &fault{msg: "wants text, not a number", hint: fmt.Sprintf("write %q", numberText(v))}
+	case t == cty.Bool && k.form == boolean:
+		return value{text: fmt.Sprint(v.True())}, nil
+	case (t.IsTupleType() || t.IsListType() || t.IsSetType()) && (k.form == list || k.form == command):
+		items, err := texts(v)
+		return value{items: items, isList: true}, err
+	case (t.IsObjectType() || t.IsMapType()) && k.form == namedList:
+		return value{items: named(v, k.joint), isList: true}, nil
+	}
+	return value{}, faultf(0, "wants %s, not %s", k.form, t.FriendlyName())
+}
+
+func (f form) String() string {
+	return [...]string{"text", "true or false", "a number", "a number or a percentage", "a list of texts", "an object or text", "a list of texts or one text"}[f]
+}
+
+func numberText(v cty.Value) string { return v.AsBigFloat().Text('f', -1) }
+
+func texts(v cty.Value) ([]string, error) {
+	items := make([]string, 0, v.LengthInt())
+	for it := v.ElementIterator(); it.Next(); {
+		_, element := it.Element()
+		if element.IsNull() || element.Type() != cty.String {
+			return nil, faultf(0, "wants texts in the list: item %d is %s", len(items)+1, element.Type().FriendlyName())
+		}
+		items = append(items, element.AsString())
+	}
+	return items, nil
+}
+
+// named writes an object as NAME joint ITEM; what is neither text nor number is refused by the key itself, as an
+// item that it cannot read.
+func named(v cty.Value, joint string) []string {
+	var items []string
+	for it := v.ElementIterator(); it.Next(); {
+		name, element := it.Element()
+		text := element.Type().FriendlyName()
+		switch {
+		case element.IsNull():
+			text = "null"
+		case element.Type() == cty.String:
+			text = element.AsString()
+		case element.Type() == cty.Number:
+			text = numberText(element)
+		}
+		items = append(items, name.AsString()+joint+text)
+	}
+	return items
+}

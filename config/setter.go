@@ -1,0 +1,234 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// setter checks a value and stores it.
+type setter = func(*target, value) error
+
+func setText(field func(*target) *string) setter {
+	return func(t *target, v value) error {
+		*field(t) = v.text
+		return singleLine(v.text)
+	}
+}
+
+// setChoice stores one of the known words.
+func setChoice(field func(*target) *string, known ...string) setter {
+	return func(t *target, v value) error {
+		*field(t) = v.text
+		return choice(v.text, known...)
+	}
+}
+
+func setBool(field func(*target) *bool) setter {
+	return func(t *target, v value) (err error) {
+		*field(t), err = parseBool(v.text)
+		return err
+	}
+}
+
+func setInt(field func(*target) *int, least, most int) setter {
+	return func(t *target, v value) (err error) {
+		*field(t), err = parseInt(v.text, least, most)
+		return err
+	}
+}
+
+func setPort(field func(*target) *int) setter { return setInt(field, 1, 65535) }
+
+// setSize stores bytes; a bare number counts units.
+func setSize(field func(*target) *int64, unit int64) setter {
+	return func(t *target, v value) (err error) {
+		*field(t), err = parseSize(v.text, unit)
+		return err
+	}
+}
+
+func setSeconds(field func(*target) *time.Duration) setter {
+	return func(t *target, v value) (err error) {
+		*field(t), err = parseSeconds(v.text)
+		return err
+	}
+}
+
+// setInterval stores a time that must not be zero: something waits for it again and again, or gives up after it.
+func setInterval(field func(*target) *time.Duration) setter {
+	seconds := setSeconds(field)
+	return func(t *target, v value) error {
+		if err := seconds(t, v); err != nil {
+			return err
+		}
+		if *field(t) == 0 {
+			return errors.New("must be more than 0 seconds")
+		}
+		return nil
+	}
+}
+
+// setTimeout stores what a time or an expression of n is for one node.
+func setTimeout(field func(*target) *time.Duration) setter {
+	return func(t *target, v value) error {
+		if d, err := parseSeconds(v.text); err == nil {
+			*field(t) = d
+		} else {
+			seconds, err := evaluate(v.text, 1)
+			if err != nil {
+				return err
+			}
+			if *field(t), err = secondsOf(seconds); err != nil {
+				return err
+			}
+		}
+		if *field(t) == 0 {
+			return errors.New("must be more than 0 seconds")
+		}
+		return nil
+	}
+}
+
+// setPath stores a path of the server, absolute; relative ones start at the configuration directory.
+func setPath(field func(*target) *string) setter {
+	return func(t *target, v value) error {
+		if v.text == "" {
+			return errors.New("a path is missing")
+		}
+		*field(t) = absolute(t.dir, v.text)
+		return singleLine(v.text)
+	}
+}
+
+func absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
+}
+
+// setBelow stores a directory that must lie below another one.
+func setBelow(field, root func(*target) *string) setter {
+	return func(t *target, v value) error {
+		full := absolute(*root(t), v.text)
+		inside, err := filepath.Rel(*root(t), full)
+		if err != nil || !filepath.IsLocal(inside) {
+			return faultf(0, "%s is not below tftp_repository (%s)", full, *root(t))
+		}
+		*field(t) = full
+		return singleLine(v.text)
+	}
+}
+
+// setDir stores a directory; one that does not exist yet is the business of who uses it.
+func setDir(field func(*target) *string) setter {
+	store := setPath(field)
+	return func(t *target, v value) error {
+		if err := store(t, v); err != nil {
+			return err
+		}
+		if info, err := os.Stat(*field(t)); err == nil && !info.IsDir() {
+			return faultf(0, "%s is not a directory", *field(t))
+		}
+		return nil
+	}
+}
+
+// setFile stores a file that must exist.
+func setFile(field func(*target) *string) setter {
+	store := setPath(field)
+	return func(t *target, v value) error {
+		if err := store(t, v); err != nil {
+			return err
+		}
+		if _, err := readableFile(*field(t)); err != nil {
+			return err
+		}
+		return nil
+	}
+}
+
+// readableFile returns the size of a file that this process can read.
+func readableFile(path string) (int64, error) {
+	if err := regularFile(path); err != nil {
+		return 0, faultf(0, "%s: %v", path, err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return 0, faultf(0, "%s: %v", path, bare(err))
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err != nil {
+		return 0, faultf(0, "%s: %v", path, bare(err))
+	}
+	return info.Size(), nil
+}
+
+// setNodePath stores an absolute directory of the nodes; "/" would put an image over the deployment system.
+func setNodePath(field func(*target) *string) setter {
+	return func(t *target, v value) error {
+		clean := path.Clean(v.text)
+		if !path.IsAbs(v.text) || clean == "/" {
+			return faultf(0, "%q is not an absolute directory of the nodes below /", v.text)
+		}
+		*field(t) = clean
+		return singleLine(v.text)
+	}
+}
+
+// setNames stores items that are plain words: file systems, kernel modules, users.
+func setNames(add func(t *target, name string)) setter {
+	plain := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+	return func(t *target, v value) error {
+		for _, item := range v.list(",") {
+			if !plain.MatchString(item.text) {
+				return item.at(faultf(0, "%q is not a name", item.text))
+			}
+			add(t, item.text)
+		}
+		return nil
+	}
+}
+
+// setListen stores host:port; port 0 lets the system choose.
+func setListen(field func(*target) *string, loopbackOnly bool) setter {
+	return func(t *target, v value) error {
+		host, port, err := net.SplitHostPort(v.text)
+		if err != nil {
+			return &fault{msg: fmt.Sprintf("%q is not an address and a port", v.text), hint: "write 127.0.0.1:25301"}
+		}
+		if _, err := parseInt(port, 0, 65535); err != nil {
+			return &fault{offset: strings.LastIndexByte(v.text, ':') + 1, msg: "port " + err.Error()}
+		}
+		if loopbackOnly {
+			if host, err = loopback(host); err != nil {
+				return err
+			}
+		}
+		*field(t) = net.JoinHostPort(host, port)
+		return singleLine(v.text)
+	}
+}
+
+// loopback returns the address of a host that only this machine can reach.
+func loopback(host string) (string, error) {
+	if host == "localhost" {
+		return "127.0.0.1", nil
+	}
+	if addr, err := netip.ParseAddr(host); err == nil && addr.IsLoopback() && addr.Zone() == "" {
+		return addr.String(), nil
+	}
+	return "", &fault{
+		msg:  fmt.Sprintf("%q is not a loopback address: remote access needs authentication, which this version does not have yet", host),
+		hint: "write 127.0.0.1 or localhost",
+	}
+}
