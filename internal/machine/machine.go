@@ -44,10 +44,17 @@ type Mounts interface {
 type Storage interface {
 	// Tree gives the mounted directory dir, or a directory below one.
 	Tree(dir string) (Tree, error)
-	// Scratch gives a directory in memory, made when missing, which the next boot does not see.
+	// Scratch gives a directory for pre- and post-installs, made when missing. It is in memory and the next boot does not
+	// see it, unless dir is below a mount.
 	Scratch(dir string) (Tree, error)
-	// Device opens a partition or the whole disk for writing from its first byte. Close commits.
-	Device(device string) (io.WriteCloser, error)
+	// Device opens a partition or the whole disk for writing from its first byte.
+	Device(device string) (Device, error)
+}
+
+// Device is a raw image being written. Close without Commit leaves a device that holds nothing of use.
+type Device interface {
+	io.WriteCloser
+	Commit() error // the image is complete; the device is closed
 }
 
 // Runner runs the scripts of pre- and post-installs.

@@ -42,6 +42,16 @@ func (c *capacity) Give(n int64) {
 	c.used -= n
 }
 
+// forget has the next Take count again.
+func (c *capacity) forget() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known = false
+}
+
 // recount looks again after others have written, and fails when they wrote too much. A nil capacity holds everything.
 func (c *capacity) recount() error {
 	if c == nil {

@@ -89,11 +89,15 @@ func (d *Disk) Tree(dir string) (machine.Tree, error) {
 	if err != nil {
 		return machine.Tree{}, fmt.Errorf("%s: %w", dir, err)
 	}
-	t := machine.Tree{Path: real}
-	if d.capacity != nil {
-		t.Budget = d.capacity
+	return machine.Tree{Path: real, Budget: d.budget()}, nil
+}
+
+// budget of the partitions; a nil *capacity must not become an interface that is not nil.
+func (d *Disk) budget() archive.Budget {
+	if d.capacity == nil {
+		return nil
 	}
-	return t, nil
+	return d.capacity
 }
 
 // mounted finds the innermost mount that holds dir; d.mu is held.
@@ -127,7 +131,7 @@ func below(root, name string) (string, error) {
 	return filepath.Join(root, at), nil
 }
 
-// Scratch gives a directory of ram/, which is emptied when it is first used in this boot.
+// Scratch gives a directory of ram/, which is emptied when it is first used in this boot, or makes one below a mount.
 func (d *Disk) Scratch(dir string) (machine.Tree, error) {
 	dir, err := mountPoint(dir)
 	if err != nil {
@@ -135,22 +139,25 @@ func (d *Disk) Scratch(dir string) (machine.Tree, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.boot(); err != nil {
+	root, name, budget := d.ram(), dir, archive.Budget(d.memory)
+	if at, number, ok := d.mounted(dir); ok {
+		root, name, budget = d.content(number), strings.TrimPrefix(dir, at), d.budget()
+	} else if err := d.boot(); err != nil {
 		return machine.Tree{}, err
 	}
-	r, err := os.OpenRoot(d.ram())
+	r, err := os.OpenRoot(root)
 	if err != nil {
 		return machine.Tree{}, fmt.Errorf("sandbox disk: %w", err)
 	}
 	defer r.Close()
-	if err := r.MkdirAll(dir[1:], 0o755); err != nil {
+	if err := r.MkdirAll(path.Join(".", name), 0o755); err != nil {
 		return machine.Tree{}, fmt.Errorf("sandbox disk: %w", err)
 	}
-	real, err := below(d.ram(), dir)
+	real, err := below(root, name)
 	if err != nil {
 		return machine.Tree{}, fmt.Errorf("%s: %w", dir, err)
 	}
-	return machine.Tree{Path: real, Budget: archive.Budget(d.memory)}, nil
+	return machine.Tree{Path: real, Budget: budget}, nil
 }
 
 // boot empties the memory of the boot before; d.mu is held.

@@ -135,7 +135,8 @@ func (d *Disk) sweep(t *table) error {
 			}
 		}
 	}
-	return d.capacity.recount()
+	d.capacity.forget()
+	return nil
 }
 
 // filesystems are names of the field's length and letters; what they mean is mkfs's business on a real disk.

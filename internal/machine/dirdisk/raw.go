@@ -2,16 +2,16 @@ package dirdisk
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/kadeploy/kadeploy/internal/machine"
 )
 
 // Device opens a partition, or the whole disk by its own name, for a raw image. What it held is lost at once, the whole
-// disk's partitions too. It holds the image when Close has returned nil.
-func (d *Disk) Device(device string) (io.WriteCloser, error) {
+// disk's partitions too.
+func (d *Disk) Device(device string) (machine.Device, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t, err := d.load()
@@ -43,9 +43,12 @@ func (d *Disk) Device(device string) (io.WriteCloser, error) {
 	return &raw{disk: d, file: f, device: device}, nil
 }
 
+// disks are the names of whole disks, needed only while there is no table that would name its own.
+var disks = regexp.MustCompile(`^/dev/([shv]d[a-z]+|xvd[a-z]+|nvme\d+n\d+|mmcblk\d+)$`)
+
 // erase notes that a partition holds nothing; number 0 is the whole disk.
 func (t *table) erase(device string) (int, error) {
-	if t.Device == "" || t.Device == device {
+	if t.Device == device || t.Device == "" && disks.MatchString(device) {
 		t.Device, t.Partitions = device, nil
 		return 0, nil
 	}
@@ -73,7 +76,11 @@ func (r *raw) Write(p []byte) (int, error) {
 	return r.file.Write(p)
 }
 
-func (r *raw) Close() error {
+// Close gives up.
+func (r *raw) Close() error { return r.file.Close() }
+
+// Commit notes that the partition holds an image. The table does not tell of one on the whole disk.
+func (r *raw) Commit() error {
 	if err := r.file.Close(); err != nil {
 		return err
 	}

@@ -28,7 +28,9 @@ type Partition struct {
 
 func (p *Partition) mountable() bool { return p.Filesystem != "" && p.Filesystem != swap }
 
-func (p *Partition) extended() bool { return slices.Contains([]string{"5", "f", "85", "extended"}, p.Type) }
+func (p *Partition) extended() bool {
+	return slices.Contains([]string{"5", "f", "85", "extended"}, p.Type)
+}
 
 // table is the content of table.json. Partitions are in the order of their numbers.
 type table struct {

@@ -1,0 +1,116 @@
+// Command kadeploy-agent is the program of the deployment system on a node: it calls the server named on the kernel
+// command line and does what it is told to the machine, one order at a time.
+//
+// It exits 0 when a reboot was ordered, 1 when the server is lost or something is wrong.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/kadeploy/kadeploy/internal/agent"
+	"github.com/kadeploy/kadeploy/internal/machine/dirdisk"
+)
+
+func main() {
+	app := &cli.App{
+		Name:            "kadeploy-agent",
+		Usage:           "the node's side of a deployment",
+		HideHelpCommand: true,
+		Version:         version(),
+		Commands: []*cli.Command{{
+			Name:   "run",
+			Usage:  "call the server and obey its orders until a reboot",
+			Action: run,
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "cmdline", EnvVars: []string{"KADEPLOY_CMDLINE"}, Usage: "kernel command `LINE`; it holds a token, so give it by the environment (default: /proc/cmdline)"},
+				&cli.StringFlag{Name: "sandbox-disk", Usage: "work on a disk that is the `DIRECTORY`"},
+				&cli.Int64Flag{Name: "sandbox-capacity", Usage: "size of that disk in `BYTES` (0: unlimited)"},
+				&cli.StringSliceFlag{Name: "sandbox-fault", Usage: "misbehave once: agent-crash:STEP or hung-order:STEP (`FAULT`)"},
+				&cli.StringFlag{Name: "address", Value: "127.0.0.1", Usage: "own `IP` address"},
+			},
+		}},
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
+	defer stop()
+	if err := app.RunContext(ctx, os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "kadeploy-agent:", err)
+		os.Exit(1)
+	}
+}
+
+func run(c *cli.Context) error {
+	unix.Umask(0o022)
+	boot, err := bootOf(c.String("cmdline"))
+	if err != nil {
+		return err
+	}
+	if c.String("sandbox-disk") == "" {
+		return errors.New("this version has no driver for real disks: give --sandbox-disk DIRECTORY")
+	}
+	disk, err := dirdisk.Open(dirdisk.Config{Root: c.String("sandbox-disk"), Capacity: c.Int64("sandbox-capacity")})
+	if err != nil {
+		return err
+	}
+	address, err := netip.ParseAddr(c.String("address"))
+	if err != nil {
+		return fmt.Errorf("--address %q: want an IP address", c.String("address"))
+	}
+	faults, err := faultsOf(c.StringSlice("sandbox-fault"))
+	if err != nil {
+		return err
+	}
+	end, err := agent.Run(c.Context, agent.Config{
+		Server: boot.Server, Node: boot.Node, Token: boot.Token,
+		Machine: disk, Address: address, MarkerPort: boot.Marker,
+		Version: version(), Faults: faults,
+		Crash: func() { unix.Kill(os.Getpid(), unix.SIGKILL); select {} },
+		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	})
+	if err == nil && end != agent.EndReboot {
+		err = errors.New("the session ended without an order to reboot")
+	}
+	return err
+}
+
+// bootOf reads the command line and takes it, which holds a token, out of the environment.
+func bootOf(line string) (agent.Boot, error) {
+	os.Unsetenv("KADEPLOY_CMDLINE")
+	if line == "" {
+		text, err := os.ReadFile("/proc/cmdline")
+		if err != nil {
+			return agent.Boot{}, err
+		}
+		line = string(text)
+	}
+	return agent.ParseCmdline(line)
+}
+
+func faultsOf(texts []string) ([]agent.Fault, error) {
+	var faults []agent.Fault
+	for _, text := range texts {
+		kind, step, ok := strings.Cut(text, ":")
+		if !ok || step == "" {
+			return nil, fmt.Errorf("--sandbox-fault %q: want KIND:STEP", text)
+		}
+		faults = append(faults, agent.Fault{Kind: kind, Step: step})
+	}
+	return faults, nil
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}

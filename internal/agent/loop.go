@@ -1,0 +1,163 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc/status"
+
+	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
+)
+
+var (
+	errAborted   = errors.New("aborted by the server")
+	errTimeout   = errors.New("timed out")
+	errStreamEnd = errors.New("the server is gone")
+)
+
+// loop is the one goroutine that knows what the agent is doing.
+type loop struct {
+	config *Config
+	link   *link
+	faults []Fault // those that have not happened yet
+
+	incoming chan *agentpb.ToAgent // closed when the stream has ended
+	lost     error                 // why; read after incoming was closed
+	finished chan *work
+	current  *work // nil: idle
+}
+
+func newLoop(c *Config, l *link) *loop {
+	return &loop{
+		config: c, link: l, faults: slices.Clone(c.Faults),
+		incoming: make(chan *agentpb.ToAgent), finished: make(chan *work, 1),
+	}
+}
+
+// run obeys until the stream ends or a reboot was ordered.
+func (p *loop) run() (End, error) {
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		p.read()
+	}()
+	defer func() {
+		p.link.close() // frees read
+		<-stopped
+	}()
+	for {
+		select {
+		case m, ok := <-p.incoming:
+			if !ok {
+				p.giveUp(errStreamEnd)
+				return EndLost, fmt.Errorf("lost the server at %s: %w", p.config.Server, p.lost)
+			}
+			if err := p.obey(m); err != nil {
+				p.giveUp(err)
+				return EndLost, err
+			}
+		case w := <-p.finished:
+			p.current = nil // before the answer: the next order may follow it at once
+			if w.hang {
+				continue
+			}
+			if err := p.link.send(result(w.result)); err == nil && w.reboot {
+				return p.reboot()
+			} // a Send that failed is followed by the end of the stream
+		}
+	}
+}
+
+// read hands the server's messages over until the stream ends.
+func (p *loop) read() {
+	defer close(p.incoming)
+	for {
+		m, err := p.link.stream.Recv()
+		if err != nil {
+			p.lost = errors.New(status.Convert(err).Message())
+			return
+		}
+		select {
+		case p.incoming <- m:
+		case <-p.link.ctx.Done():
+			p.lost = context.Cause(p.link.ctx)
+			return
+		}
+	}
+}
+
+func (p *loop) obey(m *agentpb.ToAgent) error {
+	if a := m.GetAbort(); a != nil && p.current != nil && p.current.order.Id == a.Order {
+		p.current.cancel(errAborted)
+	}
+	o := m.GetOrder()
+	if o == nil {
+		return nil
+	}
+	if p.current != nil {
+		text := fmt.Sprintf("order %d (%s) refused: order %d (%s) is still running", o.Id, o.Step, p.current.order.Id, p.current.order.Step)
+		return p.link.send(result(&agentpb.Result{Order: o.Id, Error: text}))
+	}
+	w := newWork(p, o)
+	switch p.fault(o.Step) {
+	case "agent-crash":
+		if p.config.Crash != nil {
+			p.config.Crash()
+		}
+		return ErrCrashed
+	case "hung-order":
+		w.hang = true
+	}
+	p.config.Log.Info("order", "id", o.Id, "step", o.Step)
+	p.current = w
+	go func() {
+		w.run()
+		p.finished <- w
+	}()
+	return nil
+}
+
+// fault says which misbehaviour is due, and that it has been.
+func (p *loop) fault(step string) string {
+	i := slices.IndexFunc(p.faults, func(f Fault) bool { return f.Step == step })
+	if i < 0 {
+		return ""
+	}
+	kind := p.faults[i].Kind
+	p.faults = slices.Delete(p.faults, i, i+1)
+	p.config.Log.Warn("fault", "kind", kind, "step", step)
+	return kind
+}
+
+// giveUp cancels the order under way and waits for it.
+func (p *loop) giveUp(cause error) {
+	p.link.cancel(cause)
+	if p.current != nil {
+		p.current.cancel(cause)
+		<-p.finished
+	}
+}
+
+// reboot says goodbye after the result was sent. The server hanging up in turn proves that it has read it.
+func (p *loop) reboot() (End, error) {
+	p.link.goodbye()
+	late := time.NewTimer(pingTimeout)
+	defer late.Stop()
+	for {
+		select {
+		case _, ok := <-p.incoming:
+			if !ok {
+				return EndReboot, nil
+			}
+		case <-late.C:
+			return EndReboot, nil
+		}
+	}
+}
+
+func result(r *agentpb.Result) *agentpb.FromAgent {
+	return &agentpb.FromAgent{Body: &agentpb.FromAgent_Result{Result: r}}
+}

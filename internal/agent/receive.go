@@ -1,0 +1,120 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/kadeploy/kadeploy/chain"
+	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
+	"github.com/kadeploy/kadeploy/internal/compress"
+	"github.com/kadeploy/kadeploy/internal/machine/archive"
+)
+
+// reportEvery keeps progress under five reports a second.
+const reportEvery = 210 * time.Millisecond
+
+// receive makes this node a link of the chain. The image goes straight to the disk: chain, decompression, tar or device.
+func (w *work) receive(r *agentpb.Receive) error {
+	cfg, err := w.link(r)
+	if err != nil {
+		return fmt.Errorf("receive: %w", err)
+	}
+	sink, err := w.sink(r)
+	if err != nil {
+		return fmt.Errorf("receive: %w", err)
+	}
+	l, err := w.listen(r.Listen)
+	if err != nil {
+		sink.Abort(err)
+		sink.wait()
+		return fmt.Errorf("receive: %w", err)
+	}
+	defer l.Close()
+	cfg.Listener, cfg.Sink = l, sink
+	w.report(&agentpb.Progress{Listening: l.Addr().String()})
+	got, err := chain.Receive(w.ctx, cfg)
+	// The chain waits for no sink that hangs; this node must, or a later order would meet it on the disk.
+	sink.Abort(errors.New("the transfer is over"))
+	stats, sinkErr := sink.wait()
+	switch {
+	case w.ctx.Err() != nil && err != nil:
+		return err
+	case sinkErr != nil && !errors.Is(sinkErr, errSinkAborted):
+		return sinkErr // says more than the chain does about it
+	case err != nil:
+		return err
+	case sinkErr != nil:
+		return sinkErr
+	}
+	w.digest = r.Manifest
+	w.output = stats.text(got.Bytes)
+	return nil
+}
+
+// listen opens a port of this node's own address, and of no other.
+func (w *work) listen(address string) (net.Listener, error) {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil || at.Addr() != w.loop.config.Address {
+		return nil, fmt.Errorf("listen on %q: want a port of %s", address, w.loop.config.Address)
+	}
+	return net.Listen("tcp", address)
+}
+
+func (w *work) link(r *agentpb.Receive) (chain.ReceiveConfig, error) {
+	var cfg chain.ReceiveConfig
+	if len(r.Transfer) != len(cfg.Transfer) || len(r.Key) != len(cfg.Key) || len(r.Manifest) != len(cfg.Manifest) {
+		return cfg, errors.New("transfer, key or manifest digest has the wrong length")
+	}
+	copy(cfg.Transfer[:], r.Transfer)
+	copy(cfg.Key[:], r.Key)
+	copy(cfg.Manifest[:], r.Manifest)
+	cfg.Name = w.loop.config.Node
+	cfg.Ring = int64(min(r.Ring, 4<<30))
+	cfg.DialFrom = w.loop.config.Address.String()
+	var last time.Time
+	cfg.Progress = func(n int64) {
+		if now := time.Now(); now.Sub(last) >= reportEvery {
+			last = now
+			w.report(&agentpb.Progress{Bytes: uint64(n)})
+		}
+	}
+	return cfg, nil
+}
+
+// sink opens the place the image goes to.
+func (w *work) sink(r *agentpb.Receive) (*sink, error) {
+	m := w.loop.config.Machine
+	switch r.Kind {
+	case "tar":
+		tree, err := m.Tree(r.Target)
+		if err != nil {
+			return nil, err
+		}
+		o := archive.Options{Dir: tree.Path, Budget: tree.Budget, Owners: os.Geteuid() == 0, Devices: devices(r.Devices, tree.Devices)}
+		return newSink(r.Compression, func(in compressed) (stats, error) {
+			s, err := archive.Extract(w.ctx, in, o)
+			return stats{entries: s.Entries, bytes: s.Bytes, skipped: s.Skipped}, err
+		})
+	case "dd":
+		device, err := m.Device(r.Target)
+		if err != nil {
+			return nil, err
+		}
+		return newSink(r.Compression, func(in compressed) (stats, error) { return copyTo(device, in) })
+	}
+	return nil, fmt.Errorf("kind %q: want tar or dd (compressions: %v)", r.Kind, compress.Names)
+}
+
+func devices(allowed, possible bool) archive.Devices {
+	switch {
+	case !allowed:
+		return archive.RefuseDevices
+	case !possible:
+		return archive.SkipDevices
+	}
+	return archive.MakeDevices
+}
