@@ -18,8 +18,8 @@ import (
 // herd counts what its 2,000 animals do; the animals run on goroutines of their own.
 type herd struct {
 	mu     sync.Mutex
-	cut    bool // the cut-off has been decided and every animal was told
-	late   int  // starts after that
+	cut    time.Time // when the cut-off was decided; who was spawned in that instant may still start in it
+	late   int       // starts after that
 	living map[string]int
 	most   int // processes of one animal at the same time
 }
@@ -29,7 +29,7 @@ func (h *herd) born(id string) {
 	defer h.mu.Unlock()
 	h.living[id]++
 	h.most = max(h.most, h.living[id])
-	if h.cut {
+	if !h.cut.IsZero() && time.Now().After(h.cut) {
 		h.late++
 	}
 }
@@ -118,7 +118,7 @@ var _ = Describe("A stampede of 2,000 members that fail at random", func() {
 					if e.How == supervisor.Finished {
 						if ok++; ok == total/2 {
 							h.mu.Lock()
-							h.cut = true
+							h.cut = time.Now()
 							h.mu.Unlock()
 						}
 					}
