@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/workflow"
 )
 
 // maxRows bounds the nodes of one operation that are shown.
@@ -19,6 +20,11 @@ type Row struct {
 	Since                  time.Time // when this state began, on the server's clock
 	Cause                  string
 	Evidence               string // last lines of what the node said, as they came: not clean
+}
+
+// Receiving tells whether the image is on its way to the node.
+func (r *Row) Receiving() bool {
+	return r.Phase == message.NodePhase_RUNNING && r.Micro == string(workflow.SendEnvironment)
 }
 
 // Board is what is known of one operation from its events. Its zero value knows nothing. One goroutine at a time.
@@ -84,15 +90,17 @@ func (b *Board) change(n *message.NodeChanged, at time.Time) bool {
 	next := *r
 	next.Phase = n.GetPhase()
 	next.Macro, next.Instance, next.Micro = Clean(n.GetMacro()), Clean(n.GetInstance()), Clean(n.GetMicro())
-	next.Try, next.Bytes = n.GetTry(), n.GetBytes()
-	next.Cause, next.Evidence = Clean(n.GetCause()), n.GetEvidence()
-	b.bytes += next.Bytes - r.Bytes
+	next.Try, next.Cause, next.Evidence = n.GetTry(), Clean(n.GetCause()), n.GetEvidence()
 	moved := next.Phase != r.Phase || next.Macro != r.Macro || next.Instance != r.Instance || next.Micro != r.Micro || next.Try != r.Try
 	if moved {
 		next.Since = at
 		b.count(r.Phase, -1)
 		b.count(next.Phase, +1)
 	}
+	if n.GetBytes() > 0 || moved && next.Receiving() { // later steps do not unlearn what was received, another try does
+		next.Bytes = n.GetBytes()
+	}
+	b.bytes += next.Bytes - r.Bytes
 	*r = next
 	return moved
 }

@@ -84,7 +84,7 @@ func (m Model) row(r *Row) string {
 	b := &m.frame.Board
 	name, cluster := m.widths()
 	progress, tries := "", ""
-	if r.Phase == message.NodePhase_RUNNING && r.Bytes > 0 && b.ImageSize > 0 {
+	if r.Receiving() && b.ImageSize > 0 {
 		progress = bar(float64(r.Bytes)/float64(b.ImageSize), barWidth)
 	}
 	if r.Try > 0 {

@@ -61,7 +61,10 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	if !unknown {
 		return usage(command, "%w", err)
 	}
-	text := fmt.Sprintf("unknown option %s", name)
+	if name = strings.TrimLeft(name, "-"); len(name) > 1 {
+		name = "-" + name
+	}
+	text := fmt.Sprintf("unknown option -%s", name)
 	if like := cli.SuggestFlag(c.Command.Flags, strings.TrimLeft(name, "-"), false); like != "" {
 		text += fmt.Sprintf(". Did you mean %s?", like)
 	}

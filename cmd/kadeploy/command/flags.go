@@ -4,8 +4,19 @@ import "github.com/urfave/cli/v2"
 
 // A flag's name means the same in every command: permute relies on it.
 
-// optionalValue are the names of the flags whose value may be left out.
-var optionalValue = []string{"k", "key"}
+// optionalValue is the flag whose value may be left out.
+const optionalValue = "key"
+
+// repeatable is a flag that may be given several times, without the parser's own way of saying so in the help.
+type repeatable struct{ *cli.StringSliceFlag }
+
+func (repeatable) IsSliceFlag() bool { return false }
+func (f repeatable) String() string  { return cli.FlagStringer(f) }
+
+// toggle is a flag without a value.
+func toggle(usage, name string, aliases ...string) cli.Flag {
+	return &cli.BoolFlag{Name: name, Aliases: aliases, Usage: usage, DisableDefaultText: true}
+}
 
 func serverFlags() []cli.Flag {
 	return []cli.Flag{
@@ -16,8 +27,8 @@ func serverFlags() []cli.Flag {
 
 func nodeFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "machine", Aliases: []string{"m"}, Usage: "node or set of `NODES`: 'node-[1-8,12].demo' (may be repeated)"},
-		&cli.StringSliceFlag{Name: "file", Aliases: []string{"f"}, Usage: "`FILE` of nodes, one a line, # begins a comment, repeated lines count once; - is standard input"},
+		repeatable{&cli.StringSliceFlag{Name: "machine", Aliases: []string{"m"}, Usage: "node or set of `NODES`: 'node-[1-8,12].demo' (may be repeated)"}},
+		repeatable{&cli.StringSliceFlag{Name: "file", Aliases: []string{"f"}, Usage: "`FILE` of nodes, one a line, # begins a comment, repeated lines count once; - is standard input"}},
 	}
 }
 
@@ -34,7 +45,7 @@ func fileFlags() []cli.Flag {
 
 func waitFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "no-wait", Usage: "write the operation's ID on standard output and leave; see kadeploy watch ID"},
+		toggle("write the operation's ID on standard output and leave; see kadeploy watch ID", "no-wait"),
 		&cli.StringFlag{Name: "write-id", Aliases: []string{"write-workflow-id"}, Usage: "write the operation's ID to `FILE` as soon as it is accepted"},
 		&cli.StringFlag{Name: "script", Aliases: []string{"s"}, Usage: "run `SCRIPT` when all is over, whatever the outcome (KADEPLOY_ID, _OUTCOME, _EXIT_CODE, _OK_FILE, _KO_FILE in its environment)"},
 	}
@@ -46,15 +57,15 @@ func deployFlags() []cli.Flag {
 		&cli.StringFlag{Name: "min-nodes", Usage: "succeed as soon as `N` nodes (7) or a part of them (90%) are OK (default: the server's)"},
 		&cli.StringFlag{Name: "key", Aliases: []string{"k"}, Usage: "ssh public keys in `FILE` may log in as root; without a value: ~/.ssh/authorized_keys"},
 		&cli.StringFlag{Name: "reformat-tmp", Aliases: []string{"r"}, Usage: "format the tmp partition with file system `FSTYPE`"},
-		&cli.BoolFlag{Name: "no-partitioning", Aliases: []string{"disable-disk-partitioning"}, Usage: "leave the partition table alone"},
-		&cli.BoolFlag{Name: "dry-run", Usage: "check everything, change nothing"},
+		toggle("leave the partition table alone", "no-partitioning", "disable-disk-partitioning"),
+		toggle("check everything, change nothing", "dry-run"),
 	}, waitFlags(), fileFlags(), []cli.Flag{outputFlag()}, serverFlags())
 }
 
 func join(lists ...[]cli.Flag) []cli.Flag {
-	var all []cli.Flag
+	var joined []cli.Flag
 	for _, l := range lists {
-		all = append(all, l...)
+		joined = append(joined, l...)
 	}
-	return all
+	return joined
 }

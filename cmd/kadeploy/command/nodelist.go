@@ -50,6 +50,9 @@ func (l *nodeList) addSet(set string) error {
 	}
 	for _, n := range names {
 		if first, twice := l.from[n]; twice {
+			if first == where {
+				return usage(l.command, "%s is given twice by %s", n, where)
+			}
 			return usage(l.command, "%s is given twice, by %s and by %s", n, first, where)
 		}
 		if err := l.add(n, where); err != nil {

@@ -2,7 +2,6 @@ package command
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -187,5 +186,5 @@ func rebootLevel(level string) (string, error) {
 	case "soft", "hard", "very_hard":
 		return level, nil
 	}
-	return "", usage("reboot", "-l %s: not a level; soft, hard or very_hard", fmt.Sprintf("%q", level))
+	return "", usage("reboot", "-l %s: not a level; soft, hard or very_hard", level)
 }

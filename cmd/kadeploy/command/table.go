@@ -105,7 +105,7 @@ func (rep *report) summary() string {
 		parts = append(parts, "the end is not known")
 	case rep.Outcome == "aborted":
 		parts = append(parts, "cancelled")
-	case rep.Outcome == "failed" && rep.Text != "":
+	case rep.Outcome == "failed" && rep.Text != "" && !strings.Contains(rep.Text, "minnodes"): // that has been said
 		parts = append(parts, rep.Text)
 	}
 	if rep.Outcome != outcomeUnknown {

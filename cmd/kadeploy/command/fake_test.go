@@ -1,0 +1,178 @@
+package command_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kadeploy/kadeploy/actors/client"
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/cmd/kadeploy/command"
+)
+
+// fakeServer is a server with a control panel.
+type fakeServer struct {
+	down    bool             // nothing listens
+	refuse  *message.Refused // every request
+	events  []*message.Event // of every operation, in order; one that ends it is the end
+	checked *message.Checked
+	status  *message.Status
+	nodes   *message.Nodes
+
+	hold     chan struct{} // Submit waits for it
+	deaf     bool          // Cancel never answers
+	stubborn bool          // Cancel is answered, but the operation goes on
+	lose     error         // what Watch fails with after the events
+
+	mu        sync.Mutex
+	dialled   string
+	submitted []*message.Submit
+	cancelled chan struct{}
+	closed    bool
+}
+
+func newFake() *fakeServer { return &fakeServer{cancelled: make(chan struct{}, 4)} }
+
+var _ command.Service = (*fakeServer)(nil)
+
+func (f *fakeServer) Dial(_ context.Context, server string) (command.Service, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dialled = server
+	if f.down {
+		return nil, client.ErrNoServer
+	}
+	return f, nil
+}
+
+func (f *fakeServer) no() error {
+	if f.refuse == nil {
+		return nil
+	}
+	return &client.RefusedError{Refused: f.refuse}
+}
+
+func (f *fakeServer) Submit(ctx context.Context, req *message.Submit) (string, error) {
+	f.mu.Lock()
+	f.submitted = append(f.submitted, proto.Clone(req).(*message.Submit))
+	f.mu.Unlock()
+	if f.hold != nil {
+		select {
+		case <-f.hold:
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	if err := f.no(); err != nil {
+		return "", err
+	}
+	return "D-1", nil
+}
+
+func (f *fakeServer) Check(context.Context, *message.Submit) (*message.Checked, error) {
+	return f.checked, f.no()
+}
+
+func (f *fakeServer) Watch(ctx context.Context, _ string, _ uint64, fn func(*message.Event) error) (*message.Ended, error) {
+	if err := f.no(); err != nil {
+		return nil, err
+	}
+	for _, e := range f.events {
+		if err := fn(e); err != nil {
+			return nil, err
+		}
+		if ended := e.GetEnded(); ended != nil {
+			return ended, nil
+		}
+	}
+	if f.lose != nil {
+		return nil, f.lose
+	}
+	select {
+	case <-f.cancelled:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return &message.Ended{Outcome: message.Outcome_ABORTED, Nodes: []*message.NodeReport{{Name: "node-1.demo", Phase: message.NodePhase_CANCELLED}}}, nil
+}
+
+func (f *fakeServer) Cancel(ctx context.Context, _ string) error {
+	if f.deaf {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if err := f.no(); err != nil {
+		return err
+	}
+	if !f.stubborn {
+		f.cancelled <- struct{}{}
+	}
+	return nil
+}
+
+func (f *fakeServer) Status(context.Context, string) (*message.Status, error) {
+	return f.status, f.no()
+}
+func (f *fakeServer) Nodes(context.Context) (*message.Nodes, error) { return f.nodes, f.no() }
+
+func (f *fakeServer) Close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+}
+
+func (f *fakeServer) requests() []*message.Submit {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.submitted
+}
+
+// buffer is an output that several goroutines use.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// use is one use of the command at no terminal.
+type use struct {
+	server     *fakeServer
+	out, err   buffer
+	in         string
+	env        map[string]string
+	home       string
+	grace      time.Duration
+	interrupts chan os.Signal
+	address    func(string) (string, error)
+	live       func(func()) command.Display
+}
+
+func newUse(f *fakeServer) *use {
+	return &use{server: f, interrupts: make(chan os.Signal, 2), grace: time.Minute, env: map[string]string{}}
+}
+
+func (u *use) run(args ...string) int {
+	return command.Run(context.Background(), command.Config{
+		Dial: u.server.Dial, Address: u.address,
+		Interrupts: func() chan os.Signal { return u.interrupts },
+		Live:       u.live,
+		Stdin:      bytes.NewBufferString(u.in), Stdout: &u.out, Stderr: &u.err,
+		Getenv: func(k string) string { return u.env[k] },
+		Home:   u.home, User: "alice", Version: "1.0", Grace: u.grace,
+	}, append([]string{"kadeploy"}, args...))
+}
