@@ -142,16 +142,16 @@ func (f *fetcher) agreed(p packet, limit int64) (size int, err error) {
 // exchange sends a packet until the data of block comes, or, before any, the options.
 func (f *fetcher) exchange(send []byte, block uint16) (packet, error) {
 	for range f.Retries + 1 {
-		if _, err := f.conn.WriteToUDPAddrPort(send, f.peer); err != nil {
-			return packet{}, err
-		}
 		if err := f.conn.SetReadDeadline(time.Now().Add(f.Timeout)); err != nil {
 			return packet{}, err
 		}
 		if f.ctx.Err() != nil { // looked at after the deadline was set: what ends ctx from here on sets an earlier one
 			return packet{}, context.Cause(f.ctx)
 		}
-		p, err := f.receive(block, binary.BigEndian.Uint16(send) == opRead)
+		if _, err := f.conn.WriteToUDPAddrPort(send, f.peer); err != nil {
+			return packet{}, err
+		}
+		p, err := f.receive(block, send)
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return p, err
 		}
@@ -159,7 +159,9 @@ func (f *fetcher) exchange(send []byte, block uint16) (packet, error) {
 	return packet{}, fmt.Errorf("no answer after %d tries of %v", f.Retries+1, f.Timeout)
 }
 
-func (f *fetcher) receive(block uint16, options bool) (packet, error) {
+// receive waits for what answers send.
+func (f *fetcher) receive(block uint16, send []byte) (packet, error) {
+	first := binary.BigEndian.Uint16(send) == opRead
 	for {
 		n, from, err := f.conn.ReadFromUDPAddrPort(f.buf)
 		if err != nil {
@@ -178,11 +180,15 @@ func (f *fetcher) receive(block uint16, options bool) (packet, error) {
 		case p.op == opError:
 			f.known = false // nothing to refuse: the transfer is over at the other end
 			return packet{}, &PeerError{Code: p.number, Message: p.message}
-		case p.op == opData && p.number == block, p.op == opOptions && options:
+		case p.op == opData && p.number == block, p.op == opOptions && first:
 			f.peer, f.known = from, true
 			return p, nil
+		case p.op == opData && p.number == block-1, p.op == opOptions:
+			// The server sends again what we have: our acknowledgement was lost (RFC 1350, section 2).
+			if _, err := f.conn.WriteToUDPAddrPort(send, f.peer); err != nil {
+				return packet{}, err
+			}
 		}
-		// Anything else is an old packet that was sent twice: to answer it would double all that follow.
 	}
 }
 
