@@ -29,12 +29,12 @@ type (
 	// Settled: the node has ended, for good. What its actor still does is stopped.
 	Settled struct {
 		Host     string
-		Phase    Phase    // PhaseOK, PhaseKO, PhaseCut or PhaseCancelled
-		Macro    Macro    // where it stood; of a node that is OK, the last step
-		Instance string   //
-		Micro    Micro    // "" when no step had begun
-		Cause    string   // one line, "" when OK
-		Evidence string   // of its last failure, "" when OK
+		Phase    Phase // PhaseOK, PhaseKO, PhaseCut or PhaseCancelled
+		Macro    Macro // where it stood, or failed; "" when it never ran
+		Instance string
+		Micro    Micro  // the step it entered last, "" when none had begun
+		Cause    string // one line, "" when OK
+		Evidence string // of its last failure, "" when OK
 	}
 
 	// End: every node is settled and the deployment is over.

@@ -10,9 +10,8 @@ func (n *node) prepare(hard bool) {
 		Steps:    n.adapt(i.Steps, hard),
 		Timeout:  i.Timeout,
 	}
-	n.step, n.hasImage, n.repeats, n.spent = -1, false, nil, 0
+	n.fresh, n.step, n.hasImage, n.repeats, n.spent = true, -1, false, nil, 0
 	n.tries++
-	v.tries++
 }
 
 // adapt makes the steps of a try from those of the plan. They differ where the tries before left something behind:

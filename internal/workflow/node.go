@@ -25,6 +25,7 @@ type node struct {
 	place  place   // of the last step it entered
 
 	attempt  Attempt       // under way, or to be run when the node is ready
+	fresh    bool          // the attempt begins a try that has not been run yet
 	step     int           // index in attempt.Steps of the step entered last; From-1 before the first
 	hasImage bool          // in this try
 	repeats  map[Micro]int // tries in place used in this try
@@ -81,31 +82,31 @@ func (n *node) run(now time.Time) Attempt {
 	if !v.inside {
 		v.entered, v.inside, v.since = true, true, now
 	}
-	if n.attempt.From == 0 {
+	if n.fresh {
+		n.fresh = false
 		n.place = place{n.attempt.Macro, n.attempt.Instance, ""}
+		v.tries++
+		v.last = n.attempt.Instance
 	}
-	v.last = n.attempt.Instance
 	n.phase, n.state, n.begun = PhaseRunning, running, now
 	return n.attempt
 }
 
-// enter notes the step that begins. A step that is not ahead in the attempt cannot begin.
+// enter notes the step that begins. A step cannot begin that is not ahead in the attempt, or behind the chain before the
+// image has come.
 func (n *node) enter(micro Micro) {
-	if n.state == idle {
-		return
-	}
-	if at := n.find(micro, n.step+1); at >= 0 {
+	at := n.find(micro, n.step+1)
+	if n.state == running && at >= 0 && (at <= n.sending() || !n.imageDue()) {
 		n.step, n.place.micro = at, micro
 	}
 }
 
 // arrive stops the node's clock: it waits for others now.
 func (n *node) arrive(now time.Time) {
-	at := indexOf(n.attempt.Steps, SendEnvironment)
-	if n.state != running || n.hasImage || at < n.attempt.From || at < n.step {
+	if n.state != running || !n.imageDue() {
 		return
 	}
-	n.step, n.place.micro = at, SendEnvironment
+	n.step, n.place.micro = n.sending(), SendEnvironment
 	n.state, n.waiting = arrived, now
 }
 
@@ -123,8 +124,14 @@ func (n *node) pass() {
 
 // mayFinish says whether the attempt can be over: it was begun, and did not go round the chain.
 func (n *node) mayFinish() bool {
-	return n.state == running && (n.hasImage || indexOf(n.attempt.Steps, SendEnvironment) < n.attempt.From)
+	return n.state == running && !n.imageDue()
 }
+
+// imageDue says whether the attempt has the chain still ahead.
+func (n *node) imageDue() bool { return !n.hasImage && n.sending() >= 0 }
+
+// sending is the index of the step that waits for the chain, -1 when the attempt has none.
+func (n *node) sending() int { return indexOf(n.attempt.Steps, SendEnvironment) }
 
 // next moves on to the next macro-step and says whether there is one.
 func (n *node) next(now time.Time) bool {

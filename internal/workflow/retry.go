@@ -1,6 +1,9 @@
 package workflow
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // retry decides what a node does after its attempt has failed, and prepares it. It says false when nothing is left to try.
 //
@@ -78,10 +81,10 @@ func (n *node) again(now time.Time, lost bool) bool {
 		return false
 	}
 	if n.tries >= n.maxTries() {
-		n.cause = oneLine("given up after " + plural(n.tries, "try", "tries") + ": " + n.cause)
+		n.cause = oneLine(fmt.Sprintf("given up after %d tries: %s", n.tries, n.cause))
 		return false
 	}
-	if lost && n.place.macro == BroadcastEnv {
+	if lost && n.attempt.Macro == BroadcastEnv {
 		n.goBack(now)
 		hard = true
 	}

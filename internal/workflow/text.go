@@ -1,9 +1,6 @@
 package workflow
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Bounds of the texts that a failure brings, so that a node that talks without end costs its deployment little memory.
 const (
@@ -30,12 +27,4 @@ func tail(text string, n int) string {
 // oneLine is text with its line breaks as blanks, cut to what a cause may hold.
 func oneLine(text string) string {
 	return strings.Join(strings.FieldsFunc(head(text, maxCause), func(r rune) bool { return r == '\n' || r == '\r' }), " ")
-}
-
-// plural is "1 node" or "3 nodes".
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
