@@ -23,6 +23,20 @@ func (b *builder) checkGlobal(s *Snapshot, layers stack) {
 			}
 		}
 	}
+	if g.Environment != "" {
+		b.checkEnvironment(g.Environment)
+	}
+}
+
+// checkEnvironment reads the description that kadeploy start deploys.
+func (b *builder) checkEnvironment(path string) {
+	text, err := readFile(path, maxDescription)
+	if err != nil {
+		b.report.add(Error, position{source: &source{path: path}}, "", "%v", err)
+		return
+	}
+	_, diagnostics := ParseEnvironment(text, path)
+	b.report.list = append(b.report.list, diagnostics...)
 }
 
 func endsInPortZero(address string) bool { return len(address) > 2 && address[len(address)-2:] == ":0" }

@@ -90,7 +90,7 @@ func (h *hclReader) only(body *hclsyntax.Body, known ...string) {
 func (h *hclReader) command(l *layer, block *hclsyntax.Block) {
 	h.only(block.Body, "argv", "group")
 	h.noBlocks(block.Body)
-	at := h.src.position(block.LabelRanges[0].Start)
+	at := h.src.position(block.LabelRanges[0].Start).shift(1)
 	k := h.schema.commandKey(block.Labels[0])
 	argv := block.Body.Attributes["argv"]
 	switch {
@@ -134,7 +134,7 @@ func (h *hclReader) macrostep(l *layer, block *hclsyntax.Block) {
 		h.noBlocks(instance.Body)
 		tries, timeout := instance.Body.Attributes["tries"], instance.Body.Attributes["timeout"]
 		l.assign(h.schema.byName["macrostep"], assignment{
-			at:      h.src.position(instance.LabelRanges[0].Start),
+			at:      h.src.position(instance.LabelRanges[0].Start).shift(1),
 			opaque:  true,
 			perNode: tries != nil && speaksOfNode(tries.Expr) || timeout != nil && speaksOfNode(timeout.Expr),
 			compute: func(ctx *hcl.EvalContext, r *report) (value, bool) {

@@ -1,0 +1,255 @@
+package config
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/kadeploy/kadeploy/internal/compress"
+)
+
+// build judges the draft and makes the environment of it, with the defaults of its generation.
+func (d *draft) build() *Environment {
+	e := &Environment{
+		Name:             d.text("name", ""),
+		Description:      d.text("description", d.old("no description")),
+		Author:           d.text("author", d.old("no author")),
+		Visibility:       d.text("visibility", "private"),
+		OS:               d.text("os", ""),
+		Kernel:           d.text("boot.kernel", ""),
+		Initrd:           d.text("boot.initrd", ""),
+		KernelParams:     d.text("boot.kernel_params", ""),
+		Hypervisor:       d.text("boot.hypervisor", ""),
+		HypervisorParams: d.text("boot.hypervisor_params", ""),
+		Filesystem:       d.text("filesystem", ""),
+	}
+	if d.of2009 {
+		e.Visibility = d.text("visibility", "shared")
+		_, e.KernelParamsOnly = d.fields["boot.kernel_params"]
+	}
+	e.Version = d.version()
+	e.Destructive = d.destructive()
+	e.PartitionType = d.partitionType()
+	e.Image = d.image()
+	e.PreInstall, e.PostInstall = d.archives()
+	d.checkWords(e)
+	d.checkMandatory(e)
+	return e
+}
+
+// old is a default that only 2009 had.
+func (d *draft) old(text string) string {
+	if d.of2009 {
+		return text
+	}
+	return ""
+}
+
+// text is a field on one line; only a description may have more.
+func (d *draft) text(name, missing string) string {
+	f, found := d.fields[name]
+	if !found {
+		return missing
+	}
+	if name != "description" {
+		d.check(name, singleLine(f.text))
+	}
+	return f.text
+}
+
+// check reports what is wrong with a field that was written.
+func (d *draft) check(name string, err error) {
+	if err != nil {
+		d.report.fault(d.fields[name].at, d.label(name), err)
+	}
+}
+
+// label is a field's name in the syntax of the description.
+func (d *draft) label(name string) string {
+	if !d.of2009 {
+		return name
+	}
+	for _, f := range descriptionFields() {
+		if f.full() == name && f.classic != "" {
+			return f.classic
+		}
+	}
+	return "tarball"
+}
+
+func (d *draft) version() int {
+	f, found := d.fields["version"]
+	switch {
+	case !found && d.of2009:
+		return 0
+	case !found:
+		return 1
+	}
+	n, err := parseInt(f.text, 0, 1<<31-1)
+	d.check("version", err)
+	return n
+}
+
+// destructive is a boolean; in 2009 it was a count of failures, 10000 for always.
+func (d *draft) destructive() bool {
+	f, found := d.fields["destructive"]
+	if !found {
+		return false
+	}
+	if d.of2009 {
+		n, err := parseInt(f.text, 0, 1<<31-1)
+		d.check("destructive", err)
+		return n > 0
+	}
+	yes, err := parseBool(f.text)
+	d.check("destructive", err)
+	return yes
+}
+
+var partitionTypeHex = regexp.MustCompile(`^[0-9a-fA-F]{1,2}$`)
+
+// partitionType is hexadecimal text, but a number in YAML.
+func (d *draft) partitionType() string {
+	f, found := d.fields["partition_type"]
+	switch {
+	case !found:
+		return "0"
+	case d.of2009 || strings.HasSuffix(d.src.path, ".hcl"):
+		if !partitionTypeHex.MatchString(f.text) {
+			d.report.add(Error, f.at, "write 83 for Linux", "partition type %q is not hexadecimal", f.text)
+		}
+		return strings.ToLower(f.text)
+	}
+	n, err := strconv.ParseUint(f.text, 0, 8)
+	if err != nil {
+		d.report.add(Error, f.at, "write 0x83 for Linux", "partition type %q is not a number up to 0xff", f.text)
+	} else if f.text == "83" || f.text == "82" {
+		d.report.add(Warning, f.at, "write 0x"+f.text, "partition type %s is hexadecimal %x", f.text, n)
+	}
+	return strconv.FormatUint(n, 16)
+}
+
+func (d *draft) image() Image {
+	var image Image
+	var err error
+	if f, found := d.fields["image.file"]; found {
+		image.Path, err = locate(d.dir, f.text)
+		d.check("image.file", err)
+	}
+	if f, found := d.fields["image.kind"]; found {
+		image.Kind, image.Compression, err = imageKind(f.text)
+		d.check("image.kind", err)
+	}
+	if f, found := d.fields["image.compression"]; found {
+		err := choice(f.text, compress.Names...)
+		kind := d.fields["image.kind"].text
+		if image.Kind == "" {
+			err = nil // the kind is wrong, and says more
+		} else if err == nil && kind != "tar" && kind != "dd" && f.text != image.Compression {
+			err = faultf(0, "%s does not fit the kind %s", f.text, kind)
+		}
+		d.check("image.compression", err)
+		image.Compression = f.text
+	}
+	image.SHA256 = d.digest("image.sha256", sha256Hex)
+	image.MD5 = d.digest("image.md5", md5Hex)
+	return image
+}
+
+func (d *draft) digest(name string, form *regexp.Regexp) string {
+	f, found := d.fields[name]
+	if found && f.text != "" && !form.MatchString(f.text) {
+		d.check(name, faultf(0, "not a digest in hexadecimal"))
+	}
+	return strings.ToLower(f.text)
+}
+
+func (d *draft) archives() (*Archive, []Archive) {
+	var pre *Archive
+	for _, a := range d.pre {
+		archive := d.archive(a, "preinstall")
+		pre = &archive
+	}
+	var post []Archive
+	for _, a := range d.post {
+		if len(post) == maxArchives {
+			d.report.add(Error, a.at, "", "more than %d postinstalls", maxArchives)
+			break
+		}
+		post = append(post, d.archive(a, "postinstall"))
+	}
+	return pre, post
+}
+
+func (d *draft) archive(a archiveDraft, what string) Archive {
+	var archive Archive
+	var err error
+	if a.file.at.source == nil || a.compression.at.source == nil {
+		d.report.add(Error, a.at, "", "a %s needs an archive and a compression", what)
+		return archive
+	}
+	if archive.Path, err = locate(d.dir, a.file.text); err != nil {
+		d.report.fault(a.file.at, what, err)
+	}
+	archive.Compression = strings.TrimSpace(a.compression.text)
+	if choice(archive.Compression, compress.Names...) != nil {
+		if archive.Compression, err = archiveKind(a.compression.text); err != nil {
+			d.report.fault(a.compression.at, what, err)
+		}
+	}
+	archive.Script = strings.TrimSpace(a.script.text)
+	if err := checkScript(archive.Script); err != nil {
+		d.report.fault(a.script.at, what, err)
+	}
+	return archive
+}
+
+var fileSystem = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,15}$`)
+
+func (d *draft) checkWords(e *Environment) {
+	d.check("visibility", choice(e.Visibility, "private", "shared", "public"))
+	if _, found := d.fields["os"]; found {
+		err := choice(e.OS, "linux", "xen", "other")
+		if f, isFault := err.(*fault); isFault && f.hint == "" {
+			f.hint = "other is for every system that is neither Linux nor Xen"
+		}
+		d.check("os", err)
+	}
+	if e.Filesystem != "" && !fileSystem.MatchString(e.Filesystem) {
+		d.check("filesystem", faultf(0, "%q is not the name of a file system", e.Filesystem))
+	}
+	if f, found := d.fields["multipart"]; found {
+		if yes, err := parseBool(f.text); err != nil || yes {
+			d.check("multipart", faultf(0, "images of several partitions cannot be deployed by this version"))
+		}
+	}
+}
+
+// checkMandatory reports the fields that this kind of environment cannot do without (Kadeploy3 1.2, 2.5).
+func (d *draft) checkMandatory(e *Environment) {
+	system := e.OS == "linux" || e.OS == "xen"
+	if !d.of2009 {
+		system = e.Image.Kind == "tar"
+	}
+	d.need(true, "name")
+	d.need(true, "image.file")
+	d.need(d.has("image.file"), "image.kind")
+	d.need(true, "os")
+	d.need(d.of2009, "partition_type")
+	d.need(system, "boot.kernel")
+	d.need(system, "filesystem")
+	d.need(e.OS == "xen" && system, "boot.hypervisor")
+}
+
+func (d *draft) has(name string) bool { return d.fields[name].text != "" }
+
+func (d *draft) need(wanted bool, name string) {
+	if !wanted || d.has(name) {
+		return
+	}
+	at := position{source: d.src}
+	if f, found := d.fields[name]; found {
+		at = f.at
+	}
+	d.report.add(Error, at, "", "%s is missing", d.label(name))
+}

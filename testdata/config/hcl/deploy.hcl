@@ -1,0 +1,22 @@
+# The site of ../classic in HCL.
+kadeploy_server        = "localhost"
+kadeploy_server_port   = 25310
+agents_listen          = "127.0.0.1:25311"
+tftp_listen            = "127.0.0.1:25369"
+kadeploy_cache_size    = 200
+reboot_window          = 4
+reboot_command_timeout = 2.5
+probe_interval         = "300ms"
+minnodes               = "75%"
+almighty_env_users     = ["root", "operator"]
+max_preinstall_size    = 20
+max_postinstall_size   = "1MiB"
+
+# Defaults of every cluster.
+mkfs_options = {
+  ext3 = "-m 0"
+  ext4 = "-O ^metadata_csum"
+}
+bootloader    = "pure_pxe"
+ssh_port      = 22
+kernel_params = ""
