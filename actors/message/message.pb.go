@@ -398,6 +398,7 @@ func (x *Submit) GetDryRun() bool {
 	return false
 }
 
+// Accepted answers Submit, and Cancel: the operation is ending.
 type Accepted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -834,6 +835,7 @@ type Event struct {
 	//	*Event_Ended
 	//	*Event_Note
 	Fact          isEvent_Fact `protobuf_oneof:"fact"`
+	ClientId      string       `protobuf:"bytes,9,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"` // of the subscription that this copy answers
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -939,6 +941,13 @@ func (x *Event) GetNote() *Note {
 		}
 	}
 	return nil
+}
+
+func (x *Event) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
 }
 
 type isEvent_Fact interface {
@@ -1635,58 +1644,6 @@ func (x *Cancel) GetClientId() string {
 	return ""
 }
 
-type Cancelled struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	ClientId      string                 `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Cancelled) Reset() {
-	*x = Cancelled{}
-	mi := &file_actors_message_message_proto_msgTypes[18]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Cancelled) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Cancelled) ProtoMessage() {}
-
-func (x *Cancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[18]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Cancelled.ProtoReflect.Descriptor instead.
-func (*Cancelled) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{18}
-}
-
-func (x *Cancelled) GetId() string {
-	if x != nil {
-		return x.Id
-	}
-	return ""
-}
-
-func (x *Cancelled) GetClientId() string {
-	if x != nil {
-		return x.ClientId
-	}
-	return ""
-}
-
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
@@ -1697,7 +1654,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[19]
+	mi := &file_actors_message_message_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1709,7 +1666,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[19]
+	mi := &file_actors_message_message_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1722,7 +1679,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{19}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *StatusRequest) GetClientId() string {
@@ -1752,7 +1709,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_actors_message_message_proto_msgTypes[20]
+	mi := &file_actors_message_message_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1764,7 +1721,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[20]
+	mi := &file_actors_message_message_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1777,7 +1734,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{20}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Status) GetOperations() []*OperationStatus {
@@ -1835,7 +1792,7 @@ type OperationStatus struct {
 
 func (x *OperationStatus) Reset() {
 	*x = OperationStatus{}
-	mi := &file_actors_message_message_proto_msgTypes[21]
+	mi := &file_actors_message_message_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1847,7 +1804,7 @@ func (x *OperationStatus) String() string {
 func (*OperationStatus) ProtoMessage() {}
 
 func (x *OperationStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[21]
+	mi := &file_actors_message_message_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1860,7 +1817,7 @@ func (x *OperationStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationStatus.ProtoReflect.Descriptor instead.
 func (*OperationStatus) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{21}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *OperationStatus) GetId() string {
@@ -1956,7 +1913,7 @@ type NodesRequest struct {
 
 func (x *NodesRequest) Reset() {
 	*x = NodesRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[22]
+	mi := &file_actors_message_message_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1968,7 +1925,7 @@ func (x *NodesRequest) String() string {
 func (*NodesRequest) ProtoMessage() {}
 
 func (x *NodesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[22]
+	mi := &file_actors_message_message_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1981,7 +1938,7 @@ func (x *NodesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodesRequest.ProtoReflect.Descriptor instead.
 func (*NodesRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{22}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *NodesRequest) GetClientId() string {
@@ -2001,7 +1958,7 @@ type Nodes struct {
 
 func (x *Nodes) Reset() {
 	*x = Nodes{}
-	mi := &file_actors_message_message_proto_msgTypes[23]
+	mi := &file_actors_message_message_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2013,7 +1970,7 @@ func (x *Nodes) String() string {
 func (*Nodes) ProtoMessage() {}
 
 func (x *Nodes) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[23]
+	mi := &file_actors_message_message_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2026,7 +1983,7 @@ func (x *Nodes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nodes.ProtoReflect.Descriptor instead.
 func (*Nodes) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{23}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Nodes) GetNodes() []*NodeStatus {
@@ -2059,7 +2016,7 @@ type NodeStatus struct {
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_actors_message_message_proto_msgTypes[24]
+	mi := &file_actors_message_message_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2071,7 +2028,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[24]
+	mi := &file_actors_message_message_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2084,7 +2041,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{24}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *NodeStatus) GetName() string {
@@ -2192,7 +2149,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\tclient_id\x18\x03 \x01(\tR\bclientId\":\n" +
 	"\vUnsubscribe\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
-	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xcb\x02\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xe8\x02\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12.\n" +
@@ -2201,7 +2158,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x04node\x18\x05 \x01(\v2\x18.kadeploy.v1.NodeChangedH\x00R\x04node\x121\n" +
 	"\x05chain\x18\x06 \x01(\v2\x19.kadeploy.v1.ChainChangedH\x00R\x05chain\x12*\n" +
 	"\x05ended\x18\a \x01(\v2\x12.kadeploy.v1.EndedH\x00R\x05ended\x12'\n" +
-	"\x04note\x18\b \x01(\v2\x11.kadeploy.v1.NoteH\x00R\x04noteB\x06\n" +
+	"\x04note\x18\b \x01(\v2\x11.kadeploy.v1.NoteH\x00R\x04note\x12\x1b\n" +
+	"\tclient_id\x18\t \x01(\tR\bclientIdB\x06\n" +
 	"\x04fact\"\x97\x02\n" +
 	"\aStarted\x124\n" +
 	"\toperation\x18\x01 \x01(\x0e2\x16.kadeploy.v1.OperationR\toperation\x12\x12\n" +
@@ -2255,10 +2213,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x06Cancel\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x1b\n" +
-	"\tclient_id\x18\x03 \x01(\tR\bclientId\"8\n" +
-	"\tCancelled\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
-	"\tclient_id\x18\x02 \x01(\tR\bclientId\"<\n" +
+	"\tclient_id\x18\x03 \x01(\tR\bclientId\"<\n" +
 	"\rStatusRequest\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\"\xd2\x01\n" +
@@ -2344,7 +2299,7 @@ func file_actors_message_message_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_message_message_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_actors_message_message_proto_goTypes = []any{
 	(Operation)(0),                // 0: kadeploy.v1.Operation
 	(Refusal)(0),                  // 1: kadeploy.v1.Refusal
@@ -2368,23 +2323,22 @@ var file_actors_message_message_proto_goTypes = []any{
 	(*NodeReport)(nil),            // 19: kadeploy.v1.NodeReport
 	(*MacroTime)(nil),             // 20: kadeploy.v1.MacroTime
 	(*Cancel)(nil),                // 21: kadeploy.v1.Cancel
-	(*Cancelled)(nil),             // 22: kadeploy.v1.Cancelled
-	(*StatusRequest)(nil),         // 23: kadeploy.v1.StatusRequest
-	(*Status)(nil),                // 24: kadeploy.v1.Status
-	(*OperationStatus)(nil),       // 25: kadeploy.v1.OperationStatus
-	(*NodesRequest)(nil),          // 26: kadeploy.v1.NodesRequest
-	(*Nodes)(nil),                 // 27: kadeploy.v1.Nodes
-	(*NodeStatus)(nil),            // 28: kadeploy.v1.NodeStatus
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
+	(*StatusRequest)(nil),         // 22: kadeploy.v1.StatusRequest
+	(*Status)(nil),                // 23: kadeploy.v1.Status
+	(*OperationStatus)(nil),       // 24: kadeploy.v1.OperationStatus
+	(*NodesRequest)(nil),          // 25: kadeploy.v1.NodesRequest
+	(*Nodes)(nil),                 // 26: kadeploy.v1.Nodes
+	(*NodeStatus)(nil),            // 27: kadeploy.v1.NodeStatus
+	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
 }
 var file_actors_message_message_proto_depIdxs = []int32{
-	29, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
+	28, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
 	0,  // 1: kadeploy.v1.Submit.operation:type_name -> kadeploy.v1.Operation
 	1,  // 2: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
 	8,  // 3: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
-	29, // 4: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
-	29, // 5: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
+	28, // 4: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
+	28, // 5: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
 	13, // 6: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
 	15, // 7: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
 	16, // 8: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
@@ -2395,17 +2349,17 @@ var file_actors_message_message_proto_depIdxs = []int32{
 	2,  // 13: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
 	3,  // 14: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
 	19, // 15: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	30, // 16: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	29, // 16: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
 	2,  // 17: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
 	20, // 18: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
-	30, // 19: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	25, // 20: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	29, // 21: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	29, // 19: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	24, // 20: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
+	28, // 21: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
 	0,  // 22: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	29, // 23: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	28, // 23: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
 	3,  // 24: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
-	28, // 25: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	29, // 26: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	27, // 25: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
+	28, // 26: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
 	27, // [27:27] is the sub-list for method output_type
 	27, // [27:27] is the sub-list for method input_type
 	27, // [27:27] is the sub-list for extension type_name
@@ -2431,7 +2385,7 @@ func file_actors_message_message_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_message_message_proto_rawDesc), len(file_actors_message_message_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   25,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,84 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+)
+
+// stale bounds how late the server may read a Submit: an outage must not start a deployment that nobody waits for.
+const stale = 30 * time.Second
+
+// Submit asks for an operation and returns its id. The request is completed with the client's user, an id and a deadline.
+func (c *Client) Submit(ctx context.Context, req *message.Submit) (string, error) {
+	a, err := c.submit(ctx, req, false)
+	if err != nil {
+		return "", err
+	}
+	accepted, ok := a.(*message.Accepted)
+	if !ok {
+		return "", fmt.Errorf("unexpected answer %T to a request", a)
+	}
+	return accepted.GetId(), nil
+}
+
+// Check asks what a request would do, and changes nothing.
+func (c *Client) Check(ctx context.Context, req *message.Submit) (*message.Checked, error) {
+	a, err := c.submit(ctx, req, true)
+	if err != nil {
+		return nil, err
+	}
+	checked, ok := a.(*message.Checked)
+	if !ok {
+		return nil, fmt.Errorf("unexpected answer %T to a dry run", a)
+	}
+	return checked, nil
+}
+
+func (c *Client) submit(ctx context.Context, req *message.Submit, dry bool) (proto.Message, error) {
+	r := proto.Clone(req).(*message.Submit)
+	r.ClientId, r.DryRun, r.Deadline = newID(), dry, stamp(time.Now().Add(stale))
+	if r.User == "" {
+		r.User = c.user
+	}
+	return c.call(ctx, r.ClientId, r)
+}
+
+// Cancel ends an operation: its nodes are left as they are and reported as cancelled.
+func (c *Client) Cancel(ctx context.Context, id string) error {
+	r := &message.Cancel{Id: id, User: c.user, ClientId: newID()}
+	_, err := c.call(ctx, r.ClientId, r)
+	return err
+}
+
+// Status returns the operations that the server remembers, or the one named.
+func (c *Client) Status(ctx context.Context, id string) (*message.Status, error) {
+	r := &message.StatusRequest{ClientId: newID(), Id: id}
+	return answer[*message.Status](c.call(ctx, r.ClientId, r))
+}
+
+// Nodes returns every configured node and its state.
+func (c *Client) Nodes(ctx context.Context) (*message.Nodes, error) {
+	r := &message.NodesRequest{ClientId: newID()}
+	return answer[*message.Nodes](c.call(ctx, r.ClientId, r))
+}
+
+// Reboot submits a reboot of nodes at a level (soft, hard, very_hard) and returns the operation's id.
+func (c *Client) Reboot(ctx context.Context, nodes []string, level string) (string, error) {
+	return c.Submit(ctx, &message.Submit{Operation: message.Operation_REBOOT, Nodes: nodes, RebootLevel: level})
+}
+
+func answer[T proto.Message](m proto.Message, err error) (T, error) {
+	var none T
+	if err != nil {
+		return none, err
+	}
+	if t, ok := m.(T); ok {
+		return t, nil
+	}
+	return none, fmt.Errorf("unexpected answer %T", m)
+}

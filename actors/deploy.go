@@ -1,0 +1,264 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/workflow"
+	"github.com/kadeploy/kadeploy/supervisor"
+)
+
+// chainID is the crew's name of the one broadcast that may run.
+const chainID = "chain"
+
+// deploy is the actor of one request, and the supervisor of its nodes: its restart strategy is the request's policy. It
+// decides nothing itself. Events go to the workflow's pure core, whose actions it carries out; a node that fails is a
+// process that crashed, and the core says what becomes of it.
+type deploy struct {
+	*supervisor.Crew
+	job     *job
+	prepare func(context.Context, *job, func(string)) error
+	log     *slog.Logger
+	started time.Time
+
+	core    *workflow.Deployment
+	tasks   supervisor.Tasks
+	timers  supervisor.Timers
+	arrived map[string]member // stand before the chain
+	members []member          // of the broadcast under way
+	views   map[string]*view
+	pending []workflow.Action // decided where no context was at hand
+	end     *workflow.End     // set once: the rest is stopping
+	system  *actor.ActorSystem
+	self    *actor.PID
+}
+
+// applyPending makes the actor carry out what was decided in a failure's handler.
+type applyPending struct{}
+
+// wake is the time the core asked for.
+type wake struct{}
+
+// prepareNote is a line for people while the request is prepared.
+type prepareNote struct{ text string }
+
+func newDeploy(j *job, prepare func(context.Context, *job, func(string)) error, log *slog.Logger) *deploy {
+	d := &deploy{job: j, prepare: prepare, log: log, arrived: make(map[string]member), views: make(map[string]*view)}
+	d.Crew = supervisor.NewCrew(supervisor.CrewConfig{
+		Name: j.id, Policy: (*deployPolicy)(d), Log: log, OnEnded: d.memberEnded, OnEmpty: d.finish,
+	})
+	return d
+}
+
+func (d *deploy) Receive(ctx actor.Context) {
+	if d.Crew.Receive(ctx) {
+		return
+	}
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		d.begin(ctx)
+	case *actor.Stopping, *actor.Restarting:
+		d.tasks.CancelAll()
+		d.timers.StopAll()
+	case supervisor.TaskDone:
+		if d.tasks.Accept(m) {
+			d.prepared(ctx, m)
+		}
+	case supervisor.Elapsed:
+		if _, ok := d.timers.Accept(m); ok {
+			d.handle(ctx, workflow.Wake{})
+		}
+	case applyPending:
+		actions := d.pending
+		d.pending = nil
+		d.apply(ctx, actions)
+	case cancelOperation:
+		d.cancel(ctx, m.cause)
+	case prepareNote:
+		d.record(&message.Event{Fact: &message.Event_Note{Note: &message.Note{Text: m.text}}})
+	default:
+		d.fromNodes(ctx, m)
+	}
+}
+
+// begin tells the world of the request and prepares it: nothing of a machine is touched before the image is known to be good.
+func (d *deploy) begin(ctx actor.Context) {
+	d.system, d.self, d.started = ctx.ActorSystem(), ctx.Self(), time.Now()
+	for _, host := range d.job.order {
+		d.views[host] = &view{}
+	}
+	supervisor.Ready(ctx)
+	d.record(startedEvent(d.job))
+	tell := func(text string) { d.system.Root.Send(d.self, prepareNote{text}) }
+	d.tasks.Start(ctx, "prepare", func(ctx context.Context) any { return d.prepare(ctx, d.job, tell) })
+}
+
+func (d *deploy) prepared(ctx actor.Context, m supervisor.TaskDone) {
+	err, _ := m.Value.(error)
+	if m.Panic != nil {
+		err = m.Panic
+	}
+	if err != nil {
+		d.conclude(message.Outcome_FAILED, err.Error())
+		return
+	}
+	d.record(imageEvent(d.job))
+	d.core = workflow.New(d.job.workflowConfig())
+	for _, host := range d.job.order {
+		if _, err := d.Start(ctx, host, d.newNode(host)); err != nil {
+			d.handle(ctx, workflow.Failed{Host: host, Kind: workflow.KindBug, Cause: err.Error()})
+		}
+	}
+}
+
+func (d *deploy) newNode(host string) func(int) actor.Actor {
+	job := d.job
+	return func(inc int) actor.Actor { return &node{incarnation: incarnation{host, inc}, job: job} }
+}
+
+// cancel ends the request in whatever state it is.
+func (d *deploy) cancel(ctx actor.Context, cause string) {
+	if d.core == nil {
+		d.tasks.CancelAll()
+		d.conclude(message.Outcome_ABORTED, cause)
+		return
+	}
+	d.handle(ctx, workflow.Cancel{Cause: cause})
+}
+
+// fromNodes takes what nodes and the chain say. The words of an earlier incarnation are dropped.
+func (d *deploy) fromNodes(ctx actor.Context, m any) {
+	switch m := m.(type) {
+	case nodeReady:
+		if d.current(m.incarnation) {
+			d.handle(ctx, workflow.Ready{Host: m.host})
+		}
+	case nodeEntered:
+		if d.current(m.incarnation) {
+			d.entered(m)
+			d.handle(ctx, workflow.Entered{Host: m.host, Micro: m.micro})
+		}
+	case nodeArrived:
+		if d.current(m.incarnation) {
+			d.arrived[m.host] = member{m.incarnation, d.job.nodes[m.host].node, m.session}
+			d.handle(ctx, workflow.Arrived{Host: m.host})
+		}
+	case nodePassed:
+		if d.current(m.incarnation) {
+			d.handle(ctx, workflow.Passed{Host: m.host})
+		}
+	case nodeFinished:
+		if d.current(m.incarnation) {
+			d.handle(ctx, workflow.Finished{Host: m.host})
+		}
+	case chainStarted:
+		d.chainStarted(ctx, m)
+	case chainProgress:
+		d.progressed(m)
+	case chainNote:
+		d.record(&message.Event{Fact: &message.Event_Chain{Chain: &message.ChainChanged{Text: m.text}}})
+	case chainOutcome:
+		d.outcome(ctx, m)
+	case chainEnded:
+		d.Stop(ctx, chainID)
+	}
+}
+
+func (d *deploy) current(i incarnation) bool { return d.end == nil && d.Incarnation(i.host) == i.inc }
+
+func (d *deploy) handle(ctx actor.Context, e workflow.Event) {
+	if d.core != nil {
+		d.apply(ctx, d.core.Handle(time.Now(), e))
+	}
+}
+
+// apply carries out the core's actions in their order.
+func (d *deploy) apply(ctx actor.Context, actions []workflow.Action) {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case workflow.Run:
+			d.run(ctx, a)
+		case workflow.Broadcast:
+			d.broadcast(ctx, a)
+		case workflow.WakeAt:
+			d.timers.After(ctx, time.Until(a.At), wake{})
+		case workflow.Settled:
+			d.settled(ctx, a)
+		case workflow.End:
+			d.end = &a
+			d.CutRest(ctx)
+			if d.Alive() == 0 {
+				d.finish(ctx)
+			}
+		}
+	}
+}
+
+func (d *deploy) run(ctx actor.Context, a workflow.Run) {
+	d.views[a.Host].attempt = a.Attempt
+	if pid := d.PID(a.Host); pid != nil {
+		ctx.Send(pid, runAttempt{d.Incarnation(a.Host), a.Attempt})
+	}
+}
+
+func (d *deploy) settled(ctx actor.Context, a workflow.Settled) {
+	d.record(settledEvent(a, d.views[a.Host]))
+	if a.Phase == workflow.PhaseOK || a.Phase == workflow.PhaseKO { // those are stopped all at once, after they are marked
+		d.Stop(ctx, a.Host)
+	}
+}
+
+// memberEnded sees to it that no end goes unnoticed: a node whose actor vanished is KO, and a chain that crashed has failed
+// for each of its members.
+func (d *deploy) memberEnded(ctx actor.Context, e supervisor.End) {
+	switch {
+	case e.ID == chainID:
+		d.chainGone(ctx)
+	case d.end == nil && !d.core.Phase(e.ID).Settled():
+		d.handle(ctx, workflow.Failed{Host: e.ID, Kind: workflow.KindBug, Cause: "its actor ended unexpectedly; see the server's log"})
+	}
+}
+
+// deployPolicy is what the crew asks: the request's own retries and its minnodes.
+type deployPolicy deploy
+
+// Failed decides about a node that crashed. A typed failure is the node's; anything else is a bug of ours, and costs that
+// node only. What else the core decides waits for the actor's own turn.
+func (p *deployPolicy) Failed(f supervisor.Failure) (v supervisor.Verdict) {
+	d := (*deploy)(p)
+	if f.ID == chainID || d.end != nil {
+		return supervisor.Verdict{}
+	}
+	failed := d.failure(f)
+	for _, a := range d.core.Handle(time.Now(), failed) {
+		if retry, ok := a.(workflow.Retry); ok && retry.Host == f.ID {
+			v = supervisor.Verdict{Again: true, Delay: retry.Delay}
+			d.record(retryEvent(failed, d.views[f.ID]))
+			continue
+		}
+		d.pending = append(d.pending, a)
+	}
+	if len(d.pending) > 0 {
+		d.system.Root.Send(d.self, applyPending{})
+	}
+	return v
+}
+
+func (d *deploy) failure(f supervisor.Failure) workflow.Failed {
+	if err, ok := f.Reason.(error); ok {
+		var step *StepError
+		if errors.As(err, &step) {
+			return workflow.Failed{Host: f.ID, Micro: step.Micro, Kind: step.Kind, Cause: step.Cause, Evidence: step.Evidence}
+		}
+	}
+	d.log.Error("bug in the actor of a node", "operation", d.job.id, "node", f.ID, "reason", f.Reason, "stack", string(f.Stack))
+	return workflow.Failed{Host: f.ID, Kind: workflow.KindBug, Cause: "internal error: see the server's log"}
+}
+
+// Standing lets the crew go on: the cut is one of the core's actions, carried out in its place among them.
+func (p *deployPolicy) Standing() supervisor.Standing { return supervisor.Continue }

@@ -1,0 +1,308 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/supervisor"
+)
+
+// deployments decides which requests run: it holds the nodes' leases and supervises one actor per request. Granting a lease
+// and starting the actor that holds it are one step of one goroutine, so a node is never held twice.
+type deployments struct {
+	*supervisor.Supervisor
+	cfg        Config
+	snapshot   *snapshotHolder
+	nodes      *nodeStates
+	log        *slog.Logger
+	tasks      supervisor.Tasks
+	checking   map[uint64]pendingSubmit
+	operations map[string]*operation
+	order      []string                 // ids, oldest first
+	answers    map[string]proto.Message // by client_id: a repeated request is answered as the first time
+	asked      []string                 // client_ids, oldest first
+	started    time.Time
+}
+
+type pendingSubmit struct {
+	request *message.Submit
+	sender  *actor.PID
+}
+
+// operation is a request that was accepted.
+type operation struct {
+	job    *job
+	since  time.Time
+	ok, ko int
+	ended  *message.Ended
+}
+
+// operationEnded is a deployment's last word.
+type operationEnded struct {
+	id    string
+	ended *message.Ended
+}
+
+// operationCounts are told as the nodes of an operation settle.
+type operationCounts struct {
+	id     string
+	ok, ko int
+}
+
+func newDeployments(cfg Config, snapshot *snapshotHolder, nodes *nodeStates, log *slog.Logger) *deployments {
+	return &deployments{
+		Supervisor: supervisor.New(supervisor.Config{Name: deploymentsName, Intensity: 20, Period: time.Minute, Log: log}),
+		cfg:        cfg, snapshot: snapshot, nodes: nodes, log: log, started: time.Now(),
+		checking: make(map[uint64]pendingSubmit), operations: make(map[string]*operation), answers: make(map[string]proto.Message),
+	}
+}
+
+func (d *deployments) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		d.nodes.interrupt()
+		ctx.Send(local(ctx.ActorSystem(), journalName), endOrphans{"the server lost this operation by an internal error"})
+	case *actor.Stopping, *actor.Restarting:
+		d.tasks.CancelAll()
+	case *message.Submit:
+		d.check(ctx, m)
+	case supervisor.TaskDone:
+		if d.tasks.Accept(m) {
+			d.checked(ctx, m)
+		}
+	case *message.Cancel:
+		d.cancel(ctx, m)
+	case operationCounts:
+		if o := d.operations[m.id]; o != nil {
+			o.ok, o.ko = m.ok, m.ko
+		}
+	case operationEnded:
+		d.end(ctx, m)
+	case *message.StatusRequest:
+		ctx.Respond(d.status(m))
+	case *message.NodesRequest:
+		ctx.Respond(d.nodes.list(m.GetClientId(), d.snapshot.snapshot))
+	}
+	d.Supervisor.Receive(ctx)
+}
+
+// check plans a request in a task, because descriptions and archives are read from disks that may be slow.
+func (d *deployments) check(ctx actor.Context, m *message.Submit) {
+	if answer := d.answers[m.GetClientId()]; answer != nil {
+		ctx.Respond(answer)
+		return
+	}
+	for _, p := range d.checking {
+		if p.request.GetClientId() == m.GetClientId() {
+			return // it is being looked at
+		}
+	}
+	snapshot, cfg := d.snapshot.snapshot, d.cfg
+	op := d.tasks.Start(ctx, "check", func(context.Context) any {
+		j, err := plan(snapshot, m)
+		if err != nil {
+			return err
+		}
+		j.console = cfg.Console
+		return j
+	})
+	d.checking[op] = pendingSubmit{m, ctx.Sender()}
+}
+
+func (d *deployments) checked(ctx actor.Context, m supervisor.TaskDone) {
+	p := d.checking[m.Op]
+	delete(d.checking, m.Op)
+	answer := d.decide(ctx, p.request, m)
+	d.remember(p.request.GetClientId(), answer)
+	if p.sender != nil {
+		ctx.Send(p.sender, answer)
+	}
+}
+
+// decide turns the result of a check into the answer, and an accepted request into its actor.
+func (d *deployments) decide(ctx actor.Context, r *message.Submit, m supervisor.TaskDone) proto.Message {
+	refused := func(code message.Refusal, text string) *message.Refused {
+		return &message.Refused{Code: code, Text: line(text), ClientId: r.GetClientId()}
+	}
+	if m.Panic != nil {
+		d.log.Error("bug while a request was checked", "reason", m.Panic, "stack", string(m.Panic.Stack))
+		return refused(message.Refusal_UNAVAILABLE, "internal error: see the server's log")
+	}
+	if err, failed := m.Value.(error); failed {
+		return refused(message.Refusal_INVALID, err.Error())
+	}
+	j := m.Value.(*job)
+	if busy := d.nodes.holders(j.order); len(busy) > 0 {
+		no := refused(message.Refusal_BUSY, busyText(busy))
+		no.Busy = busy
+		return no
+	}
+	if r.GetDryRun() {
+		return &message.Checked{Lines: j.describe(), ClientId: r.GetClientId()}
+	}
+	if err := d.launch(ctx, j); err != nil {
+		return refused(message.Refusal_UNAVAILABLE, err.Error())
+	}
+	return &message.Accepted{Id: j.id, ClientId: r.GetClientId()}
+}
+
+func (d *deployments) launch(ctx actor.Context, j *job) error {
+	prepare := preparer(d.cfg.Images)
+	spec := supervisor.Spec{ID: j.id, Restart: supervisor.Transient, New: func(inc int) actor.Actor {
+		if inc > 1 { // the first one crashed: disk work is never run again blindly
+			return &aftermath{job: j}
+		}
+		return newDeploy(j, prepare, d.log)
+	}}
+	if _, err := d.StartChild(ctx, spec); err != nil {
+		return err
+	}
+	d.operations[j.id] = &operation{job: j, since: time.Now()}
+	d.order = append(d.order, j.id)
+	d.nodes.take(j)
+	d.log.Info("operation accepted", "id", j.id, "user", j.request.GetUser(), "nodes", len(j.order))
+	return nil
+}
+
+func (d *deployments) cancel(ctx actor.Context, m *message.Cancel) {
+	o := d.operations[m.GetId()]
+	switch {
+	case o == nil:
+		refuse(ctx, m.GetClientId(), message.Refusal_UNKNOWN_ID, fmt.Sprintf("the server knows no operation %q (see kadeploy status)", m.GetId()))
+		return
+	case o.ended == nil:
+		if pid := d.Child(m.GetId()); pid != nil {
+			ctx.Send(pid, cancelOperation{"cancelled by " + m.GetUser()})
+		}
+	}
+	ctx.Respond(&message.Accepted{Id: m.GetId(), ClientId: m.GetClientId()})
+}
+
+// end frees the nodes before the world hears of the end, so that whoever waited for it may ask for them at once.
+func (d *deployments) end(ctx actor.Context, m operationEnded) {
+	o := d.operations[m.id]
+	if o == nil || o.ended != nil {
+		return
+	}
+	o.ended = m.ended
+	o.ok, o.ko = count(m.ended)
+	d.nodes.release(o.job, m.ended)
+	d.log.Info("operation ended", "id", m.id, "outcome", m.ended.GetOutcome().String(), "ok", o.ok, "not ok", o.ko, "text", m.ended.GetText())
+	ctx.Send(local(ctx.ActorSystem(), journalName), appendFact{m.id, &message.Event{Fact: &message.Event_Ended{Ended: m.ended}}})
+	d.StopChild(ctx, m.id)
+	for len(d.order) > remembered && d.operations[d.order[0]].ended != nil {
+		delete(d.operations, d.order[0])
+		d.order = d.order[1:]
+	}
+}
+
+func count(e *message.Ended) (ok, ko int) {
+	for _, n := range e.GetNodes() {
+		if n.GetPhase() == message.NodePhase_OK {
+			ok++
+		} else {
+			ko++
+		}
+	}
+	return ok, ko
+}
+
+// remember keeps the answer to a client's request for its repetitions, the newest 1000 of them.
+func (d *deployments) remember(clientID string, answer proto.Message) {
+	if clientID == "" {
+		return
+	}
+	d.answers[clientID] = answer
+	d.asked = append(d.asked, clientID)
+	if len(d.asked) > 1000 {
+		delete(d.answers, d.asked[0])
+		d.asked = d.asked[1:]
+	}
+}
+
+func (d *deployments) status(m *message.StatusRequest) proto.Message {
+	s := &message.Status{ClientId: m.GetClientId(), Version: d.cfg.Version, Started: timestamppb.New(d.started), ConfigDir: d.snapshot.snapshot.Dir}
+	for _, id := range d.order {
+		if m.GetId() == "" || m.GetId() == id {
+			s.Operations = append(s.Operations, d.operations[id].status())
+		}
+	}
+	if m.GetId() != "" && len(s.Operations) == 0 {
+		return &message.Refused{Code: message.Refusal_UNKNOWN_ID, ClientId: m.GetClientId(),
+			Text: line(fmt.Sprintf("the server knows no operation %q (see kadeploy status)", m.GetId()))}
+	}
+	return s
+}
+
+func (o *operation) status() *message.OperationStatus {
+	s := &message.OperationStatus{
+		Id: o.job.id, Operation: o.job.request.GetOperation(), User: o.job.request.GetUser(), Since: timestamppb.New(o.since),
+		Running: o.ended == nil, Total: uint32(len(o.job.order)), Ok: uint32(o.ok), Ko: uint32(o.ko),
+		MinNodes: uint32(o.job.minNodes), Environment: o.job.envName(),
+	}
+	if o.ended != nil {
+		s.Outcome, s.Text = o.ended.GetOutcome(), o.ended.GetText()
+	}
+	return s
+}
+
+func busyText(busy []*message.Holder) string {
+	h := busy[0]
+	text := fmt.Sprintf("%s is held by %s of %s since %s", h.GetNode(), h.GetOperation(), h.GetUser(), h.GetSince().AsTime().Local().Format(time.DateTime))
+	if more := len(busy) - 1; more > 0 {
+		text += fmt.Sprintf(" (and %d more nodes)", more)
+	}
+	return text + "; wait for it or cancel it"
+}
+
+// aftermath stands in for a deployment whose actor crashed by a bug: it gives the answer that the crashed one owes.
+type aftermath struct{ job *job }
+
+func (a *aftermath) Receive(ctx actor.Context) {
+	if _, ok := ctx.Message().(*actor.Started); !ok {
+		return
+	}
+	supervisor.Ready(ctx)
+	ended := &message.Ended{Outcome: message.Outcome_FAILED, Text: "the operation was ended by an internal error; see the server's log"}
+	for _, host := range a.job.order {
+		ended.Nodes = append(ended.Nodes, &message.NodeReport{
+			Name: host, Cluster: a.job.nodes[host].node.Cluster, Phase: message.NodePhase_KO, Cause: "internal error: its state is not known"})
+	}
+	ctx.Send(local(ctx.ActorSystem(), deploymentsName), operationEnded{a.job.id, ended})
+}
+
+// describe says what a request would do, for a dry run.
+func (j *job) describe() []string {
+	if j.env == nil {
+		return []string{fmt.Sprintf("reboot %d nodes, level %s", len(j.order), j.request.GetRebootLevel())}
+	}
+	lines := []string{fmt.Sprintf("deploy %s on %d nodes from %s (%d bytes)", j.envName(), len(j.order), j.env.Image.Path, j.imageSize)}
+	for _, host := range j.order {
+		h := j.nodes[host]
+		for _, m := range h.plan.Macros {
+			var instances []string
+			for _, i := range m.Instances {
+				instances = append(instances, fmt.Sprintf("%s (%d tries of %s)", i.Name, i.Tries, i.Timeout))
+			}
+			lines = append(lines, fmt.Sprintf("%s: %s %s", host, m.Macro, strings.Join(instances, ", then ")))
+		}
+		lines = append(lines, fmt.Sprintf("%s: destroys what is on %s", host, destroys(h.node, j.request)))
+	}
+	return lines
+}
+
+func destroys(n *config.Node, r *message.Submit) string {
+	if r.GetNoPartitioning() {
+		return n.DeployDevice()
+	}
+	return n.BlockDevice
+}

@@ -1,0 +1,168 @@
+package actors
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/workflow"
+)
+
+// view is what people were last told of a node.
+type view struct {
+	attempt workflow.Attempt
+	micro   workflow.Micro
+	bytes   int64
+}
+
+// record appends a fact to the journal.
+func (d *deploy) record(e *message.Event) {
+	d.system.Root.Send(local(d.system, journalName), appendFact{d.job.id, e})
+}
+
+func (d *deploy) entered(m nodeEntered) {
+	v := d.views[m.host]
+	v.micro, v.bytes = m.micro, 0
+	d.record(nodeEvent(v.changed(m.host, message.NodePhase_RUNNING)))
+}
+
+func (v *view) changed(host string, phase message.NodePhase) *message.NodeChanged {
+	return &message.NodeChanged{
+		Node: host, Phase: phase, Macro: string(v.attempt.Macro), Instance: v.attempt.Instance,
+		Micro: string(v.micro), Try: uint32(v.attempt.Try),
+	}
+}
+
+func nodeEvent(n *message.NodeChanged) *message.Event {
+	return &message.Event{Fact: &message.Event_Node{Node: n}}
+}
+
+func progressEvent(host string, v *view, bytes int64) *message.Event {
+	n := v.changed(host, message.NodePhase_RUNNING)
+	n.Bytes = uint64(bytes)
+	return nodeEvent(n)
+}
+
+func retryEvent(f workflow.Failed, v *view) *message.Event {
+	n := v.changed(f.Host, message.NodePhase_RETRYING)
+	n.Cause, n.Evidence = line(f.Cause), f.Evidence
+	return nodeEvent(n)
+}
+
+func settledEvent(s workflow.Settled, v *view) *message.Event {
+	n := v.changed(s.Host, phases[s.Phase])
+	n.Cause, n.Evidence = line(s.Cause), s.Evidence
+	return nodeEvent(n)
+}
+
+var phases = map[workflow.Phase]message.NodePhase{
+	workflow.PhaseOK: message.NodePhase_OK, workflow.PhaseKO: message.NodePhase_KO,
+	workflow.PhaseCut: message.NodePhase_CUT, workflow.PhaseCancelled: message.NodePhase_CANCELLED,
+}
+
+// maxCause bounds the one line that says why a node failed.
+const maxCause = 400
+
+// line makes one bounded line of a text.
+func line(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > maxCause {
+		s = strings.ToValidUTF8(s[:maxCause], "") + "…"
+	}
+	return s
+}
+
+func startedEvent(j *job) *message.Event {
+	s := &message.Started{Operation: j.request.GetOperation(), User: j.request.GetUser(), MinNodes: uint32(j.minNodes)}
+	for _, host := range j.order {
+		n := j.nodes[host].node
+		s.Nodes = append(s.Nodes, &message.NodeInfo{Name: host, Cluster: n.Cluster, Address: n.Addr.String()})
+	}
+	if j.env != nil {
+		s.Environment = j.envName()
+		s.Image = j.env.Image.Path
+		s.ImageSize = uint64(j.imageSize)
+	}
+	return &message.Event{Fact: &message.Event_Started{Started: s}}
+}
+
+func (j *job) envName() string {
+	if j.env == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", j.env.Name, j.env.Version)
+}
+
+var outcomes = map[workflow.Outcome]message.Outcome{
+	workflow.OutcomeAllOK: message.Outcome_ALL_OK, workflow.OutcomeQuorum: message.Outcome_QUORUM, workflow.OutcomePartial: message.Outcome_PARTIAL,
+	workflow.OutcomeFailed: message.Outcome_FAILED, workflow.OutcomeAborted: message.Outcome_ABORTED,
+}
+
+// finish runs when every child is gone after the end was decided: only then is the answer given.
+func (d *deploy) finish(actor.Context) {
+	if d.end != nil {
+		d.conclude(outcomes[d.end.Outcome], d.end.Text)
+	}
+}
+
+// imageEvent tells what the nodes will get, once it is known to be good.
+func imageEvent(j *job) *message.Event {
+	if j.image == nil {
+		return &message.Event{Fact: &message.Event_Note{Note: &message.Note{Text: "all nodes are known; rebooting"}}}
+	}
+	text := fmt.Sprintf("image %s is whole: sha256 %s", j.image.Name(), j.image.SHA256)
+	return &message.Event{Fact: &message.Event_Note{Note: &message.Note{Text: text}}}
+}
+
+// conclude gives the request's one answer and ends the actor.
+func (d *deploy) conclude(outcome message.Outcome, text string) {
+	ended := &message.Ended{Outcome: outcome, Text: line(text), Took: durationpb.New(time.Since(d.started))}
+	if d.core != nil {
+		for _, r := range d.core.Report(time.Now()) {
+			ended.Nodes = append(ended.Nodes, d.report(r))
+		}
+	} else {
+		for _, host := range d.job.order {
+			ended.Nodes = append(ended.Nodes, d.untouched(host, outcome, text))
+		}
+	}
+	d.system.Root.Send(local(d.system, deploymentsName), operationEnded{d.job.id, ended})
+}
+
+func (d *deploy) report(r workflow.HostReport) *message.NodeReport {
+	n := &message.NodeReport{
+		Name: r.Host, Cluster: d.job.nodes[r.Host].node.Cluster, Phase: phases[r.Phase], Cause: line(r.Cause), Evidence: tail(r.Evidence),
+	}
+	for _, m := range r.Macros {
+		n.Macros = append(n.Macros, &message.MacroTime{
+			Macro: string(m.Macro), Instance: m.Instance, Tries: uint32(m.Tries), Took: durationpb.New(m.Took)})
+		n.Tries += uint32(m.Tries)
+	}
+	if v := d.views[r.Host]; r.Phase != workflow.PhaseOK && v.attempt.Macro != "" {
+		n.State = fmt.Sprintf("%s/%s/%s", v.attempt.Macro, v.attempt.Instance, v.micro)
+	}
+	return n
+}
+
+// untouched reports a node of a request that ended before any machine was touched.
+func (d *deploy) untouched(host string, outcome message.Outcome, text string) *message.NodeReport {
+	phase := message.NodePhase_KO
+	if outcome == message.Outcome_ABORTED {
+		phase = message.NodePhase_CANCELLED
+	}
+	return &message.NodeReport{Name: host, Cluster: d.job.nodes[host].node.Cluster, Phase: phase, Cause: "not touched: " + line(text)}
+}
+
+// maxTail bounds the evidence in the final report; the whole of it was told when it happened.
+const maxTail = 1 << 10
+
+func tail(s string) string {
+	if len(s) > maxTail {
+		s = strings.ToValidUTF8(s[len(s)-maxTail:], "")
+	}
+	return s
+}

@@ -1,0 +1,129 @@
+package actors
+
+import (
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/image"
+	"github.com/kadeploy/kadeploy/internal/workflow"
+	"github.com/kadeploy/kadeploy/pxe"
+)
+
+// job is one accepted request with all that its nodes have in common. It is complete before the first node's actor starts
+// and is not changed afterwards, so that tasks read it freely.
+type job struct {
+	id              string
+	request         *message.Submit
+	env             *config.Environment // nil: a reboot
+	image           *image.Image
+	boot            image.BootFiles // of the image, below images
+	images          string          // directory of kernels and initrds, on the server
+	imagesTFTP      string          // the same as the firmware names it
+	imageSize       int64           // bytes, as the file had when the request came
+	maxPre, maxPost int64           // bytes of one archive
+	agents          string          // where agents call home
+	head            string          // host:port where the chain's head listens for ranges
+	key             []byte
+	tmpFS           string
+	interval        time.Duration // between probes
+	minNodes        int
+	grace           time.Duration
+	nodes           map[string]*hostJob
+	order           []string // host names as asked
+	console         func(node string) []string
+}
+
+// hostJob is one node of a job.
+type hostJob struct {
+	node *config.Node
+	plan workflow.Plan
+}
+
+// workflowConfig is the job as the workflow's core needs it.
+func (j *job) workflowConfig() workflow.Config {
+	c := workflow.Config{MinNodes: j.minNodes, Grace: j.grace}
+	for _, host := range j.order {
+		h := j.nodes[host]
+		c.Hosts = append(c.Hosts, workflow.HostPlan{Host: host, Plan: h.plan, StepRetries: h.node.StepRetries})
+	}
+	return c
+}
+
+// evidenceLines is how much of a node's console a failure shows.
+const evidenceLines = 8
+
+func (j *job) evidence(node string) string {
+	if j.console == nil {
+		return ""
+	}
+	lines := j.console(node)
+	return strings.Join(lines[max(0, len(lines)-evidenceLines):], "\n")
+}
+
+// deployProfile boots the deployment system, whose agent finds the server and its token on the kernel's command line.
+func (j *job) deployProfile(h *hostJob, token string) pxe.Profile {
+	n := h.node
+	args := strings.Join([]string{
+		n.DeployKernelArgs, "kadeploy.server=" + j.agents, "kadeploy.node=" + n.Name, "kadeploy.token=" + token,
+		"kadeploy.marker=" + strconv.Itoa(n.MarkerPort),
+	}, " ")
+	return pxe.Deployment(path.Join(j.imagesTFTP, n.DeployKernel), j.prefixed(n.DeployInitrd), strings.TrimSpace(args))
+}
+
+// userProfile boots what was deployed: the image's own kernel by the network where we have it (bootloader pure_pxe), else
+// whatever the disk boots.
+func (j *job) userProfile(h *hostJob) pxe.Profile {
+	n := h.node
+	if j.boot.Kernel == "" {
+		return pxe.FromDisk()
+	}
+	params := j.env.KernelParams
+	if !j.env.KernelParamsOnly || params == "" { // 2009: instead of the cluster's; later: after them
+		params = strings.TrimSpace(n.KernelParams + " " + params)
+	}
+	initrd := ""
+	if j.boot.Initrd != "" {
+		initrd = path.Join(j.imagesTFTP, j.boot.Initrd)
+	}
+	return pxe.Deployed(path.Join(j.imagesTFTP, j.boot.Kernel), initrd, n.DeployDevice(), params)
+}
+
+func (j *job) prefixed(files []string) []string {
+	all := make([]string, len(files))
+	for i, f := range files {
+		all[i] = path.Join(j.imagesTFTP, f)
+	}
+	return all
+}
+
+// variables are what pre-, post-installs and partition scripts find in their environment (Kadeploy3 1.3).
+func (j *job) variables(h *hostJob) map[string]string {
+	n, env := h.node, j.env
+	return map[string]string{
+		"KADEPLOY_CLUSTER":                n.Cluster,
+		"KADEPLOY_NODE":                   n.Name,
+		"KADEPLOY_ENV":                    env.Name,
+		"KADEPLOY_BLOCK_DEVICE":           n.BlockDevice,
+		"KADEPLOY_DEPLOY_PART":            n.DeployDevice(),
+		"KADEPLOY_DEPLOY_PART_NUM":        n.DeployPart,
+		"KADEPLOY_SWAP_PART_NUM":          n.SwapPart,
+		"KADEPLOY_PROD_PART_NUM":          n.ProdPart,
+		"KADEPLOY_TMP_PART_NUM":           n.TmpPart,
+		"KADEPLOY_ENV_EXTRACTION_DIR":     n.ExtractionDir,
+		"KADEPLOY_PREPOST_EXTRACTION_DIR": n.RambinDir,
+		"KADEPLOY_TMP_DIR":                n.RambinDir,
+		"KADEPLOY_ENV_KERNEL":             env.Kernel,
+		"KADEPLOY_ENV_INITRD":             env.Initrd,
+		"KADEPLOY_ENV_KERNEL_PARAMS":      env.KernelParams,
+		"KADEPLOY_ENV_HYPERVISOR":         env.Hypervisor,
+		"KADEPLOY_ENV_HYPERVISOR_PARAMS":  env.HypervisorParams,
+		"KADEPLOY_OS_KIND":                env.OS,
+		"KADEPLOY_PART_TYPE":              env.PartitionType,
+		"KADEPLOY_FS_TYPE":                env.Filesystem,
+		"KADEPLOY_FS_TYPE_TMP":            j.tmpFS,
+	}
+}

@@ -1,0 +1,174 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/power"
+	"github.com/kadeploy/kadeploy/internal/workflow"
+	"github.com/kadeploy/kadeploy/pxe"
+)
+
+// Names of the permanent actors. A respawned actor keeps its name, so that a PID made from it stays right.
+const (
+	rootName        = "root"
+	journalName     = "root/journal"
+	configName      = "root/config"
+	netbootName     = "root/netboot"
+	rebootName      = "root/reboot"
+	agentsName      = "root/agents"
+	apiName         = "root/api"
+	deploymentsName = "root/deployments"
+)
+
+// local returns the PID of a permanent actor; a new one at each call, because a PID caches its process.
+func local(system *actor.ActorSystem, name string) *actor.PID {
+	return actor.NewPID(system.Address(), name)
+}
+
+// The messages between the actors of one server. None of them crosses the link. A request carries the channel of its answer,
+// with room for it, so that the asked actor never waits for the asker.
+type (
+	// journal
+	appendFact struct {
+		id   string
+		fact *message.Event // without id, number and time
+	}
+	readEvents struct {
+		id     string
+		from   uint64
+		max    int
+		reader *actor.PID // gets eventsRead, now or when there is something to read
+	}
+	stopReading struct{ reader *actor.PID }
+	eventsRead  struct {
+		id      string
+		events  []*message.Event
+		unknown bool
+	}
+	endOrphans struct{ text string } // operations whose actor is gone are ended
+
+	// config
+	getConfig     struct{ to *actor.PID } // to gets configChanged now and after each reload
+	configChanged struct{ snapshot *config.Snapshot }
+	reloadConfig  struct{ reply chan<- error }
+
+	// netboot
+	setProfile struct {
+		node    *config.Node
+		profile pxe.Profile
+		reply   chan<- error
+	}
+
+	// reboot
+	powerRequest struct {
+		ctx   context.Context // a request whose asker is gone is dropped from the queue
+		node  *config.Node
+		op    power.Op
+		level power.Level
+		reply chan<- powerResult
+	}
+	powerResult struct {
+		level power.Level // that worked
+		notes []string    // what failed before it
+		err   error
+	}
+
+	// agents
+	expectAgent struct {
+		node, token string
+		reply       chan<- error
+	}
+	admitAgent struct {
+		node, token string
+		reply       chan<- error
+	}
+	agentJoined struct{ session *agentlink.Session }
+	agentLeft   struct {
+		session *agentlink.Session
+		err     error
+	}
+	waitAgent struct {
+		ctx   context.Context
+		node  string
+		reply chan<- *agentlink.Session
+	}
+
+	// deployments -> deployment
+	cancelOperation struct{ cause string }
+
+	// node -> deployment
+	nodeReady   struct{ incarnation } // its actor is up and idle
+	nodeEntered struct {
+		incarnation
+		micro workflow.Micro
+	}
+	nodeArrived struct {
+		incarnation
+		session *agentlink.Session
+	}
+	nodePassed struct {
+		incarnation
+	}
+	nodeFinished struct{ incarnation }
+
+	// deployment -> node
+	runAttempt struct {
+		inc     int
+		attempt workflow.Attempt
+	}
+
+	// chain -> deployment, deployment -> node
+	chainStarted  struct{ order []string }
+	chainProgress struct {
+		host  string
+		bytes int64
+	}
+	chainNote    struct{ text string }
+	chainOutcome struct {
+		host string
+		inc  int
+		err  error
+	}
+	chainEnded struct{}
+)
+
+// incarnation tags what a node's actor says: after a restart the words of the one before are stale.
+type incarnation struct {
+	host string
+	inc  int
+}
+
+// ask sends a request to a permanent actor and waits for its answer; for tasks, never for an actor's own goroutine.
+// An actor that is being restarted may lose the request: the context bounds the wait.
+func ask[T any](ctx context.Context, system *actor.ActorSystem, name string, request func(chan<- T) any) (T, error) {
+	answer := make(chan T, 1)
+	system.Root.Send(local(system, name), request(answer))
+	select {
+	case a := <-answer:
+		return a, nil
+	case <-ctx.Done():
+		var none T
+		return none, fmt.Errorf("%s did not answer: %w", name, context.Cause(ctx))
+	}
+}
+
+// askTimeout bounds questions that are answered from memory or from the local disk.
+const askTimeout = 10 * time.Second
+
+// do is ask for requests answered by an error alone.
+func do(ctx context.Context, system *actor.ActorSystem, name string, request func(chan<- error) any) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	err, asked := ask(ctx, system, name, request)
+	if asked != nil {
+		return asked
+	}
+	return err
+}

@@ -1,0 +1,58 @@
+package actors
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/pxe"
+	"github.com/kadeploy/kadeploy/pxe/tftp"
+	"github.com/kadeploy/kadeploy/supervisor"
+)
+
+// netboot owns the TFTP listener and the boot profiles. Its start is acknowledged once the listener is bound.
+type netboot struct {
+	global config.Global
+	log    *slog.Logger
+	dir    *pxe.Dir
+	server *tftp.Server
+}
+
+func (n *netboot) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		if err := n.open(); err != nil {
+			supervisor.StartFailed(ctx, err)
+			return
+		}
+		supervisor.Ready(ctx)
+	case *actor.Stopping, *actor.Restarting:
+		n.close()
+	case setProfile:
+		m.reply <- n.dir.Write(pxe.Node{Name: m.node.Name, Addr: m.node.Addr, MAC: m.node.MAC}, m.profile)
+	}
+}
+
+func (n *netboot) open() (err error) {
+	n.dir, err = pxe.OpenDir(pxe.DirConfig{
+		Root: n.global.TFTPRoot, Profiles: n.global.ProfilePath, Naming: pxe.Naming(n.global.ProfileName),
+	})
+	if err != nil {
+		return err
+	}
+	n.server, err = tftp.Start(tftp.Config{Listen: n.global.TFTPListen, Root: n.global.TFTPRoot, Log: n.log})
+	return err
+}
+
+func (n *netboot) close() {
+	if n.server != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		_ = n.server.Close(ctx)
+	}
+	if n.dir != nil {
+		n.dir.Close()
+	}
+}

@@ -1,0 +1,149 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/workflow"
+	"github.com/kadeploy/kadeploy/supervisor"
+)
+
+// StepError is the only value a node's actor panics with: its state failed, and what happens next is its supervisor's
+// decision. Any other panic is a bug of ours.
+type StepError struct {
+	Micro    workflow.Micro
+	Kind     workflow.Kind
+	Cause    string // one line
+	Evidence string // last lines of what the node said
+}
+
+// Expected marks it as a failure by plan, for the supervisor.
+func (e *StepError) Expected() {}
+
+func (e *StepError) Error() string { return fmt.Sprintf("%s: %s", e.Micro, e.Cause) }
+
+// node walks one host through the states of an attempt. Being started has no effect on the machine: the actor tells its
+// deployment that it is ready and does what runAttempt says, so that a stopped or restarted actor never acts by itself.
+type node struct {
+	incarnation
+	job      *job
+	tasks    supervisor.Tasks
+	deploy   *actor.PID
+	received chan error    // what the chain says of this host, once
+	started  chan struct{} // closed when the chain starts with this host
+}
+
+func (n *node) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		n.deploy = ctx.Parent()
+		ctx.Send(n.deploy, nodeReady{n.incarnation})
+	case *actor.Stopping, *actor.Restarting:
+		n.tasks.CancelAll()
+	case runAttempt:
+		if m.inc == n.inc {
+			n.walk(ctx, m.attempt)
+		}
+	case chainStarted:
+		if n.started != nil {
+			close(n.started)
+			n.started = nil
+		}
+	case chainOutcome:
+		select {
+		case n.received <- m.err:
+		default: // it said so already
+		}
+	case supervisor.TaskDone:
+		if n.tasks.Accept(m) {
+			n.done(ctx, m)
+		}
+	}
+}
+
+func (n *node) walk(ctx actor.Context, attempt workflow.Attempt) {
+	n.received, n.started = make(chan error, 1), make(chan struct{})
+	w := &walker{
+		job: n.job, target: n.job.nodes[n.host], attempt: attempt,
+		system: ctx.ActorSystem(), deploy: n.deploy, incarnation: n.incarnation,
+		received: n.received, started: n.started,
+	}
+	n.tasks.Start(ctx, string(attempt.Macro), func(ctx context.Context) any { return w.run(ctx) })
+}
+
+func (n *node) done(ctx actor.Context, m supervisor.TaskDone) {
+	if m.Panic != nil {
+		panic(m.Panic)
+	}
+	if failed, ok := m.Value.(*StepError); ok && failed != nil {
+		panic(failed)
+	}
+	ctx.Send(n.deploy, nodeFinished{n.incarnation})
+}
+
+// walker runs the micro-steps of one attempt in a task of the node's actor. It speaks to actors by messages only.
+type walker struct {
+	incarnation
+	job      *job
+	target   *hostJob
+	attempt  workflow.Attempt
+	system   *actor.ActorSystem
+	deploy   *actor.PID
+	received <-chan error
+	started  <-chan struct{}
+}
+
+var errTimeout = errors.New("timeout")
+
+// run walks the micro-steps in order. The attempt's clock stands still while the node waits for the others before the
+// chain: their lateness is not its fault.
+func (w *walker) run(parent context.Context) *StepError {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	clock := newClock(w.attempt.Timeout, func() { cancel(errTimeout) })
+	defer clock.stop()
+	for _, step := range w.attempt.Steps[w.attempt.From:] {
+		w.tell(nodeEntered{w.incarnation, step.Micro})
+		if err := w.step(ctx, step, clock); err != nil {
+			return w.failure(ctx, step.Micro, err)
+		}
+	}
+	return nil
+}
+
+func (w *walker) tell(m any) { w.system.Root.Send(w.deploy, m) }
+
+// failure names what went wrong in the words of the workflow.
+func (w *walker) failure(ctx context.Context, micro workflow.Micro, err error) *StepError {
+	e := &StepError{Micro: micro, Kind: workflow.KindRetry, Cause: err.Error()}
+	var said *orderError
+	var fatal *fatalError
+	switch {
+	case errors.Is(context.Cause(ctx), errTimeout):
+		e.Kind = workflow.KindTimeout
+		e.Cause = fmt.Sprintf("not done in %s, the time of one try", w.attempt.Timeout)
+		if !errors.Is(err, context.Canceled) {
+			e.Cause += ": " + err.Error()
+		}
+	case errors.Is(err, agentlink.ErrLost):
+		e.Kind = workflow.KindLost
+	case errors.As(err, &fatal):
+		e.Kind = workflow.KindFatal
+	}
+	if errors.As(err, &said) {
+		e.Evidence = said.log
+	}
+	if e.Evidence == "" {
+		e.Evidence = w.job.evidence(w.host)
+	}
+	return e
+}
+
+// fatalError is a failure that no second try can mend.
+type fatalError struct{ error }
+
+func (e *fatalError) Unwrap() error { return e.error }

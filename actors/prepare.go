@@ -1,0 +1,91 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kadeploy/kadeploy/internal/image"
+	"github.com/kadeploy/kadeploy/internal/workflow"
+)
+
+// preparer returns the work that a request needs before the first machine is touched: its image is read from end to end and
+// held against its digest, and the kernel that the nodes will boot is laid out for the network.
+func preparer(images *image.Catalogue) func(context.Context, *job, func(string)) error {
+	return func(ctx context.Context, j *job, tell func(string)) error {
+		if j.env == nil {
+			return nil
+		}
+		if err := j.checkArchives(); err != nil {
+			return err
+		}
+		tell(fmt.Sprintf("checking the image %s", j.env.Image.Path))
+		img, err := images.Prepare(ctx, j.env.Image, nil)
+		if err != nil {
+			return err
+		}
+		j.image = img
+		if !j.bootsByNetwork() {
+			return nil
+		}
+		j.boot, err = image.ExtractBoot(ctx, img, j.env.Kernel, j.env.Initrd, j.env.Hypervisor, j.images)
+		return err
+	}
+}
+
+// bootsByNetwork says whether any node boots the image's own kernel over the network (bootloader = pure_pxe).
+func (j *job) bootsByNetwork() bool {
+	if j.env.OS == "other" {
+		return false
+	}
+	for _, h := range j.nodes {
+		for _, m := range h.plan.Macros {
+			for _, i := range m.Instances {
+				for _, s := range i.Steps {
+					if s.Micro == workflow.InstallBootloader {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}
+
+// checkArchives finds a missing or oversized archive before any disk is touched.
+func (j *job) checkArchives() error {
+	for _, host := range j.order {
+		n := j.nodes[host].node
+		for _, a := range n.PreInstall {
+			if err := checkArchive(a.Path, j.maxPre); err != nil {
+				return fmt.Errorf("admin_pre_install of %s: %w", host, err)
+			}
+		}
+		for _, a := range n.PostInstall {
+			if err := checkArchive(a.Path, j.maxPost); err != nil {
+				return fmt.Errorf("admin_post_install of %s: %w", host, err)
+			}
+		}
+	}
+	if p := j.env.PreInstall; p != nil {
+		if err := checkArchive(p.Path, j.maxPre); err != nil {
+			return fmt.Errorf("preinstall of %s: %w", j.env.Name, err)
+		}
+	}
+	for _, a := range j.env.PostInstall {
+		if err := checkArchive(a.Path, j.maxPost); err != nil {
+			return fmt.Errorf("postinstall of %s: %w", j.env.Name, err)
+		}
+	}
+	return nil
+}
+
+func checkArchive(path string, limit int64) error {
+	size, err := regularSize(path)
+	if err != nil {
+		return err
+	}
+	if limit > 0 && size > limit {
+		return fmt.Errorf("%s has %d bytes; the site takes at most %d (max_preinstall_size, max_postinstall_size)", path, size, limit)
+	}
+	return nil
+}

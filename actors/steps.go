@@ -1,0 +1,124 @@
+package actors
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/power"
+	"github.com/kadeploy/kadeploy/internal/probe"
+	"github.com/kadeploy/kadeploy/internal/workflow"
+)
+
+// step does one micro-step (Kadeploy3 1.5). It returns when the step is done or its context is.
+func (w *walker) step(ctx context.Context, s workflow.Step, clock *clock) error {
+	switch s.Micro {
+	case workflow.SwitchPXE:
+		return w.switchPXE(ctx, s.Boot)
+	case workflow.RebootNode:
+		return w.reboot(ctx, power.Level(s.Level))
+	case workflow.WaitReboot:
+		return w.waitReboot(ctx, s.Boot)
+	case workflow.SendEnvironment:
+		return w.receive(ctx, clock)
+	case workflow.InstallBootloader:
+		return w.checkBootFiles()
+	case workflow.Dummy:
+		return nil
+	}
+	return w.order(ctx, s.Micro)
+}
+
+// switchPXE writes the node's boot profile. A profile of the deployment system carries the token of the next boot.
+func (w *walker) switchPXE(ctx context.Context, boot workflow.Boot) error {
+	profile := w.job.userProfile(w.target)
+	if boot == workflow.BootDeploy {
+		token := newToken()
+		err := do(ctx, w.system, agentsName, func(reply chan<- error) any {
+			return expectAgent{w.host, token, reply}
+		})
+		if err != nil {
+			return err
+		}
+		profile = w.job.deployProfile(w.target, token)
+	}
+	return do(ctx, w.system, netbootName, func(reply chan<- error) any {
+		return setProfile{w.target.node, profile, reply}
+	})
+}
+
+func newToken() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails (crypto/rand)
+	return hex.EncodeToString(b)
+}
+
+func (w *walker) reboot(ctx context.Context, level power.Level) error {
+	result, err := ask(ctx, w.system, rebootName, func(reply chan<- powerResult) any {
+		return powerRequest{ctx, w.target.node, power.OpReboot, level, reply}
+	})
+	if err != nil {
+		return err
+	}
+	return result.err
+}
+
+// waitReboot waits for the machine's own word. The deployment system's is its agent calling home with the token of this very
+// boot, which no probe of ports could forge; the user's system is seen by its ports (Kadeploy3 1.5).
+func (w *walker) waitReboot(ctx context.Context, boot workflow.Boot) error {
+	n := w.target.node
+	if boot == workflow.BootDeploy {
+		_, err := agentFor(ctx, w.system, n.Name, n.TimeoutReboot)
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("the deployment system did not call within %s after the reboot", n.TimeoutReboot)
+		}
+		return err
+	}
+	return probe.Wait(ctx, probe.WaitConfig{
+		FirstProbe: n.FirstProbe, Interval: w.job.interval, Timeout: n.TimeoutReboot,
+	}, func(ctx context.Context) (bool, string) {
+		return probe.UserSystem(ctx, n.Addr, n.SSHPort, n.MarkerPort)
+	})
+}
+
+// receive stands before the chain until the deployment starts one with this host, and until that has spoken of it.
+func (w *walker) receive(ctx context.Context, clock *clock) error {
+	session, err := agentFor(ctx, w.system, w.host, 0)
+	if err != nil {
+		return err
+	}
+	clock.hold()
+	w.tell(nodeArrived{w.incarnation, session})
+	select {
+	case <-w.started:
+		clock.resume()
+	case <-session.Done():
+		return fmt.Errorf("%w while it waited for the chain", agentlink.ErrLost)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-w.received:
+		if err == nil {
+			w.tell(nodePassed{w.incarnation})
+		}
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// checkBootFiles is install_bootloader without a boot loader on the disk: the image's kernel and initrd were laid out for the
+// network when the request was prepared, and must still be there.
+func (w *walker) checkBootFiles() error {
+	for _, name := range nonEmpty(w.job.boot.Kernel, w.job.boot.Initrd, w.job.boot.Hypervisor) {
+		if _, err := os.Stat(filepath.Join(w.job.images, name)); err != nil {
+			return fmt.Errorf("boot files of the image: %w", err)
+		}
+	}
+	return nil
+}

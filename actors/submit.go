@@ -1,0 +1,192 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/workflow"
+)
+
+// Bounds of a request.
+const (
+	maxNodes       = 20_000
+	maxDescription = 256 << 10
+	maxKeys        = 64 << 10
+)
+
+// plan turns a request into a job under a configuration, or says in one line what is wrong with it. It reads the
+// description and looks at the image's file; it changes nothing.
+func plan(s *config.Snapshot, r *message.Submit) (*job, error) {
+	j := &job{
+		request: r, nodes: make(map[string]*hostJob), images: filepath.Join(s.Global.TFTPRoot, s.Global.ImagesPath),
+		imagesTFTP: s.Global.ImagesPath, agents: s.Global.AgentsListen, head: headAddress(s.Global.AgentsListen), interval: s.Global.ProbeInterval,
+		grace: s.Global.Grace, key: r.GetKey(), tmpFS: r.GetTmpFilesystem(),
+		maxPre: s.Global.MaxPreinstall, maxPost: s.Global.MaxPostinstall,
+	}
+	nodes, err := nodesOf(s, r.GetNodes())
+	if err != nil {
+		return nil, err
+	}
+	if j.minNodes, err = minNodes(s, r, len(nodes)); err != nil {
+		return nil, err
+	}
+	switch r.GetOperation() {
+	case message.Operation_DEPLOY:
+		err = j.planDeploy(s, nodes)
+	case message.Operation_REBOOT:
+		err = j.planReboot(nodes)
+	default:
+		err = fmt.Errorf("unknown operation %d", r.GetOperation())
+	}
+	return j, err
+}
+
+// headAddress is where the head of a chain listens: any port of the address that agents reach the server at.
+func headAddress(agents string) string {
+	host, _, err := net.SplitHostPort(agents)
+	if err != nil {
+		return ""
+	}
+	return net.JoinHostPort(host, "0")
+}
+
+func nodesOf(s *config.Snapshot, names []string) ([]*config.Node, error) {
+	switch {
+	case len(names) == 0:
+		return nil, errors.New("no nodes: name some with -m or -f")
+	case len(names) > maxNodes:
+		return nil, fmt.Errorf("%d nodes in one request; at most %d are taken", len(names), maxNodes)
+	}
+	seen := make(map[string]bool, len(names))
+	nodes := make([]*config.Node, 0, len(names))
+	for _, name := range names {
+		n, ok := s.Node(name)
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("unknown node %q: it is not in the server's nodes.conf (see kadeploy nodes)", name)
+		case seen[name]:
+			return nil, fmt.Errorf("node %s is named twice", name)
+		}
+		seen[name] = true
+		nodes = append(nodes, n)
+	}
+	return nodes, nil
+}
+
+func minNodes(s *config.Snapshot, r *message.Submit, total int) (int, error) {
+	text := r.GetMinNodes()
+	if text == "" && r.GetOperation() == message.Operation_DEPLOY {
+		text = s.Global.MinNodes
+	}
+	return config.ParseMinNodes(text, total)
+}
+
+func (j *job) planReboot(nodes []*config.Node) error {
+	j.id = "R-" + uuid.NewString()[:8]
+	p, err := workflow.NewRebootPlan(workflow.Level(j.request.GetRebootLevel()), "Simple")
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		j.add(n, p)
+	}
+	return nil
+}
+
+func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node) (err error) {
+	j.id = "D-" + uuid.NewString()[:8]
+	if len(j.key) > maxKeys {
+		return fmt.Errorf("the ssh keys have %d bytes; at most %d are taken", len(j.key), maxKeys)
+	}
+	if j.env, err = environment(s, j.request); err != nil {
+		return err
+	}
+	if j.imageSize, err = regularSize(j.env.Image.Path); err != nil {
+		return fmt.Errorf("image of %s: %w", j.env.Name, err)
+	}
+	for _, n := range nodes {
+		p, err := workflow.NewPlan(n.Macrosteps, j.facts(n))
+		if err != nil {
+			return fmt.Errorf("node %s: %w", n.Name, err)
+		}
+		j.add(n, p)
+	}
+	return nil
+}
+
+func (j *job) add(n *config.Node, p workflow.Plan) {
+	j.nodes[n.Name] = &hostJob{node: n, plan: p}
+	j.order = append(j.order, n.Name)
+}
+
+// environment reads the description that came with the request, or the one the site deploys by default.
+func environment(s *config.Snapshot, r *message.Submit) (*config.Environment, error) {
+	text, path := r.GetEnvironment(), r.GetEnvironmentPath()
+	if len(text) == 0 {
+		if path = s.Global.Environment; path == "" {
+			return nil, errors.New("no environment: give one with -a FILE, or set `environment` in deploy.conf")
+		}
+		var err error
+		if text, err = readFileAt(path); err != nil {
+			return nil, fmt.Errorf("the default environment: %w", err)
+		}
+	}
+	if len(text) > maxDescription {
+		return nil, fmt.Errorf("%s: a description has at most %d bytes, this one has %d", path, maxDescription, len(text))
+	}
+	env, problems := config.ParseEnvironment(text, path)
+	if problems.HasErrors() {
+		return nil, errors.New(strings.ReplaceAll(problems.Error(), "\n", "; "))
+	}
+	return env, nil
+}
+
+func readFileAt(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxDescription+1))
+}
+
+// regularSize refuses what cannot be an image before the request is accepted.
+func regularSize(path string) (int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return 0, err
+	case info.IsDir():
+		return 0, fmt.Errorf("%s is a directory", path)
+	case !info.Mode().IsRegular():
+		return 0, fmt.Errorf("%s is no regular file", path)
+	}
+	return info.Size(), nil
+}
+
+// facts are what the bypass rules look at for one node.
+func (j *job) facts(n *config.Node) workflow.Facts {
+	r, env := j.request, j.env
+	return workflow.Facts{
+		ImageKind: env.Image.Kind, OS: env.OS, Filesystem: env.Filesystem,
+		UserPreInstall: env.PreInstall != nil, UserPostInstall: len(env.PostInstall) > 0,
+		DeployPart: n.DeployPart, TmpPart: n.TmpPart, SwapPart: n.SwapPart, SupportedFS: n.SupportedFS,
+		AdminPreInstall: len(n.PreInstall) > 0, AdminPostInstall: len(n.PostInstall) > 0,
+		Bootloader: n.Bootloader, RebootTimeout: n.TimeoutReboot,
+		Key: len(j.key) > 0, FormatTmp: r.GetFormatTmp(), NoPartitioning: r.GetNoPartitioning(), NoKexec: true,
+	}
+}

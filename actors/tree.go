@@ -1,0 +1,69 @@
+package actors
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/image"
+	"github.com/kadeploy/kadeploy/internal/power"
+	"github.com/kadeploy/kadeploy/supervisor"
+)
+
+// Config is all that the tree needs from outside.
+type Config struct {
+	Snapshot *config.Snapshot                 // in force at the start
+	Load     func() (*config.Snapshot, error) // reads the files again
+	Power    map[string]power.Driver          // by the name in a node's `power`
+	Images   *image.Catalogue
+	Console  func(node string) []string // last lines of a node's console; nil when there is none
+	Version  string
+	Log      *slog.Logger
+}
+
+// closeTimeout bounds the end of a listener.
+const closeTimeout = 3 * time.Second
+
+// Tree is the supervision tree of a server: its order is dependency, and shutdown is the reverse.
+//
+// What an incarnation must not take with it when it dies lives in this function: the journal's record, the snapshot in
+// force and the states of the nodes.
+func Tree(cfg Config) supervisor.Config {
+	record := newRecord()
+	snapshot := &snapshotHolder{cfg.Snapshot}
+	nodes := newNodeStates()
+	log := func(name string) *slog.Logger { return cfg.Log.With("actor", name) }
+	global := cfg.Snapshot.Global
+
+	permanent := func(id string, produce func() actor.Actor) supervisor.Spec {
+		return supervisor.Spec{ID: id, Restart: supervisor.Permanent, Shutdown: 2 * closeTimeout, New: func(int) actor.Actor { return produce() }}
+	}
+	return supervisor.Config{
+		Name:      rootName,
+		Strategy:  supervisor.OneForOne,
+		Intensity: 5,
+		Period:    60 * time.Second,
+		Log:       cfg.Log,
+		Children: []supervisor.Spec{
+			permanent("journal", func() actor.Actor { return &journal{record: record} }),
+			permanent("config", func() actor.Actor { return newSettings(snapshot, cfg.Load, log("config")) }),
+			permanent("netboot", func() actor.Actor { return &netboot{global: global, log: log("netboot")} }),
+			permanent("reboot", func() actor.Actor { return newReboot(global, cfg.Power, log("reboot")) }),
+			permanent("agents", func() actor.Actor { return newAgents(global.AgentsListen, log("agents")) }),
+			permanent("api", func() actor.Actor { return newAPI(log("api")) }),
+			permanent("deployments", func() actor.Actor { return newDeployments(cfg, snapshot, nodes, log("deployments")) }),
+		},
+	}
+}
+
+// Reload reads the configuration again. When it is not valid the running one stays in force and the error says why.
+func Reload(ctx context.Context, system *actor.ActorSystem) error {
+	err, asked := ask(ctx, system, configName, func(reply chan<- error) any { return reloadConfig{reply} })
+	if asked != nil {
+		return asked
+	}
+	return err
+}
