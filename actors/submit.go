@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/google/uuid"
@@ -27,8 +26,8 @@ const (
 // description and looks at the image's file; it changes nothing.
 func plan(s *config.Snapshot, r *message.Submit) (*job, error) {
 	j := &job{
-		request: r, nodes: make(map[string]*hostJob), images: filepath.Join(s.Global.TFTPRoot, s.Global.ImagesPath),
-		imagesTFTP: s.Global.ImagesPath, agents: s.Global.AgentsListen, head: headAddress(s.Global.AgentsListen), interval: s.Global.ProbeInterval,
+		request: r, nodes: make(map[string]*hostJob), images: s.Global.ImagesPath,
+		imagesTFTP: s.Global.TFTPName(s.Global.ImagesPath), agents: s.Global.AgentsListen, head: headAddress(s.Global.AgentsListen), interval: s.Global.ProbeInterval,
 		grace: s.Global.Grace, key: r.GetKey(), tmpFS: r.GetTmpFilesystem(),
 		maxPre: s.Global.MaxPreinstall, maxPost: s.Global.MaxPostinstall,
 	}

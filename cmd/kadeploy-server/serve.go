@@ -113,7 +113,7 @@ func (nowhere) Close() error                { return nil }
 
 func prepareDirs(s *config.Snapshot) error {
 	g := s.Global
-	for _, dir := range []string{g.StateDir, g.CacheDir, filepath.Join(g.TFTPRoot, g.ImagesPath), filepath.Join(g.TFTPRoot, g.ProfilePath), filepath.Dir(g.LogFile)} {
+	for _, dir := range []string{g.StateDir, g.CacheDir, g.ImagesPath, g.ProfilePath, filepath.Dir(g.LogFile)} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("state directories: %w", err)
 		}

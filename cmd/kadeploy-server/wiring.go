@@ -103,7 +103,7 @@ func machines(snapshot *config.Snapshot, log *slog.Logger) (*sandbox.Rack, error
 		return nil, err
 	}
 	return sandbox.New(sandbox.Config{
-		Nodes: nodes, TFTP: tftp, ProfileDir: snapshot.Global.ProfilePath,
+		Nodes: nodes, TFTP: tftp, ProfileDir: snapshot.Global.TFTPName(snapshot.Global.ProfilePath),
 		Dir: filepath.Join(snapshot.Global.StateDir, "disks"), AgentPath: agent, Log: log,
 	})
 }
