@@ -1,0 +1,150 @@
+package chain_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+// throttle is an image that is read slowly beyond an offset until it is opened, so that a spec can act in the middle of a transfer.
+type throttle struct {
+	r     io.ReaderAt
+	after int64
+	gate  chan struct{}
+}
+
+func (t *throttle) ReadAt(p []byte, offset int64) (int, error) {
+	if offset >= t.after {
+		select {
+		case <-t.gate:
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return t.r.ReadAt(p, offset)
+}
+
+// slowAfter makes the head slow beyond an offset; the function returned lets it go.
+func (b *broadcast) slowAfter(offset int64) (open func()) {
+	gate := make(chan struct{})
+	b.send.Source = &throttle{bytes.NewReader(b.image), offset, gate}
+	return sync.OnceFunc(func() { close(gate) })
+}
+
+// eachHas waits until the sink of every node holds n bytes.
+func (b *broadcast) eachHas(n int) {
+	GinkgoHelper()
+	for _, one := range b.nodes {
+		Eventually(func() int { l, _, _ := one.sink.state(); return l }).WithTimeout(20 * second).Should(BeNumerically(">=", n))
+	}
+}
+
+// proxy stands before one node and forwards connections to it, frame by frame.
+type proxy struct {
+	listener net.Listener
+	target   string
+	wg       sync.WaitGroup
+	mu       sync.Mutex
+	open     []net.Conn
+	frozen   atomic.Bool
+
+	spoilAt    int64 // the byte of the image to flip, when spoil is not 0
+	spoil      atomic.Int64
+	dropAfter  atomic.Int64 // close the connection after so many data frames, when not 0
+	dataFrames atomic.Int64
+}
+
+// proxied puts a proxy before node i.
+func (b *broadcast) proxied(i int) *proxy {
+	GinkgoHelper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	p := &proxy{listener: l, target: b.send.Links[i].Addr}
+	b.send.Links[i].Addr = l.Addr().String()
+	p.wg.Go(p.serve)
+	DeferCleanup(func() {
+		l.Close()
+		p.mu.Lock()
+		for _, c := range p.open {
+			c.Close()
+		}
+		p.mu.Unlock()
+		p.wg.Wait()
+	})
+	return p
+}
+
+func (p *proxy) serve() {
+	for {
+		from, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		to, err := net.Dial("tcp", p.target)
+		if err != nil {
+			from.Close()
+			continue
+		}
+		p.mu.Lock()
+		p.open = append(p.open, from, to)
+		p.mu.Unlock()
+		p.wg.Go(func() { defer to.Close(); defer from.Close(); p.down(to, from) })
+		p.wg.Go(func() { defer to.Close(); defer from.Close(); p.up(from, to) })
+	}
+}
+
+func (p *proxy) up(to, from net.Conn) {
+	buf := make([]byte, 4096)
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			return
+		}
+		if p.frozen.Load() {
+			continue // swallowed
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// down knows the protocol well enough to find the image's bytes: docs/chain-protocol.md, "Handshake" and "Frames".
+func (p *proxy) down(to, from net.Conn) {
+	if _, err := io.CopyN(to, from, 56+32); err != nil {
+		return
+	}
+	for {
+		frame := make([]byte, 16)
+		if _, err := io.ReadFull(from, frame); err != nil {
+			return
+		}
+		length, offset := int64(binary.BigEndian.Uint32(frame[4:])), int64(binary.BigEndian.Uint64(frame[8:]))
+		rest := make([]byte, length)
+		data := frame[0] == 1
+		if !data {
+			rest = append(rest, make([]byte, 16)...)
+		}
+		if _, err := io.ReadFull(from, rest); err != nil {
+			return
+		}
+		if data && offset <= p.spoilAt && p.spoilAt < offset+length && p.spoil.Add(-1) >= 0 {
+			rest[p.spoilAt-offset] ^= 0x40
+		}
+		if n := p.dataFrames.Add(1); data && n == p.dropAfter.Load() {
+			return
+		}
+		if p.frozen.Load() {
+			continue
+		}
+		if _, err := to.Write(append(frame, rest...)); err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package chain_test
+
+import (
+	"errors"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+var _ = Describe("A link whose sink misbehaves", func() {
+	const size = 12 * chunk
+
+	for _, victim := range upTo(4) {
+		It("feeds those after it when its disk is full", func() {
+			b := prepare(4, size)
+			b.nodes[victim].sink.failAt = 3 * chunk
+			report := b.run()
+			b.expectWhole(report, without(4, victim)...)
+			Expect(report.Results[victim].Cause).To(Equal("sink: write: no space left on device"))
+			Expect(report.Results[victim].Bytes).To(BeEquivalentTo(3 * chunk))
+			n := b.nodes[victim]
+			Expect(n.err).To(MatchError(ContainSubstring("no space left on device")))
+			Expect(n.result.OK).To(BeFalse())
+			_, closed, aborted := n.sink.state()
+			Expect(closed).To(BeFalse())
+			Expect(aborted).To(HaveOccurred())
+		})
+	}
+
+	It("is not OK when the sink took every byte but not the end", func() {
+		b := prepare(3, size)
+		b.nodes[1].sink.failClose = errors.New("archive is truncated")
+		report := b.run()
+		b.expectWhole(report, 0, 2)
+		Expect(report.Results[1].Cause).To(Equal("sink: close: archive is truncated"))
+		Expect(b.nodes[1].err).To(MatchError(b.nodes[1].sink.failClose))
+	})
+
+	It("feeds those after it when a write never returns", func() {
+		b := prepare(3, 20*chunk)
+		sink := b.nodes[1].sink
+		sink.hang, sink.held = make(chan struct{}), make(chan struct{})
+		b.nodes[1].cfg.SinkTimeout = second / 2
+		b.start()
+		report := settledIn(b.background(GinkgoT().Context()))
+		b.expectWhole(report, 0, 2)
+		Expect(report.Results[1].Cause).To(Equal("sink: write did not return within 500ms"))
+		close(sink.hang)
+		b.wait()
+	})
+
+	It("loses nothing when all sinks fail", func() {
+		b := prepare(3, size)
+		for _, n := range b.nodes {
+			n.sink.failAt = 1
+		}
+		report := b.run()
+		b.expectWhole(report)
+	})
+
+	It("tells its own progress, in order", func() {
+		b := prepare(1, size)
+		var told []int64
+		b.nodes[0].cfg.Progress = func(written int64) { told = append(told, written) }
+		b.expectWhole(b.run(), 0)
+		Expect(told).To(HaveLen(12))
+		for i, n := range told {
+			Expect(n).To(BeEquivalentTo((i + 1) * chunk))
+		}
+	})
+})

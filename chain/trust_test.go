@@ -1,0 +1,212 @@
+package chain_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/kadeploy/kadeploy/chain"
+)
+
+var _ = Describe("What a chain trusts", func() {
+	const size = 12 * chunk
+
+	When("a hop spoils a byte", func() {
+		DescribeTable("sends the chunk again and counts it against that hop alone", func(hop int) {
+			b := prepare(5, size)
+			p := b.proxied(hop)
+			p.spoilAt = 5*chunk + 1234
+			p.spoil.Store(1)
+			report := b.run()
+			b.expectWhole(report, upTo(5)...)
+			for i, r := range report.Results {
+				want := 0
+				if i == hop {
+					want = 1
+				}
+				Expect(r.Corrupt).To(Equal(want), r.Name)
+			}
+		}, Entry("head to first", 0), Entry("first to second", 1), Entry("to the last", 4))
+
+		DescribeTable("loses the link behind it when it does so every time, and no other", func(hop int) {
+			b := prepare(4, size)
+			p := b.proxied(hop)
+			p.spoilAt = 5*chunk + 1234
+			p.spoil.Store(1 << 30)
+			report := b.run()
+			b.expectWhole(report, without(4, hop)...)
+			Expect(report.Results[hop].Cause).To(Equal("chunk 5 arrived corrupt 3 times"))
+			length, closed, _ := b.nodes[hop].sink.state()
+			Expect(length).To(BeNumerically("<=", 5*chunk), "no byte of the chunk reached the sink")
+			Expect(closed).To(BeFalse())
+		}, Entry("head to first", 0), Entry("in the middle", 2), Entry("to the last", 3))
+	})
+
+	It("is the head's own fault when the image changes under it", func() {
+		b := prepare(2, size)
+		changed := bytes.Clone(b.image)
+		changed[7*chunk] ^= 1
+		b.send.Source = bytes.NewReader(changed)
+		for _, n := range b.nodes {
+			n.cfg.OrphanTimeout = second
+		}
+		b.start()
+		report, err := b.sendNow(context.Background())
+		Expect(err).To(MatchError(ContainSubstring("chunk 7 is not what the manifest says: the image changed")))
+		b.expectWhole(report)
+		b.wait()
+	})
+
+	It("is the head's own fault when the image is shorter than the manifest says", func() {
+		b := prepare(1, size)
+		b.send.Source = bytes.NewReader(b.image[:size-1])
+		b.nodes[0].cfg.OrphanTimeout = second
+		b.start()
+		report, err := b.sendNow(context.Background())
+		Expect(err).To(MatchError(io.ErrUnexpectedEOF))
+		b.expectWhole(report)
+		b.wait()
+	})
+
+	It("refuses another image than the one that was ordered", func() {
+		b := prepare(3, size)
+		b.nodes[1].cfg.Manifest = chain.Digest{1}
+		report := b.run()
+		b.expectWhole(report, 0, 2)
+		Expect(report.Results[1].Cause).To(HavePrefix("predecessor has another image: manifest "))
+		Expect(b.nodes[1].err).To(MatchError(ContainSubstring("predecessor has another image")))
+		length, closed, _ := b.nodes[1].sink.state()
+		Expect(length).To(BeZero())
+		Expect(closed).To(BeFalse())
+	})
+
+	It("refuses a plan that takes it for another machine", func() {
+		b := prepare(2, size)
+		b.nodes[1].cfg.Name = "elsewhere"
+		b.nodes[1].name = "n1"
+		report := b.run()
+		b.expectWhole(report, 0)
+		Expect(report.Results[1].Cause).To(Equal("this link is elsewhere, the plan has n1 at this address"))
+	})
+
+	DescribeTable("gives nothing to a peer without the key", func(change func(*node)) {
+		b := prepare(3, size)
+		change(b.nodes[1])
+		b.start()
+		report, err := b.sendNow(context.Background())
+		Expect(err).NotTo(HaveOccurred())
+		b.expectWhole(report, 0, 2)
+		Expect(report.Results[1].Cause).To(ContainSubstring("another key or transfer"))
+		length, _, _ := b.nodes[1].sink.state()
+		Expect(length).To(BeZero())
+	},
+		Entry("another key", func(n *node) { n.cfg.Key[31] ^= 1 }),
+		Entry("another transfer", func(n *node) { n.cfg.Transfer[0] ^= 1 }),
+	)
+
+	It("answers a stranger with 40 bytes at most, and is not disturbed", func() {
+		b := prepare(2, size)
+		open := b.slowAfter(4 * chunk)
+		b.start()
+		out := b.background(context.Background())
+		b.eachHas(2 * chunk)
+		hello := append([]byte("KDCH\x01\x01\x00\x00"), b.send.Transfer[:]...)
+		for _, words := range [][]byte{[]byte("GET / HTTP/1.0\r\n\r\n"), bytes.Repeat([]byte{0xff}, 4096), append(hello, bytes.Repeat([]byte{7}, 32+32)...)} {
+			conn, err := net.Dial("tcp", b.nodes[0].listener.Addr().String())
+			Expect(err).NotTo(HaveOccurred())
+			_, err = conn.Write(words)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(conn.SetReadDeadline(time.Now().Add(5 * second))).To(Succeed())
+			answer, _ := io.ReadAll(conn)
+			Expect(len(answer)).To(BeNumerically("<=", 40))
+			conn.Close()
+		}
+		open()
+		b.expectWhole(settledIn(out), 0, 1)
+		b.wait()
+	})
+
+	It("tells a newer dialer which version it speaks", func() {
+		b := prepare(1, 1)
+		b.nodes[0].start()
+		conn, err := net.Dial("tcp", b.nodes[0].listener.Addr().String())
+		Expect(err).NotTo(HaveOccurred())
+		defer conn.Close()
+		_, err = conn.Write(append([]byte("KDCH\x02"), make([]byte, 51)...))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(conn.SetReadDeadline(time.Now().Add(5 * second))).To(Succeed())
+		answer, err := io.ReadAll(conn)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(answer[:5])).To(Equal("KDCH\x01"))
+	})
+})
+
+var _ = Describe("A cancelled context", func() {
+	It("ends Send at once, at any time", func() {
+		for round := range 8 {
+			b := prepare(3, 12*chunk)
+			open := b.slowAfter(int64(round) * chunk)
+			b.start()
+			ctx, cancel := context.WithCancel(context.Background())
+			out := b.background(ctx)
+			b.eachHas(max(0, round-1) * chunk)
+			cancel()
+			var report chain.Report
+			Eventually(out).WithTimeout(second).Should(Receive(&report))
+			b.expectWhole(report)
+			open()
+			for _, n := range b.nodes {
+				n.cancel()
+			}
+			b.wait()
+		}
+	})
+
+	It("ends Receive at once, before anyone called and in the middle, and leaves the listener open", func() {
+		b := prepare(2, 12*chunk)
+		open := b.slowAfter(4 * chunk)
+		defer open()
+		b.start()
+		out := b.background(GinkgoT().Context())
+		b.eachHas(2 * chunk)
+		idle := prepare(1, 1)
+		idle.start()
+		for _, n := range append(idle.nodes, b.nodes[1]) {
+			n.cancel()
+			Eventually(n.done).WithTimeout(second).Should(BeClosed())
+			Expect(n.err).To(MatchError(context.Canceled))
+			Expect(n.result.OK).To(BeFalse())
+			conn, err := net.Dial("tcp", n.listener.Addr().String())
+			Expect(err).NotTo(HaveOccurred())
+			conn.Close()
+		}
+		open()
+		report := settledIn(out)
+		Expect(report.Results[0].OK).To(BeTrue())
+		Expect(report.Results[1].OK).To(BeFalse())
+	})
+})
+
+var _ = Describe("Progress of the head", func() {
+	It("follows each link to its end, one call at a time", func() {
+		b := prepare(4, 12*chunk)
+		last := make(map[string]chain.Progress)
+		b.send.Progress = func(p chain.Progress) {
+			before := last[p.Name] // a map: overlapping calls are a race
+			Expect(p.State).To(BeNumerically(">=", before.State))
+			Expect(p.Written).To(BeNumerically(">=", before.Written))
+			last[p.Name] = p
+		}
+		b.expectWhole(b.run(), upTo(4)...)
+		Expect(last).To(HaveLen(4))
+		for _, p := range last {
+			Expect(p.State).To(Equal(chain.Done))
+			Expect(p.Written).To(BeEquivalentTo(12 * chunk))
+		}
+	})
+})
