@@ -7,6 +7,7 @@ package config
 import (
 	"net"
 	"net/netip"
+	"path/filepath"
 	"time"
 
 	"github.com/kadeploy/kadeploy/internal/workflow"
@@ -31,8 +32,8 @@ type Global struct {
 
 	StateDir    string // state_dir: pid, log, cache, boot files, sandbox disks; default DIR/var
 	TFTPRoot    string // tftp_repository; default STATE/tftp
-	ImagesPath  string // tftp_images_path, below TFTPRoot: kernels and initrds
-	ProfilePath string // tftp_cfg, below TFTPRoot: boot profiles
+	ImagesPath  string // tftp_images_path, absolute and below TFTPRoot: kernels and initrds
+	ProfilePath string // tftp_cfg, absolute and below TFTPRoot: boot profiles
 	ProfileName string // pxe_profile_name: ip_hex (default), ip, mac, hostname, hostname_short
 	LogFile     string // log_to_file; default STATE/kadeploy-server.log
 	CacheDir    string // kadeploy_cache_dir; default STATE/cache
@@ -49,6 +50,15 @@ type Global struct {
 	MaxPreinstall  int64 // bytes of one preinstall archive
 	MaxPostinstall int64
 	AlmightyUsers  []string
+}
+
+// TFTPName is the name that firmware asks the TFTP server by, for a path below TFTPRoot.
+func (g *Global) TFTPName(path string) string {
+	rel, err := filepath.Rel(g.TFTPRoot, path)
+	if err != nil { // both are absolute: it cannot happen
+		return path
+	}
+	return filepath.ToSlash(rel)
 }
 
 // Node is one machine with the settings in force for it (global < cluster < node).

@@ -20,9 +20,12 @@ type Output struct {
 	SHA256 string // hexadecimal
 }
 
+// bootDir is where the deployment system's files go: the only ones that a TFTP server is to see.
+const bootDir = "tftp/kernels"
+
 // Make writes the root file system to the path image, in the compression that its name ends in (.tar, .tar.gz, .tgz,
-// .tar.xz, .tar.zst), and beside it what a demonstration needs more: deploy-vmlinuz, deploy-initrd, site-pre.tgz and
-// site-post.tgz. Each file appears whole or not at all.
+// .tar.xz, .tar.zst), and beside it what a demonstration needs more: tftp/kernels/deploy-vmlinuz and deploy-initrd,
+// site-pre.tgz and site-post.tgz. Each file appears whole or not at all.
 //
 // version names what the files come from: when a Make of the same version left them there, nothing is written and made
 // is false. An empty version always writes.
@@ -32,7 +35,7 @@ func Make(image, version string) (outputs []Output, made bool, err error) {
 		return nil, false, err
 	}
 	dir := filepath.Dir(image)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, bootDir), 0o755); err != nil {
 		return nil, false, fmt.Errorf("make the directory of images: %w", err)
 	}
 	stamp := image + ".stamp"
@@ -44,8 +47,8 @@ func Make(image, version string) (outputs []Output, made bool, err error) {
 		write func(io.Writer) error
 	}{
 		{image, func(w io.Writer) error { return WriteSystem(w, compression) }},
-		{filepath.Join(dir, "deploy-vmlinuz"), WriteDeployKernel},
-		{filepath.Join(dir, "deploy-initrd"), WriteDeployInitrd},
+		{filepath.Join(dir, bootDir, "deploy-vmlinuz"), WriteDeployKernel},
+		{filepath.Join(dir, bootDir, "deploy-initrd"), WriteDeployInitrd},
 		{filepath.Join(dir, "site-pre.tgz"), WritePreInstall},
 		{filepath.Join(dir, "site-post.tgz"), WritePostInstall},
 	} {
