@@ -18,6 +18,7 @@ const frameTime = 100 * time.Millisecond
 type LiveConfig struct {
 	Output    io.Writer // a terminal
 	Input     io.Reader // a terminal for the keys; nil: no keys
+	Hint      string    // what Ctrl-C does: "Ctrl-C cancels"
 	Interrupt func()    // called on Ctrl-C, which the keyboard no longer turns into a signal
 }
 
@@ -38,7 +39,7 @@ type Live struct {
 func StartLive(cfg LiveConfig) *Live {
 	l := &Live{stop: make(chan struct{})}
 	// Signals are the command's affair: it cancels the operation, then closes the table.
-	l.program = tea.NewProgram(NewModel(cfg.Interrupt), tea.WithOutput(cfg.Output), tea.WithInput(cfg.Input), tea.WithoutSignalHandler())
+	l.program = tea.NewProgram(NewModel(cfg.Hint, cfg.Interrupt), tea.WithOutput(cfg.Output), tea.WithInput(cfg.Input), tea.WithoutSignalHandler())
 	l.ended.Add(2)
 	go l.run()
 	go l.tick()

@@ -10,21 +10,23 @@ import (
 type Frame struct {
 	Board  Board
 	Now    time.Time
-	Notice string // a word of the command itself, instead of the board's note
+	Notice string // a word of the command itself, instead of the footer
 }
 
 // Model is the live table as a pure function of the frames, keys and sizes it was given.
 type Model struct {
 	frame         Frame
 	width, height int
-	top           int // index of the first row shown
-	stateWidth    int // widest state seen: the columns must not jump about
+	top           int    // index of the first row shown
+	stateWidth    int    // widest state seen: the columns must not jump about
+	hint          string // what Ctrl-C does
 	interrupt     func()
 }
 
-// NewModel makes a table of 80 by 24 that knows nothing yet. interrupt is called on Ctrl-C, not on the drawing goroutine.
-func NewModel(interrupt func()) Model {
-	return Model{width: 80, height: 24, stateWidth: len("STATE"), interrupt: interrupt}
+// NewModel makes a table of 80 by 24 that knows nothing yet. interrupt is called on Ctrl-C, not on the drawing goroutine;
+// hint says what that does: "Ctrl-C cancels".
+func NewModel(hint string, interrupt func()) Model {
+	return Model{width: 80, height: 24, stateWidth: len("STATE"), hint: hint, interrupt: interrupt}
 }
 
 // Init implements tea.Model.

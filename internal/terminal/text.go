@@ -15,7 +15,7 @@ const maxText = 500
 func Clean(s string) string {
 	var b strings.Builder
 	n := 0
-	for _, r := range strings.TrimSpace(s) {
+	for _, r := range s {
 		if n++; n > maxText {
 			b.WriteString("...")
 			break
@@ -25,7 +25,7 @@ func Clean(s string) string {
 		}
 		b.WriteRune(r)
 	}
-	return b.String()
+	return strings.TrimSpace(b.String())
 }
 
 // Size writes a number of bytes for people: 1.2 GiB.

@@ -29,6 +29,7 @@ func (m Model) render() string {
 		lines = append(lines, "")
 	}
 	lines = append(lines, m.footer(bottom))
+	lines = lines[:min(len(lines), max(1, m.height))]
 	for i, l := range lines {
 		lines[i] = ansi.Truncate(strings.TrimRight(l, " "), m.width, "")
 	}
@@ -76,24 +77,34 @@ func (m Model) broadcast() string {
 
 func (m Model) titles() string {
 	name, cluster := m.widths()
-	return lipgloss.NewStyle().Faint(true).Render(fmt.Sprintf("%-*s  %-*s  %-*s  TRY  %-*s  %9s  CAUSE",
-		name, "NODE", cluster, "CLUSTER", m.stateWidth, "STATE", barWidth+2, "IMAGE", "SECONDS"))
+	return lipgloss.NewStyle().Faint(true).Render(fmt.Sprintf("%-*s  %-*s  %-*s  TRY  SECONDS  IMAGE OR CAUSE",
+		name, "NODE", cluster, "CLUSTER", m.stateWidth, "STATE"))
 }
 
 func (m Model) row(r *Row) string {
-	b := &m.frame.Board
 	name, cluster := m.widths()
-	progress, tries := "", ""
-	if r.Receiving() && b.ImageSize > 0 {
-		progress = bar(float64(r.Bytes)/float64(b.ImageSize), barWidth)
+	detail, tries := r.Cause, ""
+	if size := m.frame.Board.ImageSize; r.Receiving() && size > 0 {
+		part := float64(r.Bytes) / float64(size)
+		detail = fmt.Sprintf("%s %3.0f %%", bar(part, barWidth), 100*min(1, part))
 	}
 	if r.Try > 0 {
 		tries = fmt.Sprint(r.Try)
 	}
-	text := fmt.Sprintf("%-*s  %-*s  %-*s  %3s  %-*s  %9.1f  %s",
+	text := fmt.Sprintf("%-*s  %-*s  %-*s  %3s  %7.1f  %s",
 		name, ansi.Truncate(r.Name, name, "…"), cluster, ansi.Truncate(r.Cluster, cluster, "…"),
-		m.stateWidth, shortState(*r), tries, barWidth+2, progress, b.since(r.Since, m.frame.Now).Seconds(), r.Cause)
-	return phaseStyle(r.Phase).Render(text)
+		m.stateWidth, shortState(*r), tries, m.seconds(r), detail)
+	return phaseStyle(r.Phase).Render(strings.TrimRight(text, " "))
+}
+
+// seconds is the time in the present state, and for a node that is done the time it took.
+func (m Model) seconds(r *Row) float64 {
+	switch b := &m.frame.Board; r.Phase {
+	case message.NodePhase_OK, message.NodePhase_KO, message.NodePhase_CUT, message.NodePhase_CANCELLED:
+		return max(0, r.Since.Sub(b.Started).Seconds())
+	default:
+		return b.since(r.Since, m.frame.Now).Seconds()
+	}
 }
 
 func (m Model) widths() (name, cluster int) {
@@ -106,18 +117,17 @@ func (m Model) widths() (name, cluster int) {
 }
 
 func (m Model) footer(bottom int) string {
-	note, total := m.frame.Notice, len(m.frame.Board.rows)
-	if note == "" {
-		note = m.frame.Board.Note
+	if m.frame.Notice != "" {
+		return m.frame.Notice
 	}
-	keys := "Ctrl-C cancels"
-	if total > m.page() {
+	keys := m.hint
+	if total := len(m.frame.Board.rows); total > m.page() {
 		keys = fmt.Sprintf("rows %d-%d of %d, arrows scroll, %s", m.top+1, bottom, total, keys)
 	}
-	if note == "" {
-		return keys
+	if note := m.frame.Board.Note; note != "" {
+		return keys + "; " + note
 	}
-	return note + "  (" + keys + ")"
+	return keys
 }
 
 // inOrderOfConcern puts nodes that are KO first and those that are done last; otherwise the order of the request

@@ -22,8 +22,8 @@ type Config struct {
 
 	// Interrupts is called once, just before the first network traffic: until then an interrupt ends the process as usual.
 	Interrupts func() chan os.Signal
-	// Live takes the terminal for the live table; nil when there is none to take. interrupt stands for Ctrl-C.
-	Live func(interrupt func()) Display
+	// Live takes the terminal for the live table; nil when there is none to take. interrupt stands for Ctrl-C, hint says what that does.
+	Live func(hint string, interrupt func()) Display
 
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer

@@ -159,7 +159,7 @@ type use struct {
 	grace      time.Duration
 	interrupts chan os.Signal
 	address    func(string) (string, error)
-	live       func(func()) command.Display
+	live       func(string, func()) command.Display
 }
 
 func newUse(f *fakeServer) *use {

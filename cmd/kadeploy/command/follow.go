@@ -89,12 +89,16 @@ func (f *follower) restoreOnPanic() {
 }
 
 // display chooses how to show an operation.
-func (r *runner) display(json bool) Display {
+func (r *runner) display(json, cancels bool) Display {
+	hint := "Ctrl-C leaves"
+	if cancels {
+		hint = "Ctrl-C cancels"
+	}
 	switch {
 	case json:
 		return &quiet{Lines: terminal.NewLines(r.Stderr)}
 	case r.Live != nil:
-		return r.Live(func() {
+		return r.Live(hint, func() {
 			select {
 			case r.interrupts <- nil: // like a signal: dropped when nobody has taken the last ones yet
 			default:

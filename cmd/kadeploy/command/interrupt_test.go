@@ -134,7 +134,7 @@ var _ = Describe("an interrupt", func() {
 
 	It("pressed in the live table is the same", func() {
 		table := &fakeDisplay{opened: make(chan func(), 1)}
-		u.live = func(interrupt func()) command.Display {
+		u.live = func(_ string, interrupt func()) command.Display {
 			table.opened <- interrupt
 			return table
 		}

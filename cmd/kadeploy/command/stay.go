@@ -12,7 +12,7 @@ import (
 
 // stay follows an operation and leaves its results: tables or JSON, files, script, exit code.
 func (r *runner) stay(ctx context.Context, svc Service, f follower, res results) error {
-	f.display = r.display(res.json)
+	f.display = r.display(res.json, f.cancels)
 	end := f.follow(ctx, r, svc)
 	if err := f.display.Close(); err != nil {
 		fmt.Fprintf(r.Stderr, "kadeploy: %s\n", err)

@@ -1,0 +1,79 @@
+// Command kadeploy asks a kadeploy server to reimage machines. All it does is in package command; this file joins it to
+// the process: standard streams, signals, terminal, client.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"os/user"
+	"syscall"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/term"
+
+	"github.com/kadeploy/kadeploy/actors/client"
+	"github.com/kadeploy/kadeploy/cmd/kadeploy/command"
+	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/terminal"
+)
+
+var version = "development" // set by the linker
+
+func main() {
+	who := userName()
+	home, _ := os.UserHomeDir() // without one, -k needs a file
+	os.Exit(command.Run(context.Background(), command.Config{
+		Dial: func(ctx context.Context, server string) (command.Service, error) {
+			c, err := client.Dial(ctx, client.Config{Server: server, User: who})
+			if err != nil {
+				return nil, err // a nil *Client in a Service would not be nil
+			}
+			return c, nil
+		},
+		Address:    config.ClientAddress,
+		Interrupts: interrupts,
+		Live:       live(),
+		Stdin:      os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Getenv: os.Getenv, Home: home, User: who, Version: version,
+	}, os.Args))
+}
+
+// userName is the person's login; the server trusts its own source of identity more.
+func userName() string {
+	if name := os.Getenv("USER"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}
+
+func interrupts() chan os.Signal {
+	c := make(chan os.Signal, 2) // two are the most that mean something: cancel, and leave
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	return c
+}
+
+// live takes the terminal, when a person sits at one: both results and progress must go to it.
+func live() func(hint string, interrupt func()) command.Display {
+	if !term.IsTerminal(os.Stdout.Fd()) || !term.IsTerminal(os.Stderr.Fd()) || os.Getenv("TERM") == "dumb" || os.Getenv("TERM") == "" {
+		return nil
+	}
+	return func(hint string, interrupt func()) command.Display {
+		return terminal.StartLive(terminal.LiveConfig{Output: os.Stderr, Input: keyboard(), Hint: hint, Interrupt: interrupt})
+	}
+}
+
+// keyboard is standard input, or the terminal itself when nodes are piped in; nil when there is none.
+func keyboard() io.Reader {
+	if term.IsTerminal(os.Stdin.Fd()) {
+		return os.Stdin
+	}
+	if in, _, err := tea.OpenTTY(); err == nil {
+		return in
+	}
+	return nil
+}
