@@ -53,7 +53,7 @@ func (s *Server) hello(stream agentpb.Agents_SessionServer) (*agentpb.Hello, err
 		m, err := stream.Recv()
 		got <- first{m, err}
 	})
-	timer := time.NewTimer(helloTimeout)
+	timer := time.NewTimer(s.config.HelloTimeout)
 	defer timer.Stop()
 	select {
 	case f := <-got:
@@ -62,7 +62,7 @@ func (s *Server) hello(stream agentpb.Agents_SessionServer) (*agentpb.Hello, err
 		}
 		return check(f.message.GetHello())
 	case <-timer.C:
-		return nil, status.Errorf(codes.DeadlineExceeded, "no Hello within %s", helloTimeout)
+		return nil, status.Errorf(codes.DeadlineExceeded, "no Hello within %s", s.config.HelloTimeout)
 	}
 }
 

@@ -40,6 +40,8 @@ type Config struct {
 	Joined func(*Session)                 // a session began; orders may be given from now on
 	Left   func(*Session, error)          // it ended: nil when the agent said goodbye, else ErrLost with the reason
 	Log    *slog.Logger                   // nil: silent
+
+	HelloTimeout time.Duration // from the start of a stream to Hello; 0: 5 s
 }
 
 // Server accepts agents until it is closed. Its methods are safe for concurrent use.
@@ -59,6 +61,9 @@ func Start(c Config) (*Server, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.HelloTimeout == 0 {
+		c.HelloTimeout = helloTimeout
 	}
 	l, err := listen(c.Listen)
 	if err != nil {
