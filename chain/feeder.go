@@ -2,7 +2,6 @@ package chain
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -53,6 +52,7 @@ type feeder struct {
 type ending struct {
 	kind  endKind
 	cause string
+	err   error // of endFatal
 }
 
 type endKind int
@@ -94,7 +94,7 @@ func (f *feeder) run(ctx context.Context) error {
 		case endDone:
 			return nil
 		case endFatal:
-			return errors.New(end.cause)
+			return end.err
 		}
 		f.gone[i] = true
 		f.table.tell(i, entry{state: Failed, cause: fmt.Sprintf("lost by %s: %s", f.plan.name(f.self), end.cause)})
@@ -107,13 +107,13 @@ func (f *feeder) feed(ctx context.Context, i int) ending {
 	defer cancel()
 	conn, err := f.dialer.DialContext(dialCtx, "tcp", f.plan.links[i].Addr)
 	if err != nil {
-		return f.verdict(ctx, ending{endLost, short(err)})
+		return f.verdict(ctx, ending{kind: endLost, cause: short(err)})
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	w, needs, err := dialHandshake(conn, f.secret, roleFeed, f.timing.dial)
 	if err != nil {
-		return f.verdict(ctx, ending{endLost, "handshake: " + short(err)})
+		return f.verdict(ctx, ending{kind: endLost, cause: "handshake: " + short(err)})
 	}
 	p := f.plan
 	p.feeder, p.index = f.self, i
@@ -123,7 +123,7 @@ func (f *feeder) feed(ctx context.Context, i int) ending {
 		err = w.control(kindManifest, 0, f.manifest)
 	}
 	if err != nil {
-		return f.verdict(ctx, ending{endBroken, short(err)})
+		return f.verdict(ctx, ending{kind: endBroken, cause: short(err)})
 	}
 	conn.SetWriteDeadline(time.Time{})
 	return f.verdict(ctx, f.talk(w, i))

@@ -160,6 +160,9 @@ type fatalError struct{ err error }
 
 func (f *fatalError) Error() string { return f.err.Error() }
 
+// tries is how often a hop may spoil one chunk.
+const tries = 3
+
 // start lines the flow up with what the feeder is about to send. What lies between our end and its beginning comes from the head.
 func (l *link) start(ctx context.Context, take *flow, offset int64, b []byte) error {
 	s, err := decodeStart(b)
@@ -173,8 +176,8 @@ func (l *link) start(ctx context.Context, take *flow, offset int64, b []byte) er
 	if offset < end || offset > l.manifest.Size {
 		return fmt.Errorf("starts at %d where %d was wanted", offset, end)
 	}
-	if s.inherited {
-		l.ring.forgive(end)
+	if chunk, times := l.ring.blame(end, s.inherited); times >= tries {
+		return &fatalError{fmt.Errorf("chunk %d arrived corrupt %d times", chunk, times)}
 	}
 	take.epoch, take.at = epoch, end
 	if offset == end {

@@ -209,25 +209,12 @@ func (l *link) begin(ctx context.Context, c candidate) {
 	l.needsManifest.Store(false)
 	l.feeder = newFeeder(c.plan, c.plan.index, l.secret, l.manifest, l.ring, l.table, l.timing, l.cfg.dialer())
 	d := &drain{sink: l.cfg.Sink, ring: l.ring, write: l.cfg.SinkTimeout, close: l.cfg.CloseTimeout, progress: l.cfg.Progress}
-	l.wg.Go(func() { l.ring.verify(ctx, func(chunk int64, times int) bool { return l.spoiled(ctx, chunk, times) }) })
+	l.wg.Go(func() { l.ring.verify(ctx, l.askAgain) })
 	l.wg.Go(func() { l.post(ctx, event{kind: evSink, err: d.run(ctx)}) })
 	l.wg.Go(func() {
 		_ = l.feeder.run(ctx) // a ring never fails as a source
 		l.post(ctx, event{kind: evFeeder})
 	})
-}
-
-// tries is how often a chunk may arrive corrupt over one's own hop.
-const tries = 3
-
-// spoiled decides whether a corrupt chunk is fetched again.
-func (l *link) spoiled(ctx context.Context, chunk int64, times int) bool {
-	if times >= tries {
-		l.post(ctx, event{kind: evFatal, err: fmt.Errorf("chunk %d arrived corrupt %d times", chunk, times)})
-		return false
-	}
-	signal(l.askAgain)
-	return true
 }
 
 // adopt starts the two halves of a feed.

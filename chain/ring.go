@@ -16,8 +16,9 @@ type ring struct {
 	w       window
 	slots   [][]byte       // chunk i is in slots[i % len], allocated at its first use
 	failed  map[int64]bool // chunks that arrived corrupt at least once
-	corrupt map[int64]int  // how often, when it was not the feeder's own copy
+	corrupt map[int64]int  // how often, when the feeder's own copy was right
 	spoiled uint32         // the sum of corrupt
+	suspect bool           // a chunk was rejected and the feeder has not said yet whether its own copy was right
 	epoch   uint64         // of the bytes under way: those of an older epoch are dropped
 
 	room, fresh, good, ready chan struct{} // for the receiver, the verifier, the sink, the follower
@@ -52,7 +53,8 @@ func (r *ring) renew() (epoch uint64, offset int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.epoch++
-	signal(r.room) // whoever waits with bytes of the old epoch lets go
+	r.suspect = false // another feeder cannot tell
+	signal(r.room)    // whoever waits with bytes of the old epoch lets go
 	return r.epoch, r.w.end
 }
 
@@ -102,8 +104,8 @@ func (r *ring) commit(epoch uint64, n int) {
 	signal(r.fresh)
 }
 
-// verify checks chunks as they fill up, until the last. bad is told of each that does not match; it returns whether to fetch it again.
-func (r *ring) verify(ctx context.Context, bad func(chunk int64, times int) bool) {
+// verify checks chunks as they fill up, until the last. One that does not match is forgotten, and again is signalled: it is wanted again.
+func (r *ring) verify(ctx context.Context, again chan struct{}) {
 	for {
 		p, chunk, done := r.unverified()
 		switch {
@@ -123,9 +125,8 @@ func (r *ring) verify(ctx context.Context, bad func(chunk int64, times int) bool
 			signal(r.ready)
 			signal(r.room)
 		default:
-			if !bad(chunk, r.reject(chunk)) {
-				return
-			}
+			r.reject(chunk)
+			signal(again)
 		}
 	}
 }
@@ -146,7 +147,7 @@ func (r *ring) unverified() (p []byte, chunk int64, done bool) {
 }
 
 // reject forgets a corrupt chunk and what came after it. The follower may be sending it at this moment, so new bytes get new memory.
-func (r *ring) reject(chunk int64) (times int) {
+func (r *ring) reject(chunk int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for c := chunk; c*r.w.chunk <= r.w.end && r.w.claimed(c); c++ {
@@ -154,21 +155,22 @@ func (r *ring) reject(chunk int64) (times int) {
 	}
 	r.w.rewind()
 	r.epoch++
-	r.failed[chunk] = true
-	r.corrupt[chunk]++
-	r.spoiled++
+	r.failed[chunk], r.suspect = true, true
 	signal(r.room)
-	return r.corrupt[chunk]
 }
 
-// forgive does not count the last failure of the chunk at offset: the feeder had it corrupt itself.
-func (r *ring) forgive(offset int64) {
+// blame counts the chunk at offset, if it was rejected, against the hop it came over, unless the feeder says that it had it corrupt
+// itself. It returns how often that hop has spoiled it.
+func (r *ring) blame(offset int64, inherited bool) (chunk int64, times int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c := offset / r.w.chunk; r.corrupt[c] > 0 {
-		r.corrupt[c]--
-		r.spoiled--
+	chunk = offset / r.w.chunk
+	if r.suspect && !inherited {
+		r.corrupt[chunk]++
+		r.spoiled++
 	}
+	r.suspect = false
+	return chunk, r.corrupt[chunk]
 }
 
 // unsunk returns verified bytes for the sink, nil when there are none yet; done when it has had all or takes no more.

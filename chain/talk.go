@@ -38,7 +38,7 @@ func (f *feeder) talk(w *wire, i int) ending {
 		if due != nil {
 			answered, err := f.answer(w, *due)
 			if errors.Is(err, errSource) {
-				return ending{endFatal, err.Error()}
+				return ending{kind: endFatal, err: err}
 			}
 			if err != nil {
 				return hangup(in, err)
@@ -53,7 +53,7 @@ func (f *feeder) talk(w *wire, i int) ending {
 		if flowing {
 			var err error
 			if offset, next, err = f.source.peek(); err != nil {
-				return ending{endFatal, err.Error()}
+				return ending{kind: endFatal, err: err}
 			}
 			if next != nil {
 				more = always
@@ -120,7 +120,7 @@ func hangup(in chan heard, err error) ending {
 			return *h.end
 		}
 	}
-	return ending{endBroken, short(err)} // not reached: in is never closed
+	return ending{kind: endBroken, cause: short(err)} // not reached: in is never closed
 }
 
 // listen reads what the link says until the connection ends, then closes it so that the sending half does not hang in a write.
@@ -150,7 +150,7 @@ func (f *feeder) hear(w *wire, i int) (*heard, *ending) {
 		return nil, f.readEnding(err)
 	}
 	if h.kind == kindData {
-		return nil, &ending{endLost, "sent data towards the head"}
+		return nil, &ending{kind: endLost, cause: "sent data towards the head"}
 	}
 	b, err := w.payload(h)
 	if err != nil {
@@ -160,13 +160,13 @@ func (f *feeder) hear(w *wire, i int) (*heard, *ending) {
 	case kindWant:
 		wanted, err := decodeWant(b)
 		if err != nil || h.offset > f.size {
-			return nil, &ending{endLost, fmt.Sprintf("asked for offset %d of %d", h.offset, f.size)}
+			return nil, &ending{kind: endLost, cause: fmt.Sprintf("asked for offset %d of %d", h.offset, f.size)}
 		}
 		return &heard{offset: h.offset, want: wanted}, nil
 	case kindStatus:
 		all, err := decodeStatus(b)
 		if err != nil {
-			return nil, &ending{endLost, err.Error()}
+			return nil, &ending{kind: endLost, cause: err.Error()}
 		}
 		for _, n := range all {
 			if n.index > f.self { // nobody below speaks for those above
@@ -177,25 +177,25 @@ func (f *feeder) hear(w *wire, i int) (*heard, *ending) {
 	case kindRefuse:
 		r, err := decodeRefusal(b)
 		if err != nil {
-			return nil, &ending{endLost, err.Error()}
+			return nil, &ending{kind: endLost, cause: err.Error()}
 		}
 		if !r.final {
-			return nil, &ending{endDone, r.cause}
+			return nil, &ending{kind: endDone, cause: r.cause}
 		}
 		f.table.tell(i, entry{state: Failed, cause: r.cause})
-		return nil, &ending{endLost, r.cause}
+		return nil, &ending{kind: endLost, cause: r.cause}
 	}
-	return nil, &ending{endLost, fmt.Sprintf("sent a frame of kind %d towards the head", h.kind)}
+	return nil, &ending{kind: endLost, cause: fmt.Sprintf("sent a frame of kind %d towards the head", h.kind)}
 }
 
 func (f *feeder) readEnding(err error) *ending {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &ending{endLost, fmt.Sprintf("silent for %v", f.timing.stall)}
+		return &ending{kind: endLost, cause: fmt.Sprintf("silent for %v", f.timing.stall)}
 	case isBreak(err):
-		return &ending{endBroken, short(err)}
+		return &ending{kind: endBroken, cause: short(err)}
 	}
-	return &ending{endLost, short(err)}
+	return &ending{kind: endLost, cause: short(err)}
 }
 
 // isBreak reports whether err is a connection's end rather than a wrong word on it.
