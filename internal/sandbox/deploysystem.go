@@ -17,7 +17,8 @@ import (
 // outputGrace is how long the last output of a dead agent is waited for, should somebody else hold its pipe.
 const outputGrace = 500 * time.Millisecond
 
-// deploySystem boots the deployment system: all there is in it is the agent.
+// deploySystem boots the deployment system: all there is in it is the agent, whose end is its end. No ssh port: a marker
+// that closes while ssh still answers would look like the user's system to a probe.
 func (m *machine) deploySystem(cmdline string) system {
 	return func(ctx context.Context, l *life) error {
 		if err := os.MkdirAll(m.disk, 0o700); err != nil {
@@ -25,7 +26,11 @@ func (m *machine) deploySystem(cmdline string) system {
 		}
 		m.console.printf("deployment system: starting the agent")
 		l.up.Store(true)
-		if err := m.agentProcess(ctx, cmdline); err != nil {
+		run := m.agentProcess
+		if m.node.InProcess {
+			run = m.agentInside
+		}
+		if err := run(ctx, cmdline); err != nil {
 			return fmt.Errorf("deployment system: agent ended: %w", err)
 		}
 		return nil

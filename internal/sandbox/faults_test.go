@@ -155,6 +155,7 @@ var _ = Describe("A rack", func() {
 		},
 		Entry("an address of the real network", func(n *sandbox.Node) { n.Addr = netip.MustParseAddr("192.0.2.1") }, "192.0.2.1 is not a loopback address"),
 		Entry("no address", func(n *sandbox.Node) { n.Addr = netip.Addr{} }, "not a loopback address"),
+		Entry("a port that does not exist", func(n *sandbox.Node) { n.SSHPort = 70_000 }, "ssh port 70000 does not exist"),
 		Entry("a name that leaves the directory", func(n *sandbox.Node) { n.Name = "../etc" }, "cannot name a directory"),
 		Entry("a name below the directory", func(n *sandbox.Node) { n.Name = "a/b" }, "cannot name a directory"),
 		Entry("a hidden name", func(n *sandbox.Node) { n.Name = ".sessions" }, "cannot name a directory"),

@@ -21,7 +21,7 @@ const (
 	maxProfile = 64 << 10
 	maxKernel  = 512 << 20
 	maxInitrd  = 4 << 30
-	blockSize  = 32 << 10
+	blockSize  = 65464
 )
 
 // fileNotFound is the error code of RFC 1350, section 5.
@@ -140,6 +140,9 @@ func (k *kernel) Write(p []byte) (int, error) {
 		k.head = append(k.head, p[:min(missing, len(p))]...)
 	}
 	k.size += int64(len(p))
+	if k.deployment() { // nobody will ask for its digest
+		return len(p), nil
+	}
 	return k.sum.Write(p)
 }
 

@@ -35,7 +35,7 @@ type Node struct {
 	Addr        netip.Addr       // in 127.0.0.0/8; nobody else's
 	MAC         net.HardwareAddr // nil: the firmware does not ask for a profile by hardware address
 	ProfileName string           // profile that DHCP would name (option 209), asked for first; "": PXELINUX's own names only
-	SSHPort     int              // where the user's system answers
+	SSHPort     int              // where a user's system answers; 0: any free port
 	config.Sandbox
 }
 
@@ -106,6 +106,8 @@ func (r *Rack) check(node Node) error {
 		return errors.New("there are two of that name")
 	case !node.Addr.IsLoopback():
 		return fmt.Errorf("address %v is not a loopback address (127.0.0.0/8)", node.Addr)
+	case node.SSHPort < 0 || node.SSHPort > 65535:
+		return fmt.Errorf("ssh port %d does not exist", node.SSHPort)
 	case !node.InProcess && r.cfg.AgentPath == "":
 		return errors.New("no agent binary is configured and the node is not in_process")
 	}

@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"fmt"
@@ -160,4 +161,15 @@ func must[T any](v T, err error) T {
 	GinkgoHelper()
 	Expect(err).NotTo(HaveOccurred())
 	return v
+}
+
+// tarOf is an archive of one file.
+func tarOf(name, content string) []byte {
+	GinkgoHelper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	Expect(w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(content))})).To(Succeed())
+	must(w.Write([]byte(content)))
+	Expect(w.Close()).To(Succeed())
+	return b.Bytes()
 }

@@ -8,19 +8,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
-	"net/netip"
 	"os"
 	"path"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/kadeploy/kadeploy/internal/machine/dirdisk"
 )
-
-// banner is what the ssh port of a booted system says.
-const banner = "SSH-2.0-sandbox\r\n"
 
 // maxEntries bounds the search for a kernel in a file system.
 const maxEntries = 1_000_000
@@ -175,28 +169,10 @@ func (m *machine) run(ctx context.Context, l *life, device, kernelFile string) e
 	if err := pause(ctx, m.delay()); err != nil {
 		return err
 	}
-	address := netip.AddrPortFrom(m.node.Addr, uint16(m.node.SSHPort)).String()
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	sshd, err := m.openSSHD(ctx)
 	if err != nil {
-		return fmt.Errorf("init: sshd: %w", err)
+		return err
 	}
-	defer listener.Close()
-	defer context.AfterFunc(ctx, func() { listener.Close() })()
 	l.up.Store(true)
-	m.console.printf("init: sshd listens on %s, system is up", address)
-	for {
-		conn, err := listener.Accept()
-		switch {
-		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
-			return ctx.Err()
-		case err != nil: // out of descriptors: the daemon's trouble, not the machine's end
-			if err := pause(ctx, 100*time.Millisecond); err != nil {
-				return err
-			}
-			continue
-		}
-		conn.SetWriteDeadline(time.Now().Add(time.Second))
-		io.WriteString(conn, banner)
-		conn.Close()
-	}
+	return sshd.serve(ctx)
 }

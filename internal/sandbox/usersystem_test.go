@@ -157,7 +157,7 @@ var _ = Describe("A deployed system", func() {
 				Eventually(screen(r, n)).Should(ContainSubstring(lastLine))
 			},
 			Entry("of the first partition that has one", pxe.FromDisk(), "kernel: /boot/vmlinuz-6.12 of /dev/sda3"),
-			Entry("of the partition named", pxe.Profile{Kind: pxe.Chainload, Partition: 3}, "system is up"),
+			Entry("of the partition named", pxe.Profile{Kind: pxe.Chainload, Partition: 3}, "init: sshd listens"),
 			Entry("of no other", pxe.Profile{Kind: pxe.Chainload, Partition: 13}, "local boot: no bootable partition"),
 		)
 
