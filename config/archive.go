@@ -106,7 +106,7 @@ func imageKind(kind string) (format, compression string, err error) {
 	if strings.HasPrefix(kind, "fsa") {
 		return "", "", faultf(0, "fsa images need fsarchiver on the nodes, which this version does not have: convert the image to tar or dd")
 	}
-	return "", "", faultf(0, "unknown kind %q (known: tgz, tbz2, txz, tzst, tar, ddgz, ddbz2, ddxz, ddzst, dd)", kind)
+	return "", "", choice(kind, "tgz", "tbz2", "txz", "tzst", "tar", "ddgz", "ddbz2", "ddxz", "ddzst", "dd")
 }
 
 var (

@@ -244,7 +244,7 @@ func (d *draft) checkMandatory(e *Environment) {
 func (d *draft) has(name string) bool { return d.fields[name].text != "" }
 
 func (d *draft) need(wanted bool, name string) {
-	if !wanted || d.has(name) {
+	if !wanted || d.has(name) || d.wrong[name] {
 		return
 	}
 	at := position{source: d.src}

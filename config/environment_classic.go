@@ -85,6 +85,7 @@ func (d *draft) classicFile(key, text string, at position) {
 func (d *draft) tarball(text string, at position) {
 	parts := strings.Split(text, "|")
 	if len(parts) != 2 && len(parts) != 3 {
+		d.wrong["image.file"] = true
 		d.report.add(Error, at, "write FILE|KIND", "%q is not an image", text)
 		return
 	}

@@ -48,9 +48,12 @@ func (d *draft) hclFields(body *hclsyntax.Body, group string, more []string) {
 			d.unknown(attribute.Name, d.src.position(attribute.NameRange.Start), append(names, more...))
 			continue
 		}
-		if text, ok := d.hclValue(attribute, f.form); ok {
-			d.set(f.full(), text.text, text.at)
+		text, ok := d.hclValue(attribute, f.form)
+		if !ok {
+			d.wrong[f.full()] = true
+			continue
 		}
+		d.set(f.full(), text.text, text.at)
 	}
 }
 

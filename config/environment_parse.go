@@ -31,7 +31,7 @@ func ParseEnvironment(text []byte, path string) (*Environment, Diagnostics) {
 	if r.list.HasErrors() {
 		return nil, r.list
 	}
-	d := &draft{src: src, report: r, dir: dir, fields: map[string]field{}}
+	d := &draft{src: src, report: r, dir: dir, fields: map[string]field{}, wrong: map[string]bool{}}
 	switch {
 	case strings.HasSuffix(path, ".hcl"):
 		d.readHCL()
@@ -70,6 +70,7 @@ type draft struct {
 	dir        string
 	of2009     bool
 	unreadable bool
+	wrong      map[string]bool  // fields reported already: they are not missing
 	fields     map[string]field // by the names of descriptionFields
 	pre        []archiveDraft
 	post       []archiveDraft

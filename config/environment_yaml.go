@@ -136,9 +136,12 @@ func (d *draft) yamlGroup(group string, n *yaml.Node) {
 }
 
 func (d *draft) yamlField(f descriptionField, n *yaml.Node) {
-	if text, ok := d.yamlScalar(n); ok {
-		d.set(f.full(), text.text, text.at)
+	text, ok := d.yamlScalar(n)
+	if !ok {
+		d.wrong[f.full()] = true
+		return
 	}
+	d.set(f.full(), text.text, text.at)
 }
 
 func (d *draft) yamlScalar(n *yaml.Node) (field, bool) {

@@ -104,7 +104,7 @@ func (h *hclReader) command(l *layer, block *hclsyntax.Block) {
 	a := expressionAssignment(k, argv.Expr, h.src)
 	if group := block.Body.Attributes["group"]; group != nil {
 		arguments := a.compute
-		a.perNode = a.perNode || speaksOfNode(group.Expr)
+		a.perNode = a.perNode || len(group.Expr.Variables()) > 0
 		a.compute = func(ctx *hcl.EvalContext, r *report) (value, bool) {
 			v, ok := arguments(ctx, r)
 			file, fileOK := evaluateHCL(&key{name: "group"}, group.Expr, h.src, ctx, r)
@@ -136,7 +136,7 @@ func (h *hclReader) macrostep(l *layer, block *hclsyntax.Block) {
 		l.assign(h.schema.byName["macrostep"], assignment{
 			at:      h.src.position(instance.LabelRanges[0].Start).shift(1),
 			opaque:  true,
-			perNode: tries != nil && speaksOfNode(tries.Expr) || timeout != nil && speaksOfNode(timeout.Expr),
+			perNode: tries != nil && len(tries.Expr.Variables()) > 0 || timeout != nil && len(timeout.Expr.Variables()) > 0,
 			compute: func(ctx *hcl.EvalContext, r *report) (value, bool) {
 				n, ok := h.tries(tries, ctx, r)
 				seconds, timeoutOK := h.timeout(timeout, ctx, r)

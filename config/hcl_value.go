@@ -12,7 +12,7 @@ import (
 func expressionAssignment(k *key, expr hclsyntax.Expression, src *source) assignment {
 	return assignment{
 		at:      valuePosition(expr, src),
-		perNode: speaksOfNode(expr),
+		perNode: len(expr.Variables()) > 0,
 		opaque:  !isLiteral(expr),
 		compute: func(ctx *hcl.EvalContext, r *report) (value, bool) { return evaluateHCL(k, expr, src, ctx, r) },
 	}
@@ -31,15 +31,6 @@ func valuePosition(expr hclsyntax.Expression, src *source) position {
 func isLiteral(expr hclsyntax.Expression) bool {
 	template, ok := expr.(*hclsyntax.TemplateExpr)
 	return ok && template.IsStringLiteral()
-}
-
-func speaksOfNode(expr hclsyntax.Expression) bool {
-	for _, traversal := range expr.Variables() {
-		if root := traversal.RootName(); root == "node" || root == "cluster" {
-			return true
-		}
-	}
-	return false
 }
 
 func evaluateHCL(k *key, expr hclsyntax.Expression, src *source, ctx *hcl.EvalContext, r *report) (value, bool) {
@@ -78,11 +69,28 @@ func fromCty(k *key, v cty.Value) (value, error) {
 	case (t.IsObjectType() || t.IsMapType()) && k.form == namedList:
 		return value{items: named(v, k.joint), isList: true}, nil
 	}
-	return value{}, faultf(0, "wants %s, not %s", k.form, t.FriendlyName())
+	return value{}, faultf(0, "wants %s, not %s", k.form, kindOf(t))
 }
 
 func (f form) String() string {
 	return [...]string{"text", "true or false", "a number", "a number or a percentage", "a list of texts", "an object or text", "a list of texts or one text"}[f]
+}
+
+// kindOf names a type of HCL for people.
+func kindOf(t cty.Type) string {
+	switch {
+	case t == cty.String:
+		return "text"
+	case t == cty.Number:
+		return "a number"
+	case t == cty.Bool:
+		return "true or false"
+	case t.IsObjectType() || t.IsMapType():
+		return "an object"
+	case t == cty.DynamicPseudoType:
+		return "null"
+	}
+	return "a list"
 }
 
 func numberText(v cty.Value) string { return v.AsBigFloat().Text('f', -1) }
@@ -92,7 +100,7 @@ func texts(v cty.Value) ([]string, error) {
 	for it := v.ElementIterator(); it.Next(); {
 		_, element := it.Element()
 		if element.IsNull() || element.Type() != cty.String {
-			return nil, faultf(0, "wants texts in the list: item %d is %s", len(items)+1, element.Type().FriendlyName())
+			return nil, faultf(0, "wants texts in the list: item %d is %s", len(items)+1, kindOf(element.Type()))
 		}
 		items = append(items, element.AsString())
 	}
@@ -105,10 +113,9 @@ func named(v cty.Value, joint string) []string {
 	var items []string
 	for it := v.ElementIterator(); it.Next(); {
 		name, element := it.Element()
-		text := element.Type().FriendlyName()
+		text := kindOf(element.Type())
 		switch {
 		case element.IsNull():
-			text = "null"
 		case element.Type() == cty.String:
 			text = element.AsString()
 		case element.Type() == cty.Number:

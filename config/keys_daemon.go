@@ -97,7 +97,11 @@ func setEnvironment(t *target, v value) error {
 	if strings.Contains(v.text, "://") {
 		return errors.New("a description must be a file of the server, not a URL")
 	}
-	return setFile(func(t *target) *string { return &t.global.Environment })(t, v)
+	err := setFile(func(t *target) *string { return &t.global.Environment })(t, v)
+	if err != nil {
+		t.global.Environment = ""
+	}
+	return err
 }
 
 // setMinNodes checks the form; whether there are enough nodes is checked when they are known.

@@ -19,7 +19,7 @@ type assignment struct {
 	at      position // of the value's first character
 	fixed   value
 	compute func(*hcl.EvalContext, *report) (value, bool) // nil for a fixed value; reports what is wrong itself
-	perNode bool                                          // speaks of node or cluster
+	perNode bool                                          // an expression with variables: node, cluster
 	opaque  bool                                          // an offset into the value is no place in the file
 }
 

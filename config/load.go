@@ -115,7 +115,7 @@ func (l *loader) nodes(c *census) {
 	default:
 		classicNodes(src, l.schema, c)
 	}
-	if len(c.entries) == 0 {
+	if len(c.entries) == 0 && !l.report.list.HasErrors() {
 		l.report.add(Error, position{source: src}, "", "no node in this file")
 	}
 }

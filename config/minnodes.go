@@ -28,7 +28,7 @@ func ParseMinNodes(s string, total int) (int, error) {
 		return (total*n + 99) / 100, nil
 	}
 	if n > total {
-		return 0, fmt.Errorf("minnodes %d is more than the %d nodes there are", n, total)
+		return 0, fmt.Errorf("minnodes %d is more than there are nodes (%d)", n, total)
 	}
 	return n, nil
 }

@@ -66,6 +66,9 @@ func parseFault(text string) (Fault, error) {
 }
 
 func checkFault(f Fault) (err error) {
+	if f.Arg == "" && f.Kind != "never-boots" {
+		return faultf(0, "%s needs an argument: %s:...", f.Kind, f.Kind)
+	}
 	switch f.Kind {
 	case "boot-fails":
 		_, err = parseInt(f.Arg, 1, 1000)

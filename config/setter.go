@@ -204,7 +204,7 @@ func setListen(field func(*target) *string, loopbackOnly bool) setter {
 	return func(t *target, v value) error {
 		host, port, err := net.SplitHostPort(v.text)
 		if err != nil {
-			return &fault{msg: fmt.Sprintf("%q is not an address and a port", v.text), hint: "write 127.0.0.1:25301"}
+			return &fault{msg: fmt.Sprintf("%q is not an address and a port", v.text), hint: "write ADDRESS:PORT, such as 127.0.0.1:6969"}
 		}
 		if _, err := parseInt(port, 0, 65535); err != nil {
 			return &fault{offset: strings.LastIndexByte(v.text, ':') + 1, msg: "port " + err.Error()}

@@ -107,12 +107,21 @@ type report struct {
 	list Diagnostics
 	seen map[Diagnostic]bool
 	told map[string]bool // keys already noted as ignored
+	hurt map[wound]bool
 }
 
-func newReport() *report { return &report{seen: map[Diagnostic]bool{}, told: map[string]bool{}} }
+// wound is a place whose value was found wrong: a value that is computed for each node is reported for the first only.
+type wound struct {
+	at  position
+	key string
+}
+
+func newReport() *report {
+	return &report{seen: map[Diagnostic]bool{}, told: map[string]bool{}, hurt: map[wound]bool{}}
+}
 
 func (r *report) add(severity Severity, at position, hint, format string, args ...any) {
-	d := Diagnostic{Severity: severity, Summary: fmt.Sprintf(format, args...), Hint: hint}
+	d := Diagnostic{Severity: severity, Summary: maskSecrets(fmt.Sprintf(format, args...)), Hint: hint}
 	if at.source != nil {
 		d.File = at.source.path
 	}
@@ -131,6 +140,10 @@ func (r *report) add(severity Severity, at position, hint, format string, args .
 
 // fault reports what is wrong with the value at a place.
 func (r *report) fault(at position, key string, err error) {
+	if r.hurt[wound{at, key}] {
+		return
+	}
+	r.hurt[wound{at, key}] = true
 	var f *fault
 	if !errors.As(err, &f) {
 		r.add(Error, at, "", "%s: %v", key, err)
@@ -176,7 +189,7 @@ func faultf(offset int, format string, args ...any) *fault {
 	return &fault{offset: offset, msg: fmt.Sprintf(format, args...)}
 }
 
-var secretValue = regexp.MustCompile(`(?i)([\w-]*passw(?:or)?d[\w-]*\s*[=:]\s*).+`)
+var secretValue = regexp.MustCompile(`(?i)([\w-]*passw(?:or)?d[\w-]*\s*=\s*).+`)
 
 // maskSecrets hides the values of keys that are named like passwords.
 func maskSecrets(line string) string { return secretValue.ReplaceAllString(line, "${1}***") }
