@@ -10,9 +10,6 @@ import (
 
 // advance takes every step that is possible now towards what is wanted. It is called after each event.
 func (s *Supervisor) advance(ctx actor.Context) {
-	if s.stopping {
-		return
-	}
 	s.children = slices.DeleteFunc(s.children, func(c *child) bool { return c.dynamic && !c.want && c.pid == nil })
 	gone := s.stopSurplus(ctx)
 	switch {
@@ -86,7 +83,7 @@ func (s *Supervisor) start(ctx actor.Context, c *child) error {
 		limit = orDefault(limit, defaultStart)
 	}
 	if limit > 0 && !c.ready {
-		c.timer = s.timers.After(ctx, limit, overdue{c, pid})
+		c.timer = s.timers.After(ctx, limit, overdue{c})
 	}
 	return nil
 }
@@ -109,14 +106,14 @@ func (s *Supervisor) leave(ctx actor.Context, c *child, limit time.Duration) {
 	c.told, c.ready = true, false
 	s.timers.Stop(c.timer)
 	if limit > 0 {
-		c.timer = s.timers.After(ctx, limit, overdue{c, c.pid})
+		c.timer = s.timers.After(ctx, limit, overdue{c})
 	}
 }
 
 // stopWithLibrary handles a stop that did not come as shutdown: the library stops all children as soon as this returns,
 // in no order. What remains is to abandon those that hang.
 func (s *Supervisor) stopWithLibrary(ctx actor.Context) {
-	s.closing, s.stopping, s.finish = true, true, nil
+	s.closing, s.finish = true, nil
 	for _, c := range s.children {
 		if c.pid != nil && !c.told {
 			s.leave(ctx, c, orDefault(c.spec.Shutdown, defaultShutdown))

@@ -34,14 +34,11 @@ func (c *Crew) Receive(ctx actor.Context) bool {
 // HandleFailure implements actor.SupervisorStrategy for the owner. Whatever follows, the process that failed is stopped
 // at once; a process that is no member of the crew is stopped and reported.
 func (c *Crew) HandleFailure(system *actor.ActorSystem, sup actor.Supervisor, pid *actor.PID, rs *actor.RestartStatistics, reason, msg any) {
-	m := c.byPID[pid]
-	switch {
-	case m == nil:
-		stopFailed{}.HandleFailure(system, sup, pid, rs, reason, msg)
-	case m.told: // the order to stop is under way and is heard although the mailbox is suspended
-	default:
+	if m := c.byPID[pid]; m != nil {
 		c.failed(contextOf(sup), m, reason)
+		return
 	}
+	stopFailed{}.HandleFailure(system, sup, pid, rs, reason, msg)
 }
 
 func (c *Crew) ready(ctx actor.Context, m *member) bool {
@@ -63,6 +60,8 @@ func (c *Crew) done(ctx actor.Context, m *member) bool {
 	return true
 }
 
+// failed stops the process and asks what follows. One that was told to stop already needs no more: it hears that order
+// although its mailbox is suspended.
 func (c *Crew) failed(ctx actor.Context, m *member, reason any) bool {
 	if m != nil && !m.told {
 		c.leave(ctx, m)

@@ -301,7 +301,54 @@ var _ = Describe("A crew", func() {
 		})
 	})
 
+	Context("when a member that failed does not stop in time", func() {
+		It("does not try it again", func() {
+			policy.failed = retryAfter(0, 9)
+			employ(func(w *world, do do) {
+				do(hire(w.spec("a", stopping(func(actor.Context) { <-time.After(time.Hour) }))))
+				w.tell("boss/a", crash{planned("oops")})
+				w.pass(time.Minute)
+				Expect(w.journal()).To(Equal([]string{"a1 starts", "a1 failed: oops, abandoned", "empty"}))
+			})
+		})
+	})
+
+	Context("when a member says that it is done after it was told to stop", func() {
+		It("is not believed", func() {
+			employ(func(w *world, do do) {
+				do(hire(w.spec("a", stopping(func(actor.Context) { <-time.After(2 * time.Second) }))))
+				w.tell("boss", func(ctx actor.Context, c *supervisor.Crew) {
+					<-time.After(time.Second)
+					c.Stop(ctx, "a")
+				})
+				w.pass(0)
+				w.tell("boss/a", finish{}) // waits in the boss's mailbox
+				w.pass(time.Minute)
+				Expect(w.journal()).To(Equal([]string{"a1 starts", "a1 stopped", "a1 stopped", "empty"}))
+			})
+		})
+	})
+
 	Context("when its owner stops", func() {
+		It("starts nobody new either", func() {
+			bubble(func(w *world) {
+				var crew *supervisor.Crew
+				asked := 0
+				policy.standing = func() supervisor.Standing { asked++; return supervisor.Continue }
+				crew = supervisor.NewCrew(supervisor.CrewConfig{Name: "crew", Policy: policy, Log: w.log,
+					OnEnded: func(ctx actor.Context, e supervisor.End) {
+						_, err := crew.Start(ctx, "b", w.spec("b").New)
+						w.note("%v", err)
+					}})
+				pid := w.spawn("boss", &boss{crew, w})
+				w.tell("boss", hire(w.spec("a")))
+				w.journal()
+				w.system.Root.Stop(pid)
+				Expect(w.journal()).To(Equal([]string{"boss sees *actor.Stopping", "a1 stopped", "crew: start b: the supervisor is stopping"}))
+				Expect(asked).To(BeZero(), "how it stands is of no interest any more")
+			})
+		})
+
 		It("starts nobody again and abandons who hangs, so that the owner ends", func() {
 			policy.failed = retryAfter(time.Second, 99)
 			bubble(func(w *world) {

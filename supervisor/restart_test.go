@@ -158,6 +158,26 @@ var _ = Describe("A child that ends", func() {
 	})
 })
 
+var _ = Describe("A child whose work is done", func() {
+	It("may fail before it is stopped: that uses up no restart", func() {
+		bubble(func(w *world) {
+			a := w.spec("a")
+			a.Restart = supervisor.Transient
+			slow := stopping(func(actor.Context) { <-time.After(2 * time.Second) })
+			t := w.tree(supervisor.Config{Intensity: 1, Children: []supervisor.Spec{a, w.spec("b", slow)}})
+			w.tell("top/b", crash{"the only restart"})
+			w.pass(0)
+			w.tell("top/a", finish{})
+			w.pass(0)
+			w.tell("top/a", crash{"oops"})
+			w.pass(time.Minute)
+			Expect(t.Failed()).NotTo(Receive())
+			Expect(w.journal()).To(ContainElement("b2 starts"))
+			w.stop(t)
+		})
+	})
+})
+
 var _ = Describe("A shutdown", func() {
 	It("abandons a child that does not stop in its time, tells and counts it, and goes on", func() {
 		bubble(func(w *world) {
@@ -231,10 +251,24 @@ var _ = Describe("A shutdown", func() {
 			go func() { stopped <- t.Stop(context.Background()) }()
 			w.pass(time.Second)
 			w.tell("top/in", crash{"while shutting down"})
+			w.pass(5 * time.Second)
+			Expect(stopped).To(Receive(BeNil()))
+			Expect(w.journal()).To(Equal([]string{"a1 starts", "b1 starts", "a1 stopped"}))
 			close(until)
+		})
+	})
+
+	It("is not turned into a failure by a child that fails before its turn comes", func() {
+		bubble(func(w *world) {
+			slow := stopping(func(actor.Context) { <-time.After(2 * time.Second) })
+			t := w.tree(supervisor.Config{Children: []supervisor.Spec{w.spec("a"), w.spec("b", slow)}})
+			stopped := make(chan error, 1)
+			go func() { stopped <- t.Stop(context.Background()) }()
+			w.pass(time.Second)
+			w.tell("top/a", crash{"oops"})
 			w.pass(time.Second)
 			Expect(stopped).To(Receive(BeNil()))
-			Expect(w.journal()).NotTo(ContainElement("b2 starts"))
+			Expect(t.Failed()).NotTo(Receive())
 		})
 	})
 

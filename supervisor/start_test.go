@@ -117,6 +117,20 @@ var _ = Describe("A tree", func() {
 		}, "top: start c: did not say in time that it was up", supervisor.ErrStartTimeout),
 	)
 
+	It("takes no late word of a child that it already stops for not starting", func() {
+		bubble(func(w *world) {
+			late := w.spec("a", starting(func(ctx actor.Context, _ int) {
+				<-time.After(11 * time.Second)
+				supervisor.Ready(ctx)
+				<-time.After(time.Hour)
+			}))
+			before := time.Now()
+			_, err := supervisor.StartTree(w.system, supervisor.Config{Name: "top", Log: w.log, Children: []supervisor.Spec{late}})
+			Expect(err).To(MatchError(supervisor.ErrStartTimeout))
+			Expect(time.Since(before)).To(Equal(15*time.Second), "10 s to start and 5 s to stop")
+		})
+	})
+
 	It("names the whole path when a grandchild cannot start", func() {
 		bubble(func(w *world) {
 			inner := supervisor.Spec{ID: "netboot", New: func(int) actor.Actor {

@@ -20,10 +20,9 @@ type Supervisor struct {
 	restarts []time.Time
 	timers   Timers
 
-	up       bool                // every child of Config has started once
-	closing  bool                // none is started any more
-	finish   func(actor.Context) // what to do when closing and all are gone
-	stopping bool                // the library is stopping this actor and all its children
+	up      bool                // every child of Config has started once
+	closing bool                // none is started any more
+	finish  func(actor.Context) // what to do when closing and all are gone
 
 	started func(error) // of a Tree: replaces the word to the parent
 	stopped func()      // of a Tree
@@ -48,10 +47,7 @@ type child struct {
 }
 
 // overdue is sent when a child did not start or stop in time.
-type overdue struct {
-	c   *child
-	pid *actor.PID
-}
+type overdue struct{ c *child }
 
 // New makes a supervisor. Two children of the same name, or one without New, are a programmer's misuse: it panics.
 func New(cfg Config) *Supervisor {
@@ -86,7 +82,7 @@ func (s *Supervisor) Receive(ctx actor.Context) {
 		s.childGone(ctx, msg.Who)
 	case Elapsed:
 		if late, ok := s.timers.Accept(msg); ok {
-			s.childOverdue(ctx, late.(overdue))
+			s.childOverdue(ctx, late.(overdue).c)
 		}
 	case shutdown:
 		s.close(ctx, func(ctx actor.Context) { ctx.Stop(ctx.Self()) })
@@ -169,19 +165,16 @@ func (s *Supervisor) childGone(ctx actor.Context, who *actor.PID) {
 }
 
 // childOverdue handles the limit of a child's start or stop.
-func (s *Supervisor) childOverdue(ctx actor.Context, late overdue) {
-	c := late.c
-	switch {
-	case c.pid != late.pid:
-	case !c.told:
-		s.lost(ctx, c, ErrStartTimeout)
-		s.stop(ctx, c, c.orderly)
-		s.advance(ctx)
-	default:
+func (s *Supervisor) childOverdue(ctx actor.Context, c *child) {
+	if c.told {
 		c.abandoned = true
 		s.tell(ctx, ChildAbandoned, c, nil)
-		abandon(ctx, c.pid)
+		abandon(ctx, c.pid) // comes back as its Terminated
+		return
 	}
+	s.lost(ctx, c, ErrStartTimeout)
+	s.stop(ctx, c, c.orderly)
+	s.advance(ctx)
 }
 
 // lost decides what follows from the end of a child that ought to run. It changes what is wanted, no more.

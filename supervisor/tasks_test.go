@@ -54,6 +54,18 @@ func newWorker(w *world, name string) *worker {
 	return &worker{w: w, name: name, tasks: &supervisor.Tasks{}}
 }
 
+// sleep is a task that returns v after d.
+func sleep(d time.Duration, v any) func(context.Context) any {
+	return func(ctx context.Context) any {
+		select {
+		case <-time.After(d):
+			return v
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 var _ = Describe("A task", func() {
 	work := func(body func(w *world, a *worker, do func(func(actor.Context, *worker)))) {
 		bubble(func(w *world) {
@@ -63,17 +75,6 @@ var _ = Describe("A task", func() {
 			w.system.Root.Stop(pid)
 		})
 	}
-	sleep := func(d time.Duration, v any) func(context.Context) any {
-		return func(ctx context.Context) any {
-			select {
-			case <-time.After(d):
-				return v
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-	}
-
 	It("runs beside its actor and sends it the result", func() {
 		work(func(w *world, _ *worker, do func(func(actor.Context, *worker))) {
 			do(func(ctx actor.Context, a *worker) {
@@ -142,11 +143,12 @@ var _ = Describe("A task", func() {
 			w.tell("top/a", crash{"oops"})
 			w.pass(0)
 			w.tell("top/a", func(ctx actor.Context, a *worker) {
-				a.tasks.Start(ctx, "own", func(context.Context) any { return 1 })
+				a.tasks.Start(ctx, "own", sleep(time.Minute, "mine")) // it has the number of the other
 			})
-			w.pass(time.Minute)
+			w.pass(time.Second)
 			close(gate)
-			Expect(w.journal()).To(Equal([]string{"second: own 1 = 1", "second drops deaf"}))
+			w.pass(time.Minute)
+			Expect(w.journal()).To(Equal([]string{"second drops deaf", "second: own 1 = mine"}))
 			w.stop(t)
 		})
 	})
@@ -182,6 +184,28 @@ var _ = Describe("A timer", func() {
 			})
 			w.pass(time.Hour)
 			Expect(w.journal()).To(Equal([]string{"a: one", "a: two"}))
+			w.system.Root.Stop(pid)
+		})
+	})
+
+	It("is its owner's alone", func() {
+		bubble(func(w *world) {
+			var mine, others supervisor.Timers
+			pid := w.spawn("a", actor.ReceiveFunc(func(ctx actor.Context) {
+				switch msg := ctx.Message().(type) {
+				case *actor.Started:
+					mine.After(ctx, time.Second, "mine")
+					others.After(ctx, time.Hour, "another's, of the same number")
+				case supervisor.Elapsed:
+					_, other := others.Accept(msg)
+					what, own := mine.Accept(msg)
+					w.note("%v %v %v", what, own, other)
+				case *actor.Stopping:
+					others.StopAll()
+				}
+			}))
+			w.pass(time.Minute)
+			Expect(w.journal()).To(Equal([]string{"mine true false"}))
 			w.system.Root.Stop(pid)
 		})
 	})

@@ -275,6 +275,16 @@ var _ = Describe("A message header (S17)", func() {
 })
 
 var _ = Describe("Props", func() {
+	It("leave no child to the library's supervision: one that fails is stopped, not restarted", func() {
+		bubble(func(w *world) {
+			pid := w.parent(false, panicky[string](w))
+			w.system.Root.Send(pid, "fail")
+			Expect(w.journal()).To(Equal([]string{"kid started", "kid terminated"}))
+			Expect(w.counters.Of(supervisor.ChildFailed)).To(BeEquivalentTo(1))
+			w.system.Root.Stop(pid)
+		})
+	})
+
 	It("do not pass to children what they add (S19)", func() {
 		bubble(func(w *world) {
 			var calls atomic.Int32
