@@ -1,0 +1,179 @@
+package agent_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/kadeploy/kadeploy/internal/agent"
+	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/machine"
+)
+
+var _ = Describe("Run", func() {
+	var r *rig
+	BeforeEach(func() { r = newRig() })
+
+	It("joins, obeys, and ends with a reboot that the server knows of", func() {
+		over := r.start(nil)
+		r.must(sync())
+		r.must(reboot())
+		Eventually(over, "5s").Should(Receive(Equal(ended{agent.EndReboot, nil})))
+		Eventually(r.left, "5s").Should(Receive(BeNil()))
+	})
+
+	It("holds the marker port open while it lives", func() {
+		l, err := net.Listen("tcp", "127.0.0.7:0")
+		Expect(err).NotTo(HaveOccurred())
+		port := l.Addr().(*net.TCPAddr).Port
+		l.Close()
+		marker := net.JoinHostPort("127.0.0.7", strconv.Itoa(port))
+		knock := func() error {
+			conn, err := net.Dial("tcp", marker)
+			if err == nil {
+				_, err = conn.Read(make([]byte, 1))
+				conn.Close()
+			}
+			return err
+		}
+		over := r.start(func(c *agent.Config) { c.Address, c.MarkerPort = netip.MustParseAddr("127.0.0.7"), port })
+		Expect(knock()).To(Equal(io.EOF), "it accepts and hangs up")
+		r.must(reboot())
+		Eventually(over, "5s").Should(Receive())
+		Expect(knock()).To(MatchError(ContainSubstring("refused")))
+	})
+
+	It("says that its marker port is taken", func() {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		defer l.Close()
+		cfg := r.config()
+		cfg.MarkerPort = l.Addr().(*net.TCPAddr).Port
+		_, err = agent.Run(context.Background(), cfg)
+		Expect(err).To(MatchError(ContainSubstring("marker port")))
+	})
+
+	It("calls again until the server is there", func() {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		cfg := r.config()
+		cfg.Server = l.Addr().String()
+		tried := make(chan struct{}, 100)
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				conn.Close()
+				tried <- struct{}{}
+			}
+		}()
+		run(cfg)
+		Eventually(tried, "5s").Should(Receive())
+		Eventually(tried, "5s").Should(Receive())
+		Expect(l.Close()).To(Succeed())
+		joined := make(chan *agentlink.Session, 1)
+		late, err := agentlink.Start(agentlink.Config{
+			Listen: cfg.Server,
+			Admit:  func(string, string) error { return nil },
+			Joined: func(s *agentlink.Session) { joined <- s },
+			Left:   func(*agentlink.Session, error) {},
+		})
+		Expect(err).NotTo(HaveOccurred())
+		defer late.Close()
+		Eventually(joined, "10s").Should(Receive())
+	})
+
+	It("ends at once when the server refuses its token, and does not repeat it", func() {
+		cfg := r.config()
+		cfg.Token = "stale-token"
+		end, err := agent.Run(context.Background(), cfg)
+		Expect(end).To(Equal(agent.EndLost))
+		Expect(err).To(MatchError(ContainSubstring("refuses this agent")))
+		Expect(err.Error()).NotTo(ContainSubstring("stale-token"))
+	})
+
+	It("is refused when another has used its token", func() {
+		r.start(nil)
+		_, err := agent.Run(context.Background(), r.config())
+		Expect(err).To(MatchError(ContainSubstring("used already")))
+		r.must(sync())
+	})
+
+	It("ends as lost when the server is gone, and stops what it did", func() {
+		over := r.start(nil)
+		go r.session.Do(context.Background(), broadcast([]byte("x"), nil).order, nil)
+		r.server.Close()
+		var got ended
+		Eventually(over, "10s").Should(Receive(&got))
+		Expect(got.end).To(Equal(agent.EndLost))
+		Expect(got.err).To(MatchError(ContainSubstring("lost the server")))
+	})
+
+	It("ends with its context", func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		defer cancel()
+		cfg := r.config()
+		cfg.Server = "127.0.0.1:1"
+		_, err := agent.Run(ctx, cfg)
+		Expect(err).To(MatchError(context.DeadlineExceeded))
+	})
+
+	DescribeTable("refuses a configuration that cannot work",
+		func(change func(*agent.Config)) {
+			cfg := r.config()
+			change(&cfg)
+			_, err := agent.Run(context.Background(), cfg)
+			Expect(err).To(MatchError(ContainSubstring("agent: ")))
+		},
+		Entry("no machine", func(c *agent.Config) { c.Machine = nil }),
+		Entry("a server elsewhere, since the line is plaintext", func(c *agent.Config) { c.Server = "192.0.2.1:25301" }),
+		Entry("a server by name", func(c *agent.Config) { c.Server = "frontend:25301" }),
+		Entry("an unknown fault", func(c *agent.Config) { c.Faults = []agent.Fault{{Kind: "sulks"}} }),
+	)
+})
+
+var _ = Describe("A fault", func() {
+	var r *rig
+	BeforeEach(func() { r = newRig() })
+
+	It("agent-crash ends the agent without a word when its order arrives, and not before", func() {
+		over := r.start(func(c *agent.Config) { c.Faults = []agent.Fault{{Kind: "agent-crash", Step: "format_deploy_part"}} })
+		r.must(sync())
+		_, err := r.session.Do(context.Background(), format("/dev/sda3"), nil)
+		Expect(err).To(MatchError(agentlink.ErrLost))
+		Eventually(over, "5s").Should(Receive(Equal(ended{agent.EndLost, agent.ErrCrashed})))
+	})
+
+	It("hung-order never answers, once; the abort frees the agent", func() {
+		r.start(func(c *agent.Config) { c.Faults = []agent.Fault{{Kind: "hung-order", Step: "sync"}} })
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		_, err := r.session.Do(ctx, sync(), nil)
+		Expect(err).To(MatchError(context.DeadlineExceeded))
+		r.must(sync())
+	})
+})
+
+// broken is a machine that panics when it is told to sync.
+type broken struct{ machine.Machine }
+
+func (broken) Sync(context.Context) error { panic("cosmic ray") }
+
+var _ = Describe("An agent with a bug", func() {
+	It("fails the one order and goes on", func() {
+		r := newRig()
+		r.start(func(c *agent.Config) { c.Machine = broken{c.Machine} })
+		Expect(r.do(sync()).Error).To(ContainSubstring("panic: cosmic ray"))
+		r.prepare()
+		Expect(filepath.Join(r.disk, "part/3")).To(BeADirectory())
+	})
+})
