@@ -15,7 +15,8 @@ import (
 // for each subscription; it answers nothing from state of its own.
 type api struct {
 	*supervisor.Supervisor
-	log *slog.Logger
+	log   *slog.Logger
+	quiet chan<- struct{} // who waits until no client watches
 }
 
 // maxSessions bounds the subscriptions at once.
@@ -39,10 +40,16 @@ func (a *api) Receive(ctx actor.Context) {
 		a.subscribe(ctx, m)
 	case *message.Credit:
 		a.toSession(ctx, m.GetClientId(), m)
+	case awaitQuiet:
+		a.quiet = m.reply
 	case *message.Unsubscribe:
 		a.StopChild(ctx, m.GetClientId())
 	}
 	a.Supervisor.Receive(ctx)
+	if a.quiet != nil && a.Children() == 0 {
+		a.quiet <- struct{}{}
+		a.quiet = nil
+	}
 }
 
 func stale(m *message.Submit) bool {

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -10,22 +11,17 @@ import (
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
-// settings owns the configuration in force. Snapshots are immutable, so they are handed out as they are; an invalid
-// reload leaves the running one in place and says so.
+// snapshot is the configuration in force. It outlives the actors; only settings replaces it, anybody may Load it: what it
+// points to is never changed.
+type snapshot = atomic.Pointer[config.Snapshot]
+
+// settings owns the configuration: an invalid reload leaves the running one in place and says so.
 type settings struct {
-	shared  *snapshotHolder
+	inForce *snapshot
 	load    func() (*config.Snapshot, error)
 	log     *slog.Logger
-	readers map[string]*actor.PID
 	tasks   supervisor.Tasks
 	waiting []chan<- error
-}
-
-// snapshotHolder outlives an incarnation of the actor.
-type snapshotHolder struct{ snapshot *config.Snapshot }
-
-func newSettings(shared *snapshotHolder, load func() (*config.Snapshot, error), log *slog.Logger) *settings {
-	return &settings{shared: shared, load: load, log: log, readers: make(map[string]*actor.PID)}
 }
 
 type configRead struct {
@@ -39,9 +35,6 @@ func (s *settings) Receive(ctx actor.Context) {
 		supervisor.Ready(ctx)
 	case *actor.Stopping, *actor.Restarting:
 		s.tasks.CancelAll()
-	case getConfig:
-		s.readers[m.to.Id] = m.to
-		ctx.Send(m.to, configChanged{s.shared.snapshot})
 	case reloadConfig:
 		s.reload(ctx, m)
 	case supervisor.TaskDone:
@@ -50,7 +43,7 @@ func (s *settings) Receive(ctx actor.Context) {
 			if !ok {
 				read.err = m.Panic
 			}
-			s.swap(ctx, read)
+			s.swap(read)
 		}
 	}
 }
@@ -67,15 +60,12 @@ func (s *settings) reload(ctx actor.Context, m reloadConfig) {
 	})
 }
 
-func (s *settings) swap(ctx actor.Context, read configRead) {
+func (s *settings) swap(read configRead) {
 	if read.err != nil {
 		s.log.Error("configuration not reloaded: the running one stays in force", "error", read.err)
 	} else {
-		s.shared.snapshot = read.snapshot
+		s.inForce.Store(read.snapshot)
 		s.log.Info("configuration reloaded", "nodes", len(read.snapshot.Nodes))
-		for _, reader := range s.readers {
-			ctx.Send(reader, configChanged{read.snapshot})
-		}
 	}
 	for _, w := range s.waiting {
 		w <- read.err

@@ -208,9 +208,15 @@ func (d *deploy) run(ctx actor.Context, a workflow.Run) {
 
 func (d *deploy) settled(ctx actor.Context, a workflow.Settled) {
 	d.record(settledEvent(a, d.views[a.Host]))
+	d.tellCounts()
 	if a.Phase == workflow.PhaseOK || a.Phase == workflow.PhaseKO { // those are stopped all at once, after they are marked
 		d.Stop(ctx, a.Host)
 	}
+}
+
+func (d *deploy) tellCounts() {
+	ok, ko, _ := d.core.Counts()
+	d.system.Root.Send(local(d.system, deploymentsName), operationCounts{d.job.id, ok, ko})
 }
 
 // memberEnded sees to it that no end goes unnoticed: a node whose actor vanished is KO, and a chain that crashed has failed

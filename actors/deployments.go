@@ -21,7 +21,7 @@ import (
 type deployments struct {
 	*supervisor.Supervisor
 	cfg        Config
-	snapshot   *snapshotHolder
+	inForce    *snapshot
 	nodes      *nodeStates
 	log        *slog.Logger
 	tasks      supervisor.Tasks
@@ -31,6 +31,8 @@ type deployments struct {
 	answers    map[string]proto.Message // by client_id: a repeated request is answered as the first time
 	asked      []string                 // client_ids, oldest first
 	started    time.Time
+	stopping   bool            // no request is accepted any more
+	drained    chan<- struct{} // who waits for the end of all
 }
 
 type pendingSubmit struct {
@@ -58,10 +60,10 @@ type operationCounts struct {
 	ok, ko int
 }
 
-func newDeployments(cfg Config, snapshot *snapshotHolder, nodes *nodeStates, log *slog.Logger) *deployments {
+func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, log *slog.Logger) *deployments {
 	return &deployments{
 		Supervisor: supervisor.New(supervisor.Config{Name: deploymentsName, Intensity: 20, Period: time.Minute, Log: log}),
-		cfg:        cfg, snapshot: snapshot, nodes: nodes, log: log, started: time.Now(),
+		cfg:        cfg, inForce: inForce, nodes: nodes, log: log, started: time.Now(),
 		checking: make(map[uint64]pendingSubmit), operations: make(map[string]*operation), answers: make(map[string]proto.Message),
 	}
 }
@@ -81,6 +83,12 @@ func (d *deployments) Receive(ctx actor.Context) {
 		}
 	case *message.Cancel:
 		d.cancel(ctx, m)
+	case cancelAll:
+		d.drained, d.stopping = m.reply, true
+		for _, o := range d.operations {
+			d.stop(ctx, o, "cancelled: the server is stopping")
+		}
+		d.tellDrained()
 	case operationCounts:
 		if o := d.operations[m.id]; o != nil {
 			o.ok, o.ko = m.ok, m.ko
@@ -90,7 +98,7 @@ func (d *deployments) Receive(ctx actor.Context) {
 	case *message.StatusRequest:
 		ctx.Respond(d.status(m))
 	case *message.NodesRequest:
-		ctx.Respond(d.nodes.list(m.GetClientId(), d.snapshot.snapshot))
+		ctx.Respond(d.nodes.list(m.GetClientId(), d.inForce.Load()))
 	}
 	d.Supervisor.Receive(ctx)
 }
@@ -106,9 +114,9 @@ func (d *deployments) check(ctx actor.Context, m *message.Submit) {
 			return // it is being looked at
 		}
 	}
-	snapshot, cfg := d.snapshot.snapshot, d.cfg
+	s, cfg := d.inForce.Load(), d.cfg
 	op := d.tasks.Start(ctx, "check", func(context.Context) any {
-		j, err := plan(snapshot, m)
+		j, err := plan(s, m)
 		if err != nil {
 			return err
 		}
@@ -141,6 +149,9 @@ func (d *deployments) decide(ctx actor.Context, r *message.Submit, m supervisor.
 		return refused(message.Refusal_INVALID, err.Error())
 	}
 	j := m.Value.(*job)
+	if d.stopping {
+		return refused(message.Refusal_UNAVAILABLE, "the server is stopping")
+	}
 	if busy := d.nodes.holders(j.order); len(busy) > 0 {
 		no := refused(message.Refusal_BUSY, busyText(busy))
 		no.Busy = busy
@@ -175,16 +186,31 @@ func (d *deployments) launch(ctx actor.Context, j *job) error {
 
 func (d *deployments) cancel(ctx actor.Context, m *message.Cancel) {
 	o := d.operations[m.GetId()]
-	switch {
-	case o == nil:
+	if o == nil {
 		refuse(ctx, m.GetClientId(), message.Refusal_UNKNOWN_ID, fmt.Sprintf("the server knows no operation %q (see kadeploy status)", m.GetId()))
 		return
-	case o.ended == nil:
-		if pid := d.Child(m.GetId()); pid != nil {
-			ctx.Send(pid, cancelOperation{"cancelled by " + m.GetUser()})
+	}
+	d.stop(ctx, o, "cancelled by "+m.GetUser())
+	ctx.Respond(&message.Accepted{Id: m.GetId(), ClientId: m.GetClientId()})
+}
+
+func (d *deployments) stop(ctx actor.Context, o *operation, cause string) {
+	if pid := d.Child(o.job.id); o.ended == nil && pid != nil {
+		ctx.Send(pid, cancelOperation{cause})
+	}
+}
+
+// tellDrained answers who waits for the end of all operations.
+func (d *deployments) tellDrained() {
+	for _, o := range d.operations {
+		if o.ended == nil {
+			return
 		}
 	}
-	ctx.Respond(&message.Accepted{Id: m.GetId(), ClientId: m.GetClientId()})
+	if d.drained != nil {
+		d.drained <- struct{}{}
+		d.drained = nil
+	}
 }
 
 // end frees the nodes before the world hears of the end, so that whoever waited for it may ask for them at once.
@@ -199,6 +225,7 @@ func (d *deployments) end(ctx actor.Context, m operationEnded) {
 	d.log.Info("operation ended", "id", m.id, "outcome", m.ended.GetOutcome().String(), "ok", o.ok, "not ok", o.ko, "text", m.ended.GetText())
 	ctx.Send(local(ctx.ActorSystem(), journalName), appendFact{m.id, &message.Event{Fact: &message.Event_Ended{Ended: m.ended}}})
 	d.StopChild(ctx, m.id)
+	d.tellDrained()
 	for len(d.order) > remembered && d.operations[d.order[0]].ended != nil {
 		delete(d.operations, d.order[0])
 		d.order = d.order[1:]
@@ -230,7 +257,7 @@ func (d *deployments) remember(clientID string, answer proto.Message) {
 }
 
 func (d *deployments) status(m *message.StatusRequest) proto.Message {
-	s := &message.Status{ClientId: m.GetClientId(), Version: d.cfg.Version, Started: timestamppb.New(d.started), ConfigDir: d.snapshot.snapshot.Dir}
+	s := &message.Status{ClientId: m.GetClientId(), Version: d.cfg.Version, Started: timestamppb.New(d.started), ConfigDir: d.inForce.Load().Dir}
 	for _, id := range d.order {
 		if m.GetId() == "" || m.GetId() == id {
 			s.Operations = append(s.Operations, d.operations[id].status())

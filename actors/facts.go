@@ -140,8 +140,9 @@ func (d *deploy) report(r workflow.HostReport) *message.NodeReport {
 	for _, m := range r.Macros {
 		n.Macros = append(n.Macros, &message.MacroTime{
 			Macro: string(m.Macro), Instance: m.Instance, Tries: uint32(m.Tries), Took: durationpb.New(m.Took)})
-		n.Tries += uint32(m.Tries)
+		n.Tries += uint32(max(m.Tries-1, 0))
 	}
+	n.Tries++
 	if v := d.views[r.Host]; r.Phase != workflow.PhaseOK && v.attempt.Macro != "" {
 		n.State = fmt.Sprintf("%s/%s/%s", v.attempt.Macro, v.attempt.Instance, v.micro)
 	}

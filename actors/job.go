@@ -92,6 +92,14 @@ func (j *job) userProfile(h *hostJob) pxe.Profile {
 	return pxe.Deployed(path.Join(j.imagesTFTP, j.boot.Kernel), initrd, n.DeployDevice(), params)
 }
 
+// target is where an image goes on a node: a tar file into the mounted file system, a dd image onto the partition.
+func (j *job) target(n *config.Node) string {
+	if j.image.Kind == "dd" {
+		return n.DeployDevice()
+	}
+	return n.ExtractionDir
+}
+
 func (j *job) prefixed(files []string) []string {
 	all := make([]string, len(files))
 	for i, f := range files {

@@ -55,9 +55,7 @@ type (
 	endOrphans struct{ text string } // operations whose actor is gone are ended
 
 	// config
-	getConfig     struct{ to *actor.PID } // to gets configChanged now and after each reload
-	configChanged struct{ snapshot *config.Snapshot }
-	reloadConfig  struct{ reply chan<- error }
+	reloadConfig struct{ reply chan<- error }
 
 	// netboot
 	setProfile struct {
@@ -99,6 +97,12 @@ type (
 		node  string
 		reply chan<- *agentlink.Session
 	}
+
+	// api
+	awaitQuiet struct{ reply chan<- struct{} } // answered when no client watches
+
+	// deployments
+	cancelAll struct{ reply chan<- struct{} } // every operation; answered when none is left
 
 	// deployments -> deployment
 	cancelOperation struct{ cause string }

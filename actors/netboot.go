@@ -18,6 +18,7 @@ type netboot struct {
 	log    *slog.Logger
 	dir    *pxe.Dir
 	server *tftp.Server
+	tasks  supervisor.Tasks
 }
 
 func (n *netboot) Receive(ctx actor.Context) {
@@ -29,9 +30,18 @@ func (n *netboot) Receive(ctx actor.Context) {
 		}
 		supervisor.Ready(ctx)
 	case *actor.Stopping, *actor.Restarting:
+		n.tasks.CancelAll()
 		n.close()
 	case setProfile:
-		m.reply <- n.dir.Write(pxe.Node{Name: m.node.Name, Addr: m.node.Addr, MAC: m.node.MAC}, m.profile)
+		dir := n.dir
+		n.tasks.Start(ctx, "profile", func(context.Context) any {
+			m.reply <- dir.Write(pxe.Node{Name: m.node.Name, Addr: m.node.Addr, MAC: m.node.MAC}, m.profile)
+			return nil
+		})
+	case supervisor.TaskDone:
+		if n.tasks.Accept(m) && m.Panic != nil {
+			panic(m.Panic)
+		}
 	}
 }
 

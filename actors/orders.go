@@ -30,14 +30,14 @@ func (w *walker) order(ctx context.Context, micro workflow.Micro) error {
 	}
 	for _, o := range orders {
 		o.Step = string(micro)
-		if err := perform1(ctx, session, o); err != nil {
+		if err := give(ctx, session, o); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func perform1(ctx context.Context, session *agentlink.Session, o *agentpb.Order) error {
+func give(ctx context.Context, session *agentlink.Session, o *agentpb.Order) error {
 	result, err := session.Do(ctx, o, nil)
 	if err != nil {
 		return err

@@ -18,30 +18,23 @@ import (
 // moment its command ends, and the next request starts at once; Kadeploy3 waited for whole batches and slept between them.
 type reboot struct {
 	drivers map[string]power.Driver
-	window  int
-	limit   time.Duration // of one command
+	inForce *snapshot // has the window and the limit of one command
 	log     *slog.Logger
 	tasks   supervisor.Tasks
 	running map[uint64]powerRequest
 	queue   []powerRequest
 }
 
-func newReboot(g config.Global, drivers map[string]power.Driver, log *slog.Logger) *reboot {
-	return &reboot{
-		drivers: drivers, window: g.RebootWindow, limit: g.RebootCommandTimeout, log: log, running: make(map[uint64]powerRequest),
-	}
+func newReboot(inForce *snapshot, drivers map[string]power.Driver, log *slog.Logger) *reboot {
+	return &reboot{drivers: drivers, inForce: inForce, log: log, running: make(map[uint64]powerRequest)}
 }
 
 func (r *reboot) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		ctx.Send(local(ctx.ActorSystem(), configName), getConfig{ctx.Self()})
 		supervisor.Ready(ctx)
 	case *actor.Stopping, *actor.Restarting:
 		r.tasks.CancelAll()
-	case configChanged:
-		r.window, r.limit = m.snapshot.Global.RebootWindow, m.snapshot.Global.RebootCommandTimeout
-		r.next(ctx)
 	case powerRequest:
 		r.queue = append(r.queue, m)
 		r.next(ctx)
@@ -54,13 +47,14 @@ func (r *reboot) Receive(ctx actor.Context) {
 
 // next starts what the window allows.
 func (r *reboot) next(ctx actor.Context) {
-	for len(r.queue) > 0 && len(r.running) < r.window {
+	global := r.inForce.Load().Global
+	for len(r.queue) > 0 && len(r.running) < global.RebootWindow {
 		m := r.queue[0]
 		r.queue = r.queue[1:]
 		if m.ctx.Err() != nil { // its asker is gone: nobody wants this machine rebooted any more
 			continue
 		}
-		driver, limit := r.drivers[m.node.Power], r.limit
+		driver, limit := r.drivers[m.node.Power], global.RebootCommandTimeout
 		op := r.tasks.Start(ctx, "power "+m.node.Name, func(task context.Context) any {
 			return perform(task, driver, m, limit)
 		})

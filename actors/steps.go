@@ -93,22 +93,23 @@ func (w *walker) receive(ctx context.Context, clock *clock) error {
 	}
 	clock.hold()
 	w.tell(nodeArrived{w.incarnation, session})
-	select {
-	case <-w.started:
-		clock.resume()
-	case <-session.Done():
-		return fmt.Errorf("%w while it waited for the chain", agentlink.ErrLost)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case err := <-w.received:
-		if err == nil {
-			w.tell(nodePassed{w.incarnation})
+	started := w.started
+	for {
+		select {
+		case <-started:
+			clock.resume()
+			started = nil
+		case err := <-w.received:
+			clock.resume()
+			if err == nil {
+				w.tell(nodePassed{w.incarnation})
+			}
+			return err
+		case <-session.Done():
+			return fmt.Errorf("%w while it stood in the chain", agentlink.ErrLost)
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

@@ -33,7 +33,8 @@ const closeTimeout = 3 * time.Second
 // force and the states of the nodes.
 func Tree(cfg Config) supervisor.Config {
 	record := newRecord()
-	snapshot := &snapshotHolder{cfg.Snapshot}
+	inForce := &snapshot{}
+	inForce.Store(cfg.Snapshot)
 	nodes := newNodeStates()
 	log := func(name string) *slog.Logger { return cfg.Log.With("actor", name) }
 	global := cfg.Snapshot.Global
@@ -49,14 +50,21 @@ func Tree(cfg Config) supervisor.Config {
 		Log:       cfg.Log,
 		Children: []supervisor.Spec{
 			permanent("journal", func() actor.Actor { return &journal{record: record} }),
-			permanent("config", func() actor.Actor { return newSettings(snapshot, cfg.Load, log("config")) }),
+			permanent("config", func() actor.Actor { return &settings{inForce: inForce, load: cfg.Load, log: log("config")} }),
 			permanent("netboot", func() actor.Actor { return &netboot{global: global, log: log("netboot")} }),
-			permanent("reboot", func() actor.Actor { return newReboot(global, cfg.Power, log("reboot")) }),
+			permanent("reboot", func() actor.Actor { return newReboot(inForce, cfg.Power, log("reboot")) }),
 			permanent("agents", func() actor.Actor { return newAgents(global.AgentsListen, log("agents")) }),
 			permanent("api", func() actor.Actor { return newAPI(log("api")) }),
-			permanent("deployments", func() actor.Actor { return newDeployments(cfg, snapshot, nodes, log("deployments")) }),
+			permanent("deployments", func() actor.Actor { return newDeployments(cfg, inForce, nodes, log("deployments")) }),
 		},
 	}
+}
+
+// Drain cancels every operation and waits until those who watch have heard of it, or ctx ends. It is the first part of an
+// orderly stop.
+func Drain(ctx context.Context, system *actor.ActorSystem) {
+	_, _ = ask(ctx, system, deploymentsName, func(reply chan<- struct{}) any { return cancelAll{reply} })
+	_, _ = ask(ctx, system, apiName, func(reply chan<- struct{}) any { return awaitQuiet{reply} })
 }
 
 // Reload reads the configuration again. When it is not valid the running one stays in force and the error says why.

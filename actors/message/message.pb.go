@@ -1421,7 +1421,7 @@ type NodeReport struct {
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Cluster       string                 `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	Phase         NodePhase              `protobuf:"varint,3,opt,name=phase,proto3,enum=kadeploy.v1.NodePhase" json:"phase,omitempty"`
-	Tries         uint32                 `protobuf:"varint,4,opt,name=tries,proto3" json:"tries,omitempty"` // of macro-steps, beyond those that went well at once: sum over the states
+	Tries         uint32                 `protobuf:"varint,4,opt,name=tries,proto3" json:"tries,omitempty"` // 1 when no macro-step had to be tried again, and 1 more for each time one was
 	Macros        []*MacroTime           `protobuf:"bytes,5,rep,name=macros,proto3" json:"macros,omitempty"`
 	State         string                 `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"` // where it stopped: "SetDeploymentEnv/Untrusted/wait_reboot"
 	Cause         string                 `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`

@@ -70,6 +70,9 @@ func live(c *cli.Context, snapshot *config.Snapshot, report io.WriteCloser) erro
 	return s.wait(signals)
 }
 
+// drainTimeout bounds how long clients are told of the end of their operations.
+const drainTimeout = 3 * time.Second
+
 func (s *server) wait(signals <-chan os.Signal) error {
 	for {
 		select {
@@ -82,6 +85,9 @@ func (s *server) wait(signals <-chan os.Signal) error {
 			_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
 			ctx, cancel := context.WithTimeout(context.Background(), stopTimeout-5*time.Second)
 			defer cancel()
+			drain, cancelDrain := context.WithTimeout(ctx, drainTimeout)
+			actors.Drain(drain, s.system)
+			cancelDrain()
 			return s.tree.Stop(ctx)
 		case err := <-s.tree.Failed():
 			s.log.Error("the supervision tree failed", "error", err)

@@ -1,0 +1,24 @@
+package actors
+
+import "github.com/kadeploy/kadeploy/config"
+
+// Poison is a message that the permanent actor of that name fails of: no actor of the tree ever sends one.
+func Poison(actor string) any {
+	return map[string]any{
+		"journal": appendFact{id: "poison"},
+		"config":  reloadConfig{reply: closed()},
+		"netboot": setProfile{},
+		"reboot":  powerRequest{node: &config.Node{}},
+		"agents":  agentLeft{},
+	}[actor]
+}
+
+// PoisonDeployment is a message that the actor of a request fails of.
+func PoisonDeployment() any { return nodeEntered{incarnation: incarnation{host: "nobody"}} }
+
+// closed is a channel that nobody can answer on.
+func closed() chan<- error {
+	c := make(chan error)
+	close(c)
+	return c
+}
