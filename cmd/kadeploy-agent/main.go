@@ -58,15 +58,15 @@ func run(c *cli.Context) error {
 	if c.String("sandbox-disk") == "" {
 		return errors.New("this version has no driver for real disks: give --sandbox-disk DIRECTORY")
 	}
-	disk, err := dirdisk.Open(dirdisk.Config{Root: c.String("sandbox-disk"), Capacity: c.Int64("sandbox-capacity")})
-	if err != nil {
-		return err
-	}
 	address, err := netip.ParseAddr(c.String("address"))
 	if err != nil {
 		return fmt.Errorf("--address %q: want an IP address", c.String("address"))
 	}
 	faults, err := faultsOf(c.StringSlice("sandbox-fault"))
+	if err != nil {
+		return err
+	}
+	disk, err := dirdisk.Open(dirdisk.Config{Root: c.String("sandbox-disk"), Capacity: c.Int64("sandbox-capacity")})
 	if err != nil {
 		return err
 	}
