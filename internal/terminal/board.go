@@ -43,7 +43,7 @@ type Board struct {
 	rows   []Row
 	index  map[string]int
 	counts [message.NodePhase_CANCELLED + 1]int
-	bytes  uint64        // sum over the rows
+	bytes  uint64        // received by the nodes that are wanted
 	lag    time.Duration // least difference seen between our clock and the server's
 	heard  bool
 }
@@ -61,7 +61,7 @@ func (b *Board) Apply(e *message.Event, now time.Time) bool {
 	case *message.Event_Node:
 		return b.change(fact.Node, at)
 	case *message.Event_Chain:
-		b.Note = "chain: " + Clean(fact.Chain.GetText())
+		b.Note = "chain: " + chainText(fact.Chain)
 	case *message.Event_Note:
 		b.Note = Clean(fact.Note.GetText())
 	case *message.Event_Ended:
@@ -97,12 +97,30 @@ func (b *Board) change(n *message.NodeChanged, at time.Time) bool {
 		b.count(r.Phase, -1)
 		b.count(next.Phase, +1)
 	}
-	if n.GetBytes() > 0 || moved && next.Receiving() { // later steps do not unlearn what was received, another try does
-		next.Bytes = n.GetBytes()
-	}
-	b.bytes += next.Bytes - r.Bytes
+	next.Bytes = b.received(r, &next, n.GetBytes(), moved)
+	b.bytes += next.counted() - r.counted()
 	*r = next
 	return moved
+}
+
+// received is how much of the image a node has after a change: later steps do not unlearn it, another try does.
+func (b *Board) received(before, after *Row, bytes uint64, moved bool) uint64 {
+	switch {
+	case bytes > 0 || moved && after.Receiving():
+		return bytes
+	case before.Receiving() && after.Phase == message.NodePhase_RUNNING && after.Macro == before.Macro:
+		return b.ImageSize // the step after it began: the last progress may not have been told
+	}
+	return before.Bytes
+}
+
+// counted is the part of the row in the sum of the broadcast.
+func (r *Row) counted() uint64 {
+	switch r.Phase {
+	case message.NodePhase_KO, message.NodePhase_CUT, message.NodePhase_CANCELLED:
+		return 0
+	}
+	return r.Bytes
 }
 
 // row finds a node's row or makes it; nil when there are too many.
@@ -144,12 +162,14 @@ func (b *Board) Row(name string) (Row, bool) {
 	return b.rows[i], true
 }
 
-// Broadcast is the part of all the bytes wanted that the nodes have, 0 to 1; ok is false while nobody receives any.
+// Broadcast is the part of all the bytes wanted that the nodes have, 0 to 1, nodes that were given up left out; ok is
+// false while nobody has any.
 func (b *Board) Broadcast() (part float64, ok bool) {
 	if b.bytes == 0 || b.ImageSize == 0 {
 		return 0, false
 	}
-	return min(1, float64(b.bytes)/(float64(b.ImageSize)*float64(len(b.rows)))), true
+	wanted := len(b.rows) - b.Count(message.NodePhase_KO) - b.Count(message.NodePhase_CUT) - b.Count(message.NodePhase_CANCELLED)
+	return min(1, float64(b.bytes)/(float64(b.ImageSize)*float64(wanted))), true
 }
 
 // Elapsed is the time since the operation started when our clock shows now, whatever the difference of the clocks.

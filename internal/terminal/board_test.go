@@ -53,9 +53,27 @@ var _ = Describe("a board", func() {
 		apply(1, received("node-1", 500))
 		part, _ := b.Broadcast()
 		Expect(part).To(Equal(0.25))
-		apply(2, running("node-1", "BroadcastEnv", "sync", 1))
+		apply(2, phase("node-1", message.NodePhase_RETRYING, "sync failed"))
 		part, _ = b.Broadcast()
 		Expect(part).To(Equal(0.25))
+	})
+
+	It("takes a node that goes on after the broadcast for one that has it all", func() {
+		apply(1, received("node-1", 500))
+		apply(2, running("node-1", "BroadcastEnv", "sync", 1))
+		part, _ := b.Broadcast()
+		Expect(part).To(Equal(0.5))
+	})
+
+	It("leaves nodes that were given up out of the broadcast", func() {
+		apply(1, received("node-1", 500))
+		apply(1, received("node-2", 900))
+		apply(2, phase("node-2", message.NodePhase_KO, "disk is full"))
+		part, _ := b.Broadcast()
+		Expect(part).To(Equal(0.5))
+		apply(2, phase("node-1", message.NodePhase_KO, "disk is full"))
+		_, ok := b.Broadcast()
+		Expect(ok).To(BeFalse())
 	})
 
 	It("begins the broadcast of a node anew when it is tried again", func() {

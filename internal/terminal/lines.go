@@ -38,7 +38,7 @@ func (l *Lines) Event(e *message.Event) {
 		}
 		l.progress(at)
 	case *message.Event_Chain:
-		l.write(at, "chain", Clean(fact.Chain.GetText()))
+		l.write(at, "chain", chainText(fact.Chain))
 	case *message.Event_Note:
 		l.write(at, "note", l.board.Note)
 	}
@@ -129,6 +129,14 @@ func because(text, cause string) string {
 		return text
 	}
 	return text + ": " + cause
+}
+
+// chainText is what the chain says; without words, its order.
+func chainText(c *message.ChainChanged) string {
+	if c.GetText() != "" {
+		return Clean(c.GetText())
+	}
+	return Clean("in the order " + strings.Join(c.GetOrder(), ", "))
 }
 
 func kind(o message.Operation) string {

@@ -53,6 +53,7 @@ var _ = Describe("lines", func() {
 
 	It("say what the chain and the server say", func() {
 		Expect(last(3, &message.ChainChanged{Text: "started with 2 nodes"})).To(Equal("   3.0s chain        started with 2 nodes\n"))
+		Expect(last(3, &message.ChainChanged{Order: []string{"node-2.demo", "node-1.demo"}})).To(Equal("   3.0s chain        in the order node-2.demo, node-1.demo\n"))
 		Expect(last(4, &message.Note{Text: "a\x1b[31m note"})).To(Equal("   4.0s note         a [31m note\n"))
 		Expect(last(5, &message.Ended{})).To(BeEmpty(), "the summary is the command's")
 	})

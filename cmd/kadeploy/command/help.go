@@ -47,7 +47,7 @@ With --output json one document is written when all is over:
    {"id", "operation", "outcome", "exit_code", "text", "min_nodes", "seconds",
     "nodes": [{"name", "cluster", "phase", "tries", "state", "cause", "evidence", "seconds": {MACRO-STEP: N}}]}
 outcome: all_ok, quorum, partial, failed, aborted, unknown; phase: ok, ko, cut, cancelled, and waiting, running,
-retrying when the end is not known; tries: how often a macro-step had to be tried again.
+retrying when the end is not known; tries: 1, and 1 more for each time a macro-step had to be tried again.
 
 EXAMPLES:
    kadeploy deploy -m 'node-[1-8].demo' -a debian.env

@@ -28,7 +28,7 @@ type nodeReport struct {
 	Name     string             `json:"name"`
 	Cluster  string             `json:"cluster"`
 	Phase    string             `json:"phase"` // ok, ko, cut, cancelled; waiting, running, retrying when the end is not known
-	Tries    uint32             `json:"tries"` // macro-steps tried again
+	Tries    uint32             `json:"tries"` // 1, and 1 more for each time a macro-step had to be tried again; 0 when the end is not known
 	State    string             `json:"state"` // where it stopped
 	Cause    string             `json:"cause"`
 	Evidence []string           `json:"evidence,omitempty"` // last lines of what the node said

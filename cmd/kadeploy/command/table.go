@@ -18,7 +18,7 @@ const maxTold = 5 // nodes whose last words are shown; all are in the JSON
 func (r *runner) writeText(rep *report) error {
 	var b bytes.Buffer
 	macros := rep.macros()
-	rows := [][]string{append(append([]string{"NODE", "STATE", "RETRIES"}, macros...), "CAUSE")}
+	rows := [][]string{append(append([]string{"NODE", "STATE", "TRIES"}, macros...), "CAUSE")}
 	for _, n := range rep.Nodes {
 		rows = append(rows, n.cells(macros))
 	}
