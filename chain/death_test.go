@@ -31,7 +31,7 @@ func (b *broadcast) background(ctx context.Context) <-chan chain.Report {
 
 func settledIn(out <-chan chain.Report) (r chain.Report) {
 	GinkgoHelper()
-	Eventually(out).WithTimeout(40 * second).Should(Receive(&r))
+	Eventually(out).WithTimeout(120 * second).Should(Receive(&r))
 	return r
 }
 

@@ -164,18 +164,15 @@ func (b *broadcast) run() chain.Report {
 
 func (b *broadcast) sendNow(ctx context.Context) (chain.Report, error) {
 	GinkgoHelper()
-	type outcome struct {
-		report chain.Report
-		err    error
-	}
-	out := make(chan outcome, 1)
+	var report chain.Report
+	var err error
+	done := make(chan struct{})
 	go func() {
-		r, err := chain.Send(ctx, b.send)
-		out <- outcome{r, err}
+		defer close(done)
+		report, err = chain.Send(ctx, b.send)
 	}()
-	var got outcome
-	Eventually(out).WithTimeout(60 * second).Should(Receive(&got))
-	return got.report, got.err
+	Eventually(done).WithTimeout(60 * second).Should(BeClosed())
+	return report, err
 }
 
 func (b *broadcast) wait() {

@@ -124,7 +124,7 @@ func (l *link) read(ctx context.Context, f *feed) event {
 		switch h.kind {
 		case kindPing:
 		case kindStart:
-			err = l.start(ctx, &take, h.offset, b)
+			err = l.start(ctx, f, &take, h.offset, b)
 		case kindBye:
 			return event{kind: evBye, feed: f}
 		case kindAbort:
@@ -164,7 +164,7 @@ func (f *fatalError) Error() string { return f.err.Error() }
 const tries = 3
 
 // start lines the flow up with what the feeder is about to send. What lies between our end and its beginning comes from the head.
-func (l *link) start(ctx context.Context, take *flow, offset int64, b []byte) error {
+func (l *link) start(ctx context.Context, f *feed, take *flow, offset int64, b []byte) error {
 	s, err := decodeStart(b)
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func (l *link) start(ctx context.Context, take *flow, offset int64, b []byte) er
 		return fmt.Errorf("starts at %d where %d was wanted", offset, end)
 	}
 	if chunk, times := l.ring.blame(end, s.inherited); times >= tries {
-		return &fatalError{fmt.Errorf("chunk %d arrived corrupt %d times", chunk, times)}
+		return &fatalError{fmt.Errorf("chunk %d arrived corrupt %d times from %s", chunk, times, f.name)}
 	}
 	take.epoch, take.at = epoch, end
 	if offset == end {

@@ -167,7 +167,10 @@ func decodeStatus(b []byte) ([]numbered, error) {
 		}
 		all = append(all, one)
 	}
-	return all, r.done("status")
+	if err := r.done("status"); err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 func appendText(b []byte, s string) []byte {

@@ -1,6 +1,8 @@
 package chain_test
 
 import (
+	"context"
+
 	. "github.com/onsi/ginkgo/v2"
 )
 
@@ -22,4 +24,15 @@ var _ = Describe("A chain of healthy links", func() {
 		Entry("eight links", 8, 4<<20),
 		Entry("fifty links", 50, 2<<20),
 	)
+
+	It("is two hundred links long", func() {
+		b := prepare(200, 16<<20)
+		b.send.StallTimeout, b.send.DialTimeout = 20*second, 20*second // they share a machine's cores
+		for _, n := range b.nodes {
+			n.cfg.StallTimeout, n.cfg.DialTimeout = 20*second, 20*second
+		}
+		b.start()
+		b.expectWhole(settledIn(b.background(context.Background())), upTo(200)...)
+		b.wait()
+	})
 })

@@ -33,7 +33,7 @@ var _ = Describe("What a chain trusts", func() {
 			}
 		}, Entry("head to first", 0), Entry("first to second", 1), Entry("to the last", 4))
 
-		DescribeTable("loses the link behind it when it does so every time, and no other", func(hop int) {
+		DescribeTable("loses the link behind it when it does so every time, and no other", func(hop int, from string) {
 			b := prepare(4, size)
 			p := b.proxied(hop)
 			p.spoilAt = 5*chunk + 1234
@@ -43,11 +43,11 @@ var _ = Describe("What a chain trusts", func() {
 			}
 			report := b.run()
 			b.expectWhole(report, without(4, hop)...)
-			Expect(report.Results[hop].Cause).To(Equal("chunk 5 arrived corrupt 3 times"))
+			Expect(report.Results[hop].Cause).To(Equal("chunk 5 arrived corrupt 3 times from " + from))
 			length, closed, _ := b.nodes[hop].sink.state()
 			Expect(length).To(BeNumerically("<=", 5*chunk), "no byte of the chunk reached the sink")
 			Expect(closed).To(BeFalse())
-		}, Entry("head to first", 0), Entry("in the middle", 2), Entry("to the last", 3))
+		}, Entry("head to first", 0, "the head"), Entry("in the middle", 2, "n1"), Entry("to the last", 3, "n2"))
 	})
 
 	It("is the head's own fault when the image changes under it", func() {

@@ -1,0 +1,142 @@
+package chain
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"testing"
+	"time"
+)
+
+// FuzzMessages feeds every decoder. What is accepted must encode to the same bytes again: there is one encoding of a message.
+func FuzzMessages(f *testing.F) {
+	f.Add(byte(kindPlan), plan{headIndex, 1, "127.0.0.1:1", []Link{{"a", "b:1"}, {"c", "d:2"}}}.encode())
+	f.Add(byte(kindWant), want{serial: 7, until: 9, reason: wantCorrupt}.encode())
+	f.Add(byte(kindStart), start{serial: 7, inherited: true}.encode())
+	f.Add(byte(kindStatus), encodeStatus([]numbered{{3, entry{Failed, 1, 2, 3, "disk full"}}, {4, entry{state: Done}}}))
+	f.Add(byte(kindRefuse), refusal{true, "no"}.encode())
+	f.Add(byte(kindAbort), appendText(nil, "gone"))
+	f.Add(byte(kindStatus), []byte{0xff, 0xff, 0xff, 0xff})
+	f.Add(byte(kindPlan), []byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff})
+	f.Fuzz(func(t *testing.T, k byte, b []byte) {
+		var again []byte
+		var err error
+		switch kind(k) {
+		case kindPlan:
+			var p plan
+			if p, err = decodePlan(b); err == nil {
+				again = p.encode()
+				_ = p.name(p.feeder) + p.name(p.index)
+			}
+		case kindWant:
+			var w want
+			w, err = decodeWant(b)
+			again = w.encode()
+		case kindStart:
+			var s start
+			s, err = decodeStart(b)
+			again = s.encode()
+		case kindStatus:
+			var all []numbered
+			all, err = decodeStatus(b)
+			again = encodeStatus(all)
+			for _, n := range all {
+				_ = n.entry.state.String()
+			}
+		case kindRefuse:
+			var r refusal
+			r, err = decodeRefusal(b)
+			again = r.encode()
+		case kindAbort:
+			var cause string
+			cause, err = decodeAbort(b)
+			again = appendText(nil, cause)
+		default:
+			return
+		}
+		// Causes may come with control characters; they are cleaned when they go on.
+		if err == nil && len(again) != len(b) {
+			t.Fatalf("kind %d: %x was read as %x", k, b, again)
+		}
+	})
+}
+
+func FuzzManifest(f *testing.F) {
+	for _, size := range []int64{0, 1, 4096, 4097} {
+		m, err := BuildManifest(io.LimitReader(zeros{}, size), 4096)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(m.Encode())
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := DecodeManifest(b)
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(m.Encode(), b) {
+			t.Fatalf("%x is a second encoding of %+v", b, m)
+		}
+		var sum int64
+		for i := range m.Chunks {
+			sum += m.chunkLen(int64(i))
+		}
+		if sum != m.Size {
+			t.Fatalf("chunks are %d bytes together, the image %d", sum, m.Size)
+		}
+	})
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// FuzzFrames lets a stranger say anything to both ends of a handshake, and an authenticated peer any frame.
+func FuzzFrames(f *testing.F) {
+	f.Add([]byte("KDCH\x01\x01\x00\x00"))
+	f.Add(make([]byte, 200))
+	h := header{kindData, 3, 5}.encode()
+	f.Add(append(h[:], 1, 2, 3))
+	h = header{kindPing, 0, 0}.encode()
+	tag := controlTag([32]byte{}, 0, h, nil)
+	f.Add(append(h[:], tag[:]...))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if _, err := acceptHandshake(&script{r: bytes.NewReader(b)}, secret{}, roleFeed, true, time.Second); err == nil {
+			t.Fatal("a stranger proved a key it does not have")
+		}
+		if _, _, err := dialHandshake(&script{r: bytes.NewReader(b)}, secret{}, roleFeed, time.Second); err == nil {
+			t.Fatal("a stranger proved a key it does not have")
+		}
+		w := newWire(&script{r: bytes.NewReader(b)})
+		for {
+			h, err := w.next(time.Second)
+			if err != nil {
+				return
+			}
+			if limit, ok := h.kind.limit(); !ok || h.length > limit || h.offset < 0 {
+				t.Fatalf("accepted %+v", h)
+			}
+			if h.kind == kindData {
+				_, err = io.CopyN(io.Discard, w.r, int64(h.length))
+			} else if h.length <= len(b) { // a longer one ends early, after an allocation that its limit bounds
+				_, err = w.payload(h)
+			} else {
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	})
+}
+
+// script is a connection whose other end has said all it will say.
+type script struct {
+	net.Conn
+	r io.Reader
+}
+
+func (s *script) Read(p []byte) (int, error)        { return s.r.Read(p) }
+func (s *script) Write(p []byte) (int, error)       { return len(p), nil }
+func (s *script) SetDeadline(time.Time) error       { return nil }
+func (s *script) SetReadDeadline(t time.Time) error { return nil }
