@@ -125,7 +125,7 @@ func (d *deploy) newNode(host string) func(int) actor.Actor {
 func (d *deploy) cancel(ctx actor.Context, cause string) {
 	if d.core == nil {
 		d.tasks.CancelAll()
-		d.conclude(message.Outcome_ABORTED, cause)
+		d.conclude(message.Outcome_ABORTED, "cancelled: "+cause)
 		return
 	}
 	d.handle(ctx, workflow.Cancel{Cause: cause})

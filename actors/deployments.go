@@ -86,7 +86,7 @@ func (d *deployments) Receive(ctx actor.Context) {
 	case cancelAll:
 		d.drained, d.stopping = m.reply, true
 		for _, o := range d.operations {
-			d.stop(ctx, o, "cancelled: the server is stopping")
+			d.stop(ctx, o, "the server is stopping")
 		}
 		d.tellDrained()
 	case operationCounts:
@@ -190,7 +190,7 @@ func (d *deployments) cancel(ctx actor.Context, m *message.Cancel) {
 		refuse(ctx, m.GetClientId(), message.Refusal_UNKNOWN_ID, fmt.Sprintf("the server knows no operation %q (see kadeploy status)", m.GetId()))
 		return
 	}
-	d.stop(ctx, o, "cancelled by "+m.GetUser())
+	d.stop(ctx, o, "by "+m.GetUser())
 	ctx.Respond(&message.Accepted{Id: m.GetId(), ClientId: m.GetClientId()})
 }
 
@@ -222,7 +222,7 @@ func (d *deployments) end(ctx actor.Context, m operationEnded) {
 	o.ended = m.ended
 	o.ok, o.ko = count(m.ended)
 	d.nodes.release(o.job, m.ended)
-	d.log.Info("operation ended", "id", m.id, "outcome", m.ended.GetOutcome().String(), "ok", o.ok, "not ok", o.ko, "text", m.ended.GetText())
+	d.log.Info("operation ended", "id", m.id, "outcome", m.ended.GetOutcome().String(), "ok", o.ok, "ko", o.ko, "text", m.ended.GetText())
 	ctx.Send(local(ctx.ActorSystem(), journalName), appendFact{m.id, &message.Event{Fact: &message.Event_Ended{Ended: m.ended}}})
 	d.StopChild(ctx, m.id)
 	d.tellDrained()
@@ -234,9 +234,10 @@ func (d *deployments) end(ctx actor.Context, m operationEnded) {
 
 func count(e *message.Ended) (ok, ko int) {
 	for _, n := range e.GetNodes() {
-		if n.GetPhase() == message.NodePhase_OK {
+		switch n.GetPhase() {
+		case message.NodePhase_OK:
 			ok++
-		} else {
+		case message.NodePhase_KO:
 			ko++
 		}
 	}
