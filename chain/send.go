@@ -18,7 +18,7 @@ type SendConfig struct {
 	Transfer [16]byte // names this broadcast; a link serves no other
 	Key      [32]byte // shared with the links, of this transfer only
 	Links    []Link   // in the order of the chain; names are unique
-	Source   io.ReaderAt
+	Source   io.ReaderAt // the image; a read that takes longer than StallTimeout looks like a dead head
 	Manifest *Manifest
 
 	// Progress, if set, is told of each link whose state or position changed; calls never overlap.
