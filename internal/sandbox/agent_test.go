@@ -170,7 +170,7 @@ var _ = DescribeTableSubtree("The real agent", func(inProcess bool) {
 	})
 
 	It("finds the disk full by its fault, at every try", func() {
-		start("s3cret-1", fault("disk-full", "1K"))
+		start("s3cret-1", fault("disk-full", "1KiB"))
 		post := filepath.Join(GinkgoT().TempDir(), "post.tar")
 		Expect(os.WriteFile(post, tarOf("script", strings.Repeat("x", 4096)), 0o600)).To(Succeed())
 		session := joined()

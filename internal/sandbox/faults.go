@@ -1,11 +1,11 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,9 +24,6 @@ type faults struct {
 	agent []string // KIND:STEP, those that have not happened yet
 }
 
-// maxSlow bounds slow-boot, in seconds.
-const maxSlow = 86400
-
 // draw decides which faults of the node this machine has: the same for the same seed and name.
 func draw(node Node) (*faults, error) {
 	f := &faults{}
@@ -41,47 +38,40 @@ func draw(node Node) (*faults, error) {
 }
 
 // take checks a fault, and adds it when the machine has it.
-func (f *faults) take(fault config.Fault, has bool) error {
-	add := faults{}
+func (f *faults) take(fault config.Fault, has bool) (err error) {
+	add := &faults{}
 	switch fault.Kind {
 	case "boot-fails":
-		n, err := strconv.Atoi(fault.Arg)
-		if err != nil || n < 0 {
-			return fmt.Errorf("%q is not a number of boots", fault.Arg)
-		}
-		add.hungBoots = n
+		add.hungBoots, err = fault.Boots()
 	case "never-boots":
 		add.neverBoots = true
 	case "disk-full":
-		size, err := parseSize(fault.Arg)
-		if err != nil {
-			return err
-		}
-		add.capacity = size
+		add.capacity, err = fault.Size()
 	case "slow-boot":
-		seconds, err := strconv.ParseFloat(fault.Arg, 64)
-		if err != nil || !(seconds >= 0 && seconds <= maxSlow) { // so written, NaN is refused
-			return fmt.Errorf("%q is not a number of seconds", fault.Arg)
-		}
-		add.slow = time.Duration(seconds * float64(time.Second))
+		add.slow, err = fault.Delay()
 	case "agent-crash", "hung-order":
-		if fault.Arg == "" {
-			return fmt.Errorf("the micro-step is missing")
-		}
 		add.agent = []string{fault.Kind + ":" + fault.Arg}
-	default:
-		return fmt.Errorf("unknown kind (known: boot-fails, never-boots, disk-full, agent-crash, slow-boot, hung-order)")
-	}
-	if has {
-		f.hungBoots = max(f.hungBoots, add.hungBoots)
-		f.neverBoots = f.neverBoots || add.neverBoots
-		f.slow += add.slow
-		if add.capacity > 0 && (f.capacity == 0 || add.capacity < f.capacity) {
-			f.capacity = add.capacity
+		if fault.Arg == "" {
+			err = errors.New("the micro-step is missing")
 		}
-		f.agent = append(f.agent, add.agent...)
+	default:
+		err = errors.New("unknown kind (known: boot-fails, never-boots, disk-full, agent-crash, slow-boot, hung-order)")
 	}
-	return nil
+	if err == nil && has {
+		f.join(add)
+	}
+	return err
+}
+
+// join makes the machine have what either has.
+func (f *faults) join(add *faults) {
+	f.hungBoots = max(f.hungBoots, add.hungBoots)
+	f.neverBoots = f.neverBoots || add.neverBoots
+	f.slow += add.slow
+	if f.capacity == 0 || add.capacity > 0 && add.capacity < f.capacity {
+		f.capacity = add.capacity
+	}
+	f.agent = append(f.agent, add.agent...)
 }
 
 // pending are the agent's faults that have not happened yet.
@@ -103,21 +93,6 @@ func (f *faults) happened(line string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.agent = slices.DeleteFunc(f.agent, func(fault string) bool { return fault == kind+":"+step })
-}
-
-// parseSize reads bytes with an optional K, M, G or T (powers of 1024).
-func parseSize(s string) (int64, error) {
-	digits, factor := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(s), "B"), "I"), int64(1)
-	if n := len(digits); n > 0 {
-		if i := strings.IndexByte("KMGT", digits[n-1]); i >= 0 {
-			digits, factor = digits[:n-1], 1<<(10*(i+1))
-		}
-	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || n <= 0 || n > (1<<62)/factor {
-		return 0, fmt.Errorf("%q is not a size (512M, 4G)", s)
-	}
-	return n * factor, nil
 }
 
 func hash(name string) uint64 {

@@ -68,9 +68,9 @@ var _ = Describe("A fault", func() {
 			s.pid(n, "agent")
 			Expect(string(must(os.ReadFile(filepath.Join(s.disks, n.Name, "args"))))).To(HaveSuffix("--sandbox-capacity " + told))
 		},
-		Entry(nil, int64(0), "2M", "2097152"),
-		Entry(nil, int64(1<<30), "64M", "67108864"),
-		Entry(nil, int64(1<<20), "1G", "1048576"),
+		Entry(nil, int64(0), "2MiB", "2097152"),
+		Entry(nil, int64(1<<30), "64MB", "64000000"),
+		Entry(nil, int64(1<<20), "1GiB", "1048576"),
 		Entry(nil, int64(0), "12345", "12345"),
 	)
 
@@ -161,9 +161,9 @@ var _ = Describe("A rack", func() {
 		Entry("a hidden name", func(n *sandbox.Node) { n.Name = ".sessions" }, "cannot name a directory"),
 		Entry("no name", func(n *sandbox.Node) { n.Name = "" }, "cannot name a directory"),
 		Entry("an unknown fault", func(n *sandbox.Node) { n.Faults = []config.Fault{{Kind: "fire"}} }, "fault fire:: unknown kind"),
-		Entry("boots that cannot be counted", func(n *sandbox.Node) { n.Faults = []config.Fault{{Kind: "boot-fails", Arg: "many"}} }, `"many" is not a number of boots`),
-		Entry("a size that is none", func(n *sandbox.Node) { n.Faults = []config.Fault{{Kind: "disk-full", Arg: "-4G"}} }, `"-4G" is not a size`),
-		Entry("a time that is none", func(n *sandbox.Node) { n.Faults = []config.Fault{{Kind: "slow-boot", Arg: "NaN"}} }, `"NaN" is not a number of seconds`),
+		Entry("boots that cannot be counted", func(n *sandbox.Node) { n.Faults = []config.Fault{{Kind: "boot-fails", Arg: "many"}} }, `"many" is not a whole number`),
+		Entry("a size that is none", func(n *sandbox.Node) { n.Faults = []config.Fault{{Kind: "disk-full", Arg: "-4GiB"}} }, `size -4GiB is out of range`),
+		Entry("a time that is none", func(n *sandbox.Node) { n.Faults = []config.Fault{{Kind: "slow-boot", Arg: "NaN"}} }, "not between 0 and a year"),
 		Entry("a fault without its step", func(n *sandbox.Node) { n.Faults = []config.Fault{{Kind: "agent-crash"}} }, "the micro-step is missing"),
 	)
 

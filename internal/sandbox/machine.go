@@ -33,6 +33,7 @@ type machine struct {
 type life struct {
 	cut   context.CancelFunc
 	ended chan struct{} // closed when nothing of it is left running
+	dying bool          // its power is cut; owned by who holds turn
 	up    atomic.Bool   // an operating system is running
 }
 
@@ -71,6 +72,11 @@ func (m *machine) do(ctx context.Context, op power.Op, level power.Level) (power
 func (m *machine) change(ctx context.Context, op power.Op) error {
 	switch op {
 	case power.OpOn:
+		if m.life != nil && m.life.dying {
+			if err := m.off(ctx); err != nil {
+				return err
+			}
+		}
 		return m.on()
 	case power.OpOff:
 		return m.off(ctx)
@@ -105,11 +111,12 @@ func (m *machine) on() error {
 	return nil
 }
 
-// off ends the life. When the context ends first the machine is still dying, and counts as on.
+// off ends the life. When the context ends first the machine is dying, and counts as on until another order finds it dead.
 func (m *machine) off(ctx context.Context) error {
 	if m.life == nil {
 		return nil
 	}
+	m.life.dying = true
 	m.life.cut()
 	select {
 	case <-m.life.ended:

@@ -122,15 +122,24 @@ var _ = Describe("The power of a machine", func() {
 		Expect(filepath.Join(s.disks, n.Name, "agent")).To(BeARegularFile())
 	})
 
-	It("gives way to the caller's context", func() {
+	It("gives way to the caller's context, and obeys the next order none the less", func() {
 		n := node(1)
+		s.bootsDeployment(hex(n), "")
 		r := s.rack(n)
-		ctx, cancel := context.WithCancel(context.Background())
+		Expect(do(r, n, power.OpOn, power.Soft)).To(Succeed())
+		first := s.pid(n, "agent")
+
+		impatient, cancel := context.WithCancel(context.Background())
 		cancel()
-		Eventually(func() error {
-			_, err := r.Do(ctx, power.Target{Name: n.Name}, power.OpReboot, power.Hard)
+		Eventually(func() error { // either it does not wait for its turn, or not for the machine to be dead
+			_, err := r.Do(impatient, power.Target{Name: n.Name}, power.OpOff, power.Hard)
+			Expect(err).To(MatchError(context.Canceled))
 			return err
-		}).Should(MatchError(context.Canceled))
+		}).Should(MatchError(ContainSubstring("power-off under way")))
+
+		Expect(do(r, n, power.OpOn, power.Soft)).To(Succeed())
+		Eventually(func() int { return s.pid(n, "agent") }).ShouldNot(Equal(first))
+		Expect(running(first)).To(BeFalse())
 	})
 })
 
