@@ -31,17 +31,14 @@ func commandKeys() []*key {
 func (s *schema) commandKey(kind string) *key {
 	name := strings.NewReplacer("veryhard", "very_hard", "_ssh", "").Replace(kind)
 	for _, op := range []string{"reboot_", "power_on_", "power_off_"} {
-		if level, found := strings.CutPrefix(name, op); found && level != "soft_rsh" {
+		if level, found := strings.CutPrefix(name, op); found {
 			name = "cmd_" + level + "_" + strings.TrimSuffix(op, "_")
 		}
-	}
-	if name == "reboot_soft_rsh" {
-		name = "cmd_soft_reboot_rsh"
 	}
 	if name == "console" || name == "power_status" {
 		name = "cmd_" + name
 	}
-	if k := s.byName[name]; k != nil && k.form == command {
+	if k := s.byName[name]; k != nil && k.form == command && k.ignored == "" {
 		return k
 	}
 	return nil

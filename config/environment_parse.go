@@ -139,15 +139,9 @@ func fieldsOf(group string) map[string]descriptionField {
 	return fields
 }
 
-// set stores a field once.
-func (d *draft) set(name, text string, at position) {
-	if before, twice := d.fields[name]; twice {
-		d.report.add(Error, at, "", "%s is already on line %d", name, before.at.line)
-		return
-	}
-	d.fields[name] = field{text, at}
-}
+// set stores a field; that none comes twice is seen by the readers, who know its name there.
+func (d *draft) set(name, text string, at position) { d.fields[name] = field{text, at} }
 
 func (d *draft) unknown(name string, at position, known []string) {
-	d.report.add(Error, at, didYouMean(name, known), "unknown field %q", name)
+	d.report.add(Error, at, d.report.suggest(name, func() []string { return known }), "unknown field %q", name)
 }

@@ -1,7 +1,13 @@
 // Package config turns the configuration directory (deploy.conf, cluster-NAME.conf, nodes.conf, in the classic
 // syntax of 2009 or in HCL) and environment descriptions into one immutable, typed model.
 //
-// A value of a Snapshot is never changed after Load returned it: share it between goroutines freely.
+// Load reads a directory and ParseEnvironment a description; both report every problem at once, with its place and what
+// would be right. A value of a Snapshot is never changed after Load returned it: share it between goroutines freely, and
+// do not write to the maps and lists of a node, which it may share with its cluster.
+//
+// The keys are those of Kadeploy3 from 2009 to 2012 and some of our own; schema.go tells how their table is made, the
+// files keys_*.go hold it. The package reads files and asks the environment (HCL's env) but changes nothing, opens no
+// socket and runs nothing. Whether a kernel, an image or a directory of the daemon is there is left to who uses it.
 package config
 
 import (

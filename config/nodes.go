@@ -118,17 +118,17 @@ func classicCommands(src *source, s *schema, c *census) {
 		kind := strings.TrimSpace(parts[1])
 		k := s.commandKey(kind)
 		switch {
-		case k == nil && s.byName["cmd_soft_reboot_rsh"] != nil && (kind == "reboot_soft_rsh" || kind == "cmd_soft_reboot_rsh"):
+		case k == nil && (kind == "reboot_soft_rsh" || kind == "cmd_soft_reboot_rsh"):
 			c.report.ignored(s.byName["cmd_soft_reboot_rsh"], kindAt)
 		case k == nil:
-			c.report.add(Error, kindAt, didYouMean(kind, commandKinds()), "unknown kind of command %q", kind)
+			c.report.add(Error, kindAt, c.report.suggest(kind, commandKinds), "unknown kind of command %q", kind)
 		}
 		host := word{strings.TrimSpace(parts[0]), indent(line)}
 		from := position{src, i + 1, 3 + len(parts[0]) + len(parts[1]) + indent(parts[2])}
 		for _, name := range expand(host, "host", position{src, i + 1, 1}, c.report) {
 			e := c.names[strings.ToLower(name)]
 			if e == nil {
-				c.report.add(Error, at, didYouMean(name, c.known()), "no node is named %q in nodes.conf", name)
+				c.report.add(Error, at, c.report.suggest(name, c.known), "no node is named %q in nodes.conf", name)
 			} else if k != nil {
 				e.own().assign(k, assignment{at: from, fixed: value{text: strings.TrimSpace(parts[2])}})
 			}

@@ -106,7 +106,7 @@ func (s *schema) find(name string, file scope, at position, r *report) *key {
 	k := s.byName[name]
 	switch {
 	case k == nil:
-		r.add(Error, at, didYouMean(name, s.names(file)), "unknown key %q", name)
+		r.add(Error, at, r.suggest(name, func() []string { return s.names(file) }), "unknown key %q", name)
 	case k.ignored != "":
 		r.ignored(k, at)
 	case !k.allowedIn(file) && k.scope == daemonScope:

@@ -82,19 +82,6 @@ func (f files) problems() string {
 	return diagnostics.Error()
 }
 
-// remarks are the summaries of one severity.
-func (f files) remarks(severity config.Severity) []string {
-	GinkgoHelper()
-	_, diagnostics := config.Load(f.write())
-	var list []string
-	for _, d := range diagnostics {
-		if d.Severity == severity {
-			list = append(list, d.Summary)
-		}
-	}
-	return list
-}
-
 func node(s *config.Snapshot, name string) *config.Node {
 	GinkgoHelper()
 	n, found := s.Node(name)
