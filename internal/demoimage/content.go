@@ -33,8 +33,8 @@ func (c *content) Read(p []byte) (int, error) {
 	}
 	if len(c.rest) == 0 {
 		c.draw.Read(c.buf[:block/2]) // never fails
-		for i := block / 2; i < block; i++ {
-			c.buf[i] = c.buf[i%16]
+		for i := block / 2; i < block; i += 16 {
+			copy(c.buf[i:], c.buf[:16])
 		}
 		c.rest = c.buf[:]
 	}

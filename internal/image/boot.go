@@ -149,6 +149,9 @@ func extract(ctx context.Context, img *Image, missing map[int][]wanted, root *os
 		}
 		if want := missing[place]; want != nil {
 			if err := store(t, h, want, img, root); err != nil {
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
 				return err
 			}
 			delete(missing, place)
