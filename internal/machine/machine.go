@@ -42,7 +42,7 @@ type Mounts interface {
 
 // Storage opens the places that data goes to.
 type Storage interface {
-	// Tree gives the mounted directory dir, or a directory below one.
+	// Tree gives the mounted directory dir, or a directory below one, or / of the deployment system.
 	Tree(dir string) (Tree, error)
 	// Scratch gives a directory for pre- and post-installs, made when missing. It is in memory and the next boot does not
 	// see it, unless dir is below a mount.

@@ -73,8 +73,13 @@ func mountPoint(dir string) (string, error) {
 	return path.Clean(dir), nil
 }
 
-// Tree gives the real directory of a mounted one.
+// Tree gives the real directory of a mounted one; that of / is in memory, where the deployment system itself runs.
 func (d *Disk) Tree(dir string) (machine.Tree, error) {
+	if dir == "/" {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return machine.Tree{Path: d.ram(), Budget: d.memory}, d.boot()
+	}
 	dir, err := mountPoint(dir)
 	if err != nil {
 		return machine.Tree{}, err
