@@ -177,6 +177,7 @@ func (d *deployments) launch(ctx actor.Context, j *job) error {
 	if _, err := d.StartChild(ctx, spec); err != nil {
 		return err
 	}
+	ctx.Send(local(ctx.ActorSystem(), journalName), openLog{j.id})
 	d.operations[j.id] = &operation{job: j, since: time.Now()}
 	d.order = append(d.order, j.id)
 	d.nodes.take(j)

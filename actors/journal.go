@@ -35,6 +35,8 @@ func (j *journal) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		supervisor.Ready(ctx)
+	case openLog:
+		j.log(m.id)
 	case appendFact:
 		j.append(ctx, m)
 	case readEvents:
@@ -48,12 +50,18 @@ func (j *journal) Receive(ctx actor.Context) {
 	}
 }
 
-func (j *journal) append(ctx actor.Context, m appendFact) {
-	l := j.record.operations[m.id]
+// log returns the operation's log; it makes one for a new id.
+func (j *journal) log(id string) *operationLog {
+	l := j.record.operations[id]
 	if l == nil {
 		l = &operationLog{parked: make(map[string]readEvents)}
-		j.record.operations[m.id] = l
+		j.record.operations[id] = l
 	}
+	return l
+}
+
+func (j *journal) append(ctx actor.Context, m appendFact) {
+	l := j.log(m.id)
 	if l.ended {
 		return
 	}

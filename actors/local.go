@@ -36,6 +36,7 @@ func local(system *actor.ActorSystem, name string) *actor.PID {
 // with room for it, so that the asked actor never waits for the asker.
 type (
 	// journal
+	openLog    struct{ id string } // before the operation is accepted: who hears of it may ask for its events at once
 	appendFact struct {
 		id   string
 		fact *message.Event // without id, number and time
