@@ -139,9 +139,12 @@ func (a *agents) of(node string) *agentOf {
 	return n
 }
 
-// agentFor returns the live session of a node; it waits for it as long as wait says, 0 for not at all.
+// present is how long an agent that should be there is waited for: the agents actor may just be restarting.
+const present = time.Second
+
+// agentFor returns the live session of a node; it waits for it as long as wait says.
 func agentFor(ctx context.Context, system *actor.ActorSystem, node string, wait time.Duration) (*agentlink.Session, error) {
-	ctx, cancel := context.WithTimeout(ctx, max(wait, time.Second))
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	s, err := ask(ctx, system, agentsName, func(reply chan<- *agentlink.Session) any { return waitAgent{ctx, node, reply} })
 	if err != nil {

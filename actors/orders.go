@@ -20,7 +20,7 @@ func (e *orderError) Error() string { return e.text }
 
 // order does a micro-step that the node's agent carries out: one order, or one for each archive.
 func (w *walker) order(ctx context.Context, micro workflow.Micro) error {
-	session, err := agentFor(ctx, w.system, w.host, 0)
+	session, err := agentFor(ctx, w.system, w.host, present)
 	if err != nil {
 		return err
 	}

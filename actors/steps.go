@@ -87,7 +87,7 @@ func (w *walker) waitReboot(ctx context.Context, boot workflow.Boot) error {
 
 // receive stands before the chain until the deployment starts one with this host, and until that has spoken of it.
 func (w *walker) receive(ctx context.Context, clock *clock) error {
-	session, err := agentFor(ctx, w.system, w.host, 0)
+	session, err := agentFor(ctx, w.system, w.host, present)
 	if err != nil {
 		return err
 	}
