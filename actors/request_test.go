@@ -87,6 +87,7 @@ type operation struct {
 	id     string
 	events []*message.Event
 	ended  *message.Ended
+	again  bool // it subscribed more than once
 }
 
 // begin submits a request, which must be accepted, and watches it.
@@ -123,18 +124,39 @@ func (o *operation) until(what string, fits func(*message.Event) bool) *message.
 	return nil
 }
 
+// silence is what a client bears before it subscribes again: its request may have been lost with an actor that crashed.
+const silence = time.Second
+
 // event reads one event: they are numbered from 1 without a gap.
 func (o *operation) event() *message.Event {
 	GinkgoHelper()
-	m := o.next()
-	Expect(m).To(BeAssignableToTypeOf(&message.Event{}), fmt.Sprint(m))
-	e := m.(*message.Event)
+	e := o.receive()
+	for o.again && e.GetSeq() <= uint64(len(o.events)) { // it was under way when the client asked for it again
+		e = o.receive()
+	}
 	o.events = append(o.events, e)
 	Expect(e.GetSeq()).To(BeEquivalentTo(len(o.events)), "numbers have no gaps")
 	Expect(e.GetId()).To(Equal(o.id))
 	o.ended = e.GetEnded()
 	o.send(&message.Credit{Id: o.id, More: 1, ClientId: o.client.id})
 	return e
+}
+
+func (o *operation) receive() *message.Event {
+	GinkgoHelper()
+	late := time.After(patience)
+	for {
+		select {
+		case m := <-o.C:
+			Expect(m).To(BeAssignableToTypeOf(&message.Event{}), fmt.Sprint(m))
+			return m.(*message.Event)
+		case <-time.After(silence):
+			o.again = true
+			o.send(&message.Subscribe{Id: o.id, From: uint64(len(o.events) + 1), Credit: 1000, ClientId: o.client.id})
+		case <-late:
+			Fail("no event came")
+		}
+	}
 }
 
 func (o *operation) end() *message.Ended {

@@ -30,7 +30,7 @@ import (
 // blueprint is what a spec wants of its site. The zero value is a site of three faultless nodes that boot at once.
 type blueprint struct {
 	nodes   int
-	faults  map[int]string           // sandbox_fault of a node, from 1
+	node    map[int]string           // more words of a node's line in nodes.conf, from 1
 	global  map[string]string        // of deploy.conf, beside or instead of the usual
 	cluster map[string]string        // of the cluster, likewise
 	macros  []string                 // macro-steps; nil: two tries of each, and two instances to boot the new system
@@ -101,12 +101,13 @@ func (s *site) path(elem ...string) string { return filepath.Join(append([]strin
 // write makes the configuration directory with the kernel of the deployment system, an image and its description.
 func (s *site) write() {
 	GinkgoHelper()
-	s.writeConfig()
 	s.file("partitions.fdisk", partitions)
 	s.file("tftp/kernels/deploy-vmlinuz", deployKernel())
 	s.file("tftp/kernels/deploy-initrd", "initrd of the deployment system")
 	s.file("image.tar", string(theImage()))
+	s.file("post.tgz", string(gzipped(tarOf(entry{name: "post.sh", content: "#!/bin/sh\nexit 0\n"}))))
 	s.file("image.env", description("image.tar|tar"))
+	s.writeConfig()
 }
 
 func (s *site) writeConfig() {
@@ -139,10 +140,7 @@ func (s *site) writeConfig() {
 	var nodes strings.Builder
 	for n := 1; n <= s.nodes; n++ {
 		fmt.Fprintf(&nodes, "%s %s one", name(n), s.addr(n))
-		if f := s.faults[n]; f != "" {
-			fmt.Fprintf(&nodes, " sandbox_fault=%s", f)
-		}
-		nodes.WriteString("\n")
+		fmt.Fprintf(&nodes, " %s\n", s.node[n])
 	}
 	s.file("nodes.conf", nodes.String())
 }
