@@ -211,6 +211,18 @@ var _ = Describe("A crew", func() {
 			})
 		})
 
+		It("never starts it again when it fails on its last message (S4)", func() {
+			policy.failed = retryAfter(0, 99)
+			employ(func(w *world, do do) {
+				do(hire(w.spec("a")))
+				w.tell("boss/a", command(func(actor.Context) { <-time.After(time.Second); panic(planned("too late")) }))
+				w.pass(0)
+				do(func(ctx actor.Context, c *supervisor.Crew) { c.Stop(ctx, "a") })
+				w.pass(time.Minute)
+				Expect(w.journal()).To(Equal([]string{"a1 starts", "a1 stopped", "a1 stopped", "empty"}))
+			})
+		})
+
 		It("keeps the end that the member already has", func() {
 			employ(func(w *world, do do) {
 				do(hire(w.spec("a", stopping(func(actor.Context) { <-time.After(time.Second) }))))
