@@ -8,26 +8,50 @@ import (
 // ClientAddress is the address (host:port) of the server that the configuration in dir names, for a client: it reads
 // kadeploy_server and kadeploy_server_port of deploy.conf or deploy.hcl and does not mind what else is there.
 func ClientAddress(dir string) (string, error) {
+	global, err := only(dir, "kadeploy_server", "kadeploy_server_port")
+	if err != nil {
+		return "", fmt.Errorf("server address: %w", err)
+	}
+	return global.Server, nil
+}
+
+// StateDir is the directory where the daemon of the configuration in dir keeps its state: it reads state_dir of
+// deploy.conf or deploy.hcl and does not mind what else is there, so that a daemon is found whose configuration was
+// broken since.
+func StateDir(dir string) (string, error) {
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("state directory: %w", err)
+	}
+	global, err := only(absolute, "state_dir")
+	if err != nil {
+		return "", fmt.Errorf("state directory: %w", err)
+	}
+	return global.StateDir, nil
+}
+
+// only reads some parameters of the daemon, in this order, from the file deploy.
+func only(dir string, names ...string) (*Global, error) {
 	r := newReport()
 	l := &loader{given: dir, dir: dir, schema: newSchema(), report: r}
 	src, isHCL := l.role("deploy", func(hint string) {
 		r.add(Error, position{source: &source{path: filepath.Join(dir, "deploy.conf")}}, hint, "no such file")
 	})
 	if src == nil {
-		return "", fmt.Errorf("server address: %w", r.list)
+		return nil, r.list
 	}
 	quiet := newReport()
 	file := &layer{}
 	if isHCL {
 		if file = hclLayer(src, daemonScope, l.schema, quiet); file == nil {
-			return "", fmt.Errorf("server address: %w", quiet.list)
+			return nil, quiet.list
 		}
 	} else {
 		file = classicLayer(src, daemonScope, l.schema, quiet)
 	}
 	b := &builder{dir: dir, schema: l.schema, report: r, global: &Global{}}
 	t := &target{dir: dir, global: b.global}
-	for _, name := range []string{"kadeploy_server", "kadeploy_server_port"} {
+	for _, name := range names {
 		k := l.schema.byName[name]
 		said := file.values[k.name]
 		if len(said) == 0 {
@@ -37,7 +61,7 @@ func ClientAddress(dir string) (string, error) {
 		}
 	}
 	if r.list.HasErrors() {
-		return "", fmt.Errorf("server address: %w", r.list)
+		return nil, r.list
 	}
-	return b.global.Server, nil
+	return b.global, nil
 }

@@ -1,6 +1,7 @@
-package main
+package daemon
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -27,13 +28,14 @@ type server struct {
 }
 
 // build makes the mechanisms, opens the link, and starts the tree. When a part fails, what was made before is closed.
-func build(snapshot *config.Snapshot, log *slog.Logger) (_ *server, err error) {
+func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 	s := &server{log: log}
 	defer func() {
 		if err != nil {
 			s.close()
 		}
 	}()
+	snapshot := cfg.Snapshot
 	images, err := image.New(image.Config{Dir: filepath.Join(snapshot.Global.CacheDir, "images"), Log: log})
 	if err != nil {
 		return nil, err
@@ -50,18 +52,18 @@ func build(snapshot *config.Snapshot, log *slog.Logger) (_ *server, err error) {
 		drivers["sandbox"], console = rack, rack.Console
 	}
 
-	s.system, _ = supervisor.NewSystem(log)
+	s.system, _ = supervisor.NewSystem(slog.New(library{log.Handler()}))
 	s.onClose(s.system.Shutdown)
 	remote, err := link.Start(s.system, snapshot.Global.Server)
 	if err != nil {
-		return nil, err
+		return nil, unlistened("remote API", "kadeploy_server_port", err)
 	}
 	s.onClose(remote.Close)
 	s.tree, err = supervisor.StartTree(s.system, actors.Tree(actors.Config{
-		Snapshot: snapshot, Load: func() (*config.Snapshot, error) { return reread(snapshot.Dir) },
-		Power: drivers, Images: images, Console: console, Version: version, Log: log,
+		Snapshot: snapshot, Load: func() (*config.Snapshot, error) { return reread(snapshot, log) },
+		Power: drivers, Images: images, Console: console, Version: cfg.Version, Log: log,
 	}))
-	return s, err
+	return s, unstarted(err)
 }
 
 func (s *server) onClose(f func()) { s.closed = append(s.closed, f) }
@@ -70,14 +72,6 @@ func (s *server) close() {
 	for i := len(s.closed) - 1; i >= 0; i-- {
 		s.closed[i]()
 	}
-}
-
-func reread(dir string) (*config.Snapshot, error) {
-	snapshot, problems := config.Load(dir)
-	if problems.HasErrors() {
-		return nil, problems
-	}
-	return snapshot, nil
 }
 
 // machines makes the rack of the nodes with power = sandbox; nil when there are none.
@@ -96,11 +90,14 @@ func machines(snapshot *config.Snapshot, log *slog.Logger) (*sandbox.Rack, error
 	}
 	tftp, err := netip.ParseAddrPort(snapshot.Global.TFTPListen)
 	if err != nil {
-		return nil, fmt.Errorf("tftp_listen: %w", err)
+		return nil, fmt.Errorf("tftp_listen %s: sandbox nodes need an IP:PORT to ask: %w", snapshot.Global.TFTPListen, err)
 	}
-	agent, err := agentPath()
-	if err != nil && processes {
-		return nil, err
+	agent, err := beside("kadeploy-agent")
+	if err == nil && processes {
+		_, err = os.Stat(agent)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sandbox nodes need the agent's program: %s: %w; install it beside kadeploy-server", agent, reason(err))
 	}
 	return sandbox.New(sandbox.Config{
 		Nodes: nodes, TFTP: tftp, ProfileDir: snapshot.Global.TFTPName(snapshot.Global.ProfilePath),
@@ -108,15 +105,14 @@ func machines(snapshot *config.Snapshot, log *slog.Logger) (*sandbox.Rack, error
 	})
 }
 
-// agentPath is the agent's program, which is installed beside the daemon's.
-func agentPath() (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
+// unstarted says what an operator can do about a tree that does not start. The name of the actor helps nobody there.
+func unstarted(err error) error {
+	var failed *supervisor.StartError
+	if !errors.As(err, &failed) {
+		return err
 	}
-	path := filepath.Join(filepath.Dir(self), "kadeploy-agent")
-	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("sandbox nodes need the agent's program beside the server's: %w", err)
+	if failed.Child == "agents" {
+		return unlistened("node agents", "agents_listen", failed.Err)
 	}
-	return path, nil
+	return failed.Err
 }

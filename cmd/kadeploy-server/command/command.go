@@ -1,0 +1,202 @@
+// Package command is the command line of kadeploy-server: it starts the daemon, in the foreground or the background, stops
+// it, asks it, and checks its configuration. The daemon itself is package daemon.
+//
+// Its voice: results go to standard output, everything else to standard error. An error is one line that begins with
+// "kadeploy-server: " and says what, where and what to do; problems of the configuration come before it, with their
+// places. The exit codes are below.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/terminal"
+)
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // the daemon, or what it was asked, failed
+	exitUsage  = 2 // wrong usage or configuration
+	exitDown   = 3 // status: no daemon runs on this directory (as LSB says)
+)
+
+// Config is all that the command needs from outside.
+type Config struct {
+	// Ask asks the daemon at HOST:PORT for its operations.
+	Ask func(ctx context.Context, server string) (*message.Status, error)
+
+	Stdout, Stderr io.Writer
+	Version        string
+}
+
+// runner is one execution of the command.
+type runner struct{ Config }
+
+// Run executes a command line, the program's name first, and returns the exit code.
+func Run(cfg Config, argv []string) int {
+	r := &runner{cfg}
+	app := r.app()
+	argv, err := permute(app.Commands, argv)
+	if err == nil {
+		err = app.Run(argv)
+	}
+	return r.complain(err)
+}
+
+func (r *runner) app() *cli.App {
+	app := &cli.App{
+		Name: "kadeploy-server", HelpName: "kadeploy-server", Usage: "the daemon that reimages nodes",
+		Description: rootHelp, CustomAppHelpTemplate: rootTemplate,
+		Writer: r.Stdout, ErrWriter: io.Discard,
+		HideVersion: true, HideHelpCommand: true,
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   usageError,
+		Action:         func(c *cli.Context) error { return noCommand(c) },
+		Commands: []*cli.Command{
+			{Name: "start", Usage: "start the daemon; in the background unless --foreground", Description: startHelp, Action: r.start,
+				Flags: []cli.Flag{dirFlag(), toggle("foreground", "stay in the foreground and log to standard error"), debugFlag()}},
+			{Name: "stop", Usage: "stop the daemon in order; operations under way end as cancelled", Description: stopHelp, Action: r.stop,
+				Flags: []cli.Flag{dirFlag()}},
+			{Name: "restart", Usage: "stop the daemon, then start it in the background", Description: restartHelp, Action: r.restart,
+				Flags: []cli.Flag{dirFlag(), debugFlag()}},
+			{Name: "status", Usage: "say whether the daemon runs, since when and what it does", Description: statusHelp, Action: r.status,
+				Flags: []cli.Flag{dirFlag(), outputFlag()}},
+			{Name: "check-config", Usage: "print every problem of the configuration with its place", Description: checkHelp, Action: r.checkConfig,
+				Flags: []cli.Flag{dirFlag(), outputFlag(), &cli.StringFlag{Name: "explain", Usage: "print every value in force for `NODE` with the file and line it came from"}}},
+			{Name: "version", Usage: "show the version of this program", Description: versionHelp, Action: r.version},
+			{Name: "help", Usage: "show the help of a command", ArgsUsage: "[COMMAND]", Description: helpHelp, Action: help},
+		},
+	}
+	for _, c := range app.Commands {
+		c.OnUsageError, c.HideHelpCommand = usageError, true
+		if c.ArgsUsage == "" {
+			c.ArgsUsage, c.Action = " ", withoutArguments(c.Action)
+		}
+	}
+	return app
+}
+
+func dirFlag() cli.Flag {
+	return &cli.StringFlag{Name: "config-dir", Aliases: []string{"d"}, Value: "/etc/kadeploy", EnvVars: []string{"KADEPLOY_CONFIG_DIR"},
+		Usage: "configuration `DIR`ectory: deploy.conf, cluster-NAME.conf, nodes.conf"}
+}
+
+func outputFlag() cli.Flag {
+	return &cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT` of the result on standard output: text or json"}
+}
+
+func debugFlag() cli.Flag { return toggle("debug", "log what is of use to developers only, too") }
+
+func toggle(name, usage string) cli.Flag {
+	return &cli.BoolFlag{Name: name, Usage: usage, DisableDefaultText: true}
+}
+
+func wantsJSON(c *cli.Context) (bool, error) {
+	switch format := c.String("output"); format {
+	case "text":
+		return false, nil
+	case "json":
+		return true, nil
+	default:
+		return false, usage(c.Command.Name, "--output %s: text or json", format)
+	}
+}
+
+func withoutArguments(action cli.ActionFunc) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if c.Args().Present() {
+			return usage(c.Command.Name, "%s takes no argument %q", c.Command.Name, c.Args().First())
+		}
+		return action(c)
+	}
+}
+
+func noCommand(c *cli.Context) error {
+	name := c.Args().First()
+	if name == "" {
+		return usage("", "no command: start, stop, restart, status or check-config")
+	}
+	return usage("", "unknown command %q. %s", name, cli.SuggestCommand(c.App.Commands, name))
+}
+
+func (r *runner) version(*cli.Context) error {
+	_, err := fmt.Fprintf(r.Stdout, "kadeploy-server %s (%s %s/%s)\n", r.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+func help(c *cli.Context) error {
+	name := c.Args().First()
+	if name == "" {
+		return cli.ShowAppHelp(c)
+	}
+	if c.App.Command(name) == nil {
+		return usage("", "unknown command %q. %s", name, cli.SuggestCommand(c.App.Commands, name))
+	}
+	return cli.ShowCommandHelp(c, name)
+}
+
+// failure is an error with the exit code that it means.
+type failure struct {
+	code int
+	err  error // nil: everything has been said
+}
+
+func (f *failure) Error() string {
+	if f.err == nil {
+		return fmt.Sprintf("exit code %d", f.code)
+	}
+	return f.err.Error()
+}
+
+func (f *failure) Unwrap() error { return f.err }
+
+// usage is a command line that cannot be right; command "" is the program itself.
+func usage(command, format string, args ...any) error {
+	see := " (see kadeploy-server --help)"
+	if command != "" {
+		see = " (see kadeploy-server " + command + " --help)"
+	}
+	return &failure{exitUsage, fmt.Errorf(format+"%s", append(args, see)...)}
+}
+
+// usageError words the errors of the flag parser.
+func usageError(c *cli.Context, err error, _ bool) error {
+	command := ""
+	if c.Command != nil && c.Command.Name != c.App.Name {
+		command = c.Command.Name
+	}
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
+	if !unknown {
+		return usage(command, "%w", err)
+	}
+	if name = strings.TrimLeft(name, "-"); len(name) > 1 {
+		name = "-" + name
+	}
+	if like := cli.SuggestFlag(c.Command.Flags, strings.TrimLeft(name, "-"), false); like != "" {
+		return usage(command, "unknown option -%s. Did you mean %s?", name, like)
+	}
+	return usage(command, "unknown option -%s", name)
+}
+
+// complain writes the last word on standard error and returns the exit code.
+func (r *runner) complain(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	var f *failure
+	if !errors.As(err, &f) {
+		f = &failure{exitFailed, err}
+	}
+	if f.err != nil {
+		fmt.Fprintf(r.Stderr, "kadeploy-server: %s\n", terminal.Clean(strings.ReplaceAll(err.Error(), "\n", "; ")))
+	}
+	return f.code
+}

@@ -1,0 +1,117 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/kadeploy/kadeploy/cmd/kadeploy-server/daemon"
+	"github.com/kadeploy/kadeploy/config"
+)
+
+// stopTimeout is what a daemon has to stop in order before it is killed; it gives up by itself a little earlier.
+const stopTimeout = 30 * time.Second
+
+func (r *runner) start(c *cli.Context) error {
+	snapshot, err := r.load(c)
+	if err != nil {
+		return err
+	}
+	if c.Bool("foreground") {
+		return r.foreground(snapshot, c.Bool("debug"))
+	}
+	return r.background(snapshot, c.Bool("debug"))
+}
+
+// process finds the daemon of a configuration. A configuration that was broken since must not keep anybody from
+// stopping it: only state_dir is read.
+func (r *runner) process(c *cli.Context) (*daemon.Process, error) {
+	dir := c.String("config-dir")
+	if err := readable(dir); err != nil {
+		return nil, err
+	}
+	state, err := config.StateDir(dir)
+	if err != nil {
+		return nil, &failure{exitUsage, err}
+	}
+	return daemon.At(state).Running()
+}
+
+func (r *runner) stop(c *cli.Context) error {
+	process, err := r.process(c)
+	if err != nil {
+		return err
+	}
+	if process == nil {
+		_, err := fmt.Fprintln(r.Stdout, "kadeploy-server is not running")
+		return err
+	}
+	if err := end(process, c.String("config-dir")); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(r.Stdout, "kadeploy-server stopped, pid %d\n", process.PID)
+	return err
+}
+
+func (r *runner) restart(c *cli.Context) error {
+	snapshot, err := r.load(c) // an invalid configuration must not cost the running daemon
+	if err != nil {
+		return err
+	}
+	process, err := daemon.At(snapshot.Global.StateDir).Running()
+	if err != nil {
+		return err
+	}
+	if process != nil {
+		if err := end(process, snapshot.Dir); err != nil {
+			return err
+		}
+	}
+	return r.background(snapshot, c.Bool("debug"))
+}
+
+// end stops a daemon and returns when it has ended. One that does not end in time is killed, and said to be.
+func end(p *daemon.Process, dir string) error {
+	// The descriptor keeps the signal from reaching another process that got the pid in the meantime.
+	process, err := unix.PidfdOpen(p.PID, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("stop pid %d: %w", p.PID, err)
+	}
+	defer unix.Close(process)
+	switch err := unix.PidfdSendSignal(process, unix.SIGTERM, nil, 0); {
+	case errors.Is(err, unix.ESRCH):
+		return nil
+	case errors.Is(err, unix.EPERM):
+		return fmt.Errorf("stop pid %d: %w; do it as the user who runs it", p.PID, err)
+	case err != nil:
+		return fmt.Errorf("stop pid %d: %w", p.PID, err)
+	}
+	if ended(process, stopTimeout) {
+		return nil
+	}
+	_ = unix.PidfdSendSignal(process, unix.SIGKILL, nil, 0) // it may end by itself just now
+	if !ended(process, stopTimeout) {
+		return fmt.Errorf("pid %d does not end, not even killed; see ps", p.PID)
+	}
+	return fmt.Errorf("pid %d did not stop in %s and was killed; start it again: kadeploy-server start -d %s", p.PID, stopTimeout, dir)
+}
+
+// ended waits until a process has ended, and says whether it has.
+func ended(process int, timeout time.Duration) bool {
+	for until := time.Now().Add(timeout); ; {
+		fds := []unix.PollFd{{Fd: int32(process), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, int(max(time.Until(until), 0)/time.Millisecond))
+		if n > 0 {
+			return true
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return false
+		}
+	}
+}
