@@ -129,25 +129,3 @@ func (d *Dir) sweep() error {
 	}
 	return nil
 }
-
-// CheckFiles says whether files that profiles name are in the directory, and not empty; "" is passed over.
-func CheckFiles(dir string, names ...string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fmt.Errorf("boot files: %w", err)
-	}
-	defer root.Close()
-	for _, name := range names {
-		if name == "" {
-			continue
-		}
-		info, err := root.Stat(name)
-		switch {
-		case err != nil:
-			return fmt.Errorf("boot file %s: %w", filepath.Join(dir, name), err)
-		case !info.Mode().IsRegular() || info.Size() == 0:
-			return fmt.Errorf("boot file %s is empty or no regular file", filepath.Join(dir, name))
-		}
-	}
-	return nil
-}

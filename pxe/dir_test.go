@@ -151,13 +151,4 @@ var _ = Describe("The directory of profiles", func() {
 		}
 		Expect(filepath.Glob(filepath.Join(outside, "*"))).To(BeEmpty())
 	})
-
-	It("knows which boot files are missing", func() {
-		Expect(os.WriteFile(filepath.Join(root, "vmlinuz"), []byte("k"), 0o644)).To(Succeed())
-		Expect(os.WriteFile(filepath.Join(root, "empty"), nil, 0o644)).To(Succeed())
-		Expect(pxe.CheckFiles(root, "vmlinuz", "")).To(Succeed())
-		Expect(pxe.CheckFiles(root, "vmlinuz", "initrd")).To(MatchError(ContainSubstring("initrd")))
-		Expect(pxe.CheckFiles(root, "empty")).To(MatchError(ContainSubstring("empty")))
-		Expect(pxe.CheckFiles(root, "../etc/passwd")).NotTo(Succeed())
-	})
 })

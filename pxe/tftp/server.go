@@ -54,7 +54,7 @@ type Server struct {
 	ctx    context.Context    // ends when Close is called
 	cancel context.CancelFunc // ends ctx
 	once   sync.Once
-	loop   sync.WaitGroup // the goroutine that reads requests
+	conn   *net.UDPConn
 }
 
 // Start opens the root and the socket and serves. Its error is one line that says what to change.
@@ -75,19 +75,21 @@ func Start(c Config) (*Server, error) {
 	s := &Server{
 		config: c,
 		root:   root,
+		conn:   conn,
 		addr:   conn.LocalAddr().(*net.UDPAddr).AddrPort(),
 		slots:  make(chan struct{}, c.MaxTransfers),
 		done:   make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.tftp = tftp.NewServer(s.read, nil)
+	s.tftp.SetHook(requests{s})
+	s.tftp.SetBackoff(func(int) time.Duration { return 0 }) // the timeout is the pause
 	s.tftp.SetTimeout(c.Timeout)
 	// The library's own bound is the interface's MTU, asked for at each request; a kernel too busy to answer halves the
 	// speed of that boot without a word.
 	s.tftp.SetBlockSizeNegotiation(false)
 	s.tftp.SetBlockSize(cmp.Or(c.BlockSize, largestBlock(s.addr.Addr())))
-	s.tftp.SetBackoff(func(int) time.Duration { return 0 }) // the timeout is the pause
-	s.loop.Go(func() { s.serve(conn) })
+	go s.serve()
 	return s, nil
 }
 
@@ -98,15 +100,7 @@ func (s *Server) Addr() netip.AddrPort { return s.addr }
 // not answer holds its transfer for some timeouts more: when ctx ends first, Close says so and they end by themselves.
 func (s *Server) Close(ctx context.Context) error {
 	s.cancel()
-	s.once.Do(func() {
-		go func() {
-			s.tftp.Shutdown()
-			s.loop.Wait()
-			s.tftp.Shutdown() // again, for the request that was being read the first time
-			s.root.Close()
-			close(s.done)
-		}()
-	})
+	s.once.Do(func() { go s.wake() })
 	select {
 	case <-s.done:
 		return nil
@@ -115,9 +109,48 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 }
 
-func (s *Server) serve(conn *net.UDPConn) {
-	if err := s.tftp.Serve(conn); err != nil {
+// serve ends after requests has shut the library down.
+func (s *Server) serve() {
+	if err := s.tftp.Serve(s.conn); err != nil {
 		s.config.Log.Error("tftp server stopped", "listen", s.config.Listen, "error", err)
+	}
+	s.root.Close()
+	close(s.done)
+}
+
+// requests is told by the library of packets that are no request, in the goroutine that reads requests, and of
+// transfers, which name their peer, in theirs.
+type requests struct{ s *Server }
+
+func (requests) OnSuccess(tftp.TransferStats) {}
+
+// OnFailure shuts the library down once the server closes. It does so in the goroutine that starts the transfers: anywhere
+// else, the library would start one and wait for all at the same time, which sync.WaitGroup punishes with a panic.
+func (r requests) OnFailure(stats tftp.TransferStats, _ error) {
+	if stats.RemoteAddr == nil && r.s.ctx.Err() != nil {
+		r.s.tftp.Shutdown()
+	}
+}
+
+// wake sends the server packets that are no request until it notices that it is closed.
+func (s *Server) wake() {
+	to := s.addr
+	if to.Addr().IsUnspecified() {
+		to = netip.AddrPortFrom(netip.IPv6Loopback(), to.Port())
+		if s.addr.Addr().Unmap().Is4() {
+			to = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), to.Port())
+		}
+	}
+	for {
+		_, err := s.conn.WriteToUDPAddrPort([]byte{0}, to)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		select {
+		case <-s.done:
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
 

@@ -288,6 +288,12 @@ var _ = Describe("Starting and closing", func() {
 		Expect(t.Err).To(MatchError(context.Canceled))
 	})
 
+	DescribeTable("closes on any loopback address, as often as it is told to", func(listen string) {
+		r := start(func(c *tftp.Config) { c.Listen = listen })
+		Expect(r.server.Close(background())).To(Succeed())
+		Expect(r.server.Close(background())).To(Succeed())
+	}, Entry("IPv4", "127.0.0.9:0"), Entry("IPv6", "[::1]:0"))
+
 	It("answers nobody once it is closed, and frees the port", func() {
 		r := start(nil)
 		Expect(r.server.Close(background())).To(Succeed())
