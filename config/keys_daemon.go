@@ -38,7 +38,7 @@ func daemonKeys() []*key {
 		{name: "kadeploy_cache_dir", set: setCacheDir, fallback: cacheDir,
 			doc: "directory of the image cache; default STATE_DIR/cache, which no_cache means too"},
 		{name: "kadeploy_cache_size", form: number, initial: one("10GiB"), set: setSize(func(t *target) *int64 { return &t.global.CacheSize }, 1<<20),
-			doc: "size of the image cache, in MiB or with a unit"},
+			doc: "size of the image cache, in MiB or with a unit; read, without effect in this version"},
 		{name: "reboot_window", form: number, initial: one("50"), set: setInt(func(t *target) *int { return &t.global.RebootWindow }, 1, 1_000_000),
 			doc: "reboots under way at once, over all deployments"},
 		{name: "reboot_command_timeout", form: number, initial: one("30"), set: setInterval(func(t *target) *time.Duration { return &t.global.RebootCommandTimeout }),
@@ -58,7 +58,7 @@ func daemonKeys() []*key {
 			doc: "size limit of a postinstall archive, in MiB or with a unit"},
 		{name: "almighty_env_users", aliases: []string{"almighty_users"}, form: list, initial: one("root"),
 			set: setNames(func(t *target, name string) { t.global.AlmightyUsers = append(t.global.AlmightyUsers, name) }),
-			doc: "users with all rights on environments, separated by commas"},
+			doc: "users with all rights on environments, separated by commas; read, without effect in this version"},
 	}
 }
 
