@@ -40,7 +40,7 @@ func dial(ctx context.Context, c *Config) (*link, error) {
 		grpc.WithContextDialer(dialer(c.Address)),
 		grpc.WithNoProxy(),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(agentpb.MaxOrder), grpc.MaxCallSendMsgSize(agentpb.MaxReport)),
-		grpc.WithReadBufferSize(bufferSize), grpc.WithWriteBufferSize(bufferSize), grpc.WithSharedWriteBuffer(true),
+		grpc.WithReadBufferSize(bufferSize), grpc.WithWriteBufferSize(bufferSize),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingEvery, Timeout: pingTimeout}),
 	)
 	if err != nil {

@@ -213,6 +213,14 @@ var _ = Describe("An agent, given", func() {
 			Expect(target("root/.ssh/authorized_keys")).To(BeAnExistingFile())
 		})
 
+		It("adds those of the deployment system itself", func() {
+			o := key("ssh-rsa AAA\n")
+			o.GetInstallKey().Root = "/"
+			r.must(o)
+			Expect(os.ReadFile(filepath.Join(r.disk, "ram/root/.ssh/authorized_keys"))).To(Equal([]byte("ssh-rsa AAA\n")))
+			Expect(target("root/.ssh")).NotTo(BeAnExistingFile())
+		})
+
 		It("follows links inside the image and never out of it", func() {
 			outside := GinkgoT().TempDir()
 			Expect(os.MkdirAll(target("home/root"), 0o755)).To(Succeed())

@@ -3,6 +3,7 @@ package agentlink_test
 import (
 	"context"
 	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -78,7 +79,9 @@ func connect(d *desk) *peer {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { conn.Close() })
 	p := &peer{AgentsClient: agentpb.NewAgentsClient(conn), conn: conn}
-	p.Agents_SessionClient, err = p.AgentsClient.Session(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second) // a spec fails, it does not hang
+	DeferCleanup(cancel)
+	p.Agents_SessionClient, err = p.AgentsClient.Session(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	return p
 }

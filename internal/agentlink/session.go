@@ -89,17 +89,25 @@ func (s *Session) Do(ctx context.Context, order *agentpb.Order, progress func(*a
 	if at, ok := ctx.Deadline(); ok && o.Timeout == nil {
 		o.Timeout = durationpb.New(time.Until(at))
 	}
-	if err := s.send(ctx, &agentpb.ToAgent{Body: &agentpb.ToAgent_Order{Order: o}}); err != nil {
-		return nil, fmt.Errorf("order %s for %s: %w", o.Step, s.node, err)
-	}
-	result, err := s.await(ctx, c, progress)
-	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrLost) {
-		s.abort(c)
-	}
+	result, err := s.exchange(ctx, o, c, progress)
 	if err != nil {
 		return nil, fmt.Errorf("order %s for %s: %w", o.Step, s.node, err)
 	}
 	return result, nil
+}
+
+// exchange sends the order and awaits its result. Once the sending has begun the order may reach the agent, so every end
+// but the stream's own aborts it; an agent that never saw the order ignores that.
+func (s *Session) exchange(ctx context.Context, o *agentpb.Order, c *call, progress func(*agentpb.Progress)) (*agentpb.Result, error) {
+	err := s.send(ctx, &agentpb.ToAgent{Body: &agentpb.ToAgent_Order{Order: o}})
+	var result *agentpb.Result
+	if err == nil {
+		result, err = s.await(ctx, c, progress)
+	}
+	if err != nil && !errors.Is(err, ErrLost) {
+		s.abort(c)
+	}
+	return result, err
 }
 
 func (s *Session) begin(o *agentpb.Order) *call {

@@ -115,6 +115,20 @@ var _ = Describe("Session", func() {
 			Expect(receive(c).err).To(MatchError(why))
 		})
 
+		It("has it abort however early its context ends: what was sent is never left running", func() {
+			for range 300 {
+				ctx, cancel := context.WithCancel(context.Background())
+				c := do(ctx, order("sync"), nil)
+				o := p.order()
+				cancel()
+				m, err := p.Recv()
+				Expect(err).NotTo(HaveOccurred())
+				Expect(m.GetAbort().GetOrder()).To(Equal(o.Id))
+				p.answer(o.Id, "aborted")
+				Expect(receive(c).err).To(MatchError(context.Canceled))
+			}
+		})
+
 		It("does not wait for ever for an agent that hangs, and goes on with it later", func() {
 			ctx, cancel := context.WithCancel(context.Background())
 			c := do(ctx, order("sync"), nil)

@@ -3,7 +3,7 @@
 //	ROOT/table.json   the partition table and what each partition holds
 //	ROOT/part/N/      the files of partition N
 //	ROOT/raw/N        a raw image written to partition N; raw/0 to the whole disk
-//	ROOT/ram/         the memory of one boot: where pre- and post-installs are unpacked
+//	ROOT/ram/         the memory of one boot: the deployment system's root, where pre- and post-installs are unpacked
 //
 // It keeps the rules of a disk: only partitions that exist can be formatted, only what is formatted can be mounted,
 // and all partitions together hold no more than the capacity. Sizes of single partitions are written down, not enforced.

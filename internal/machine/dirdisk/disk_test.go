@@ -171,6 +171,13 @@ var _ = Describe("A disk that is a directory", func() {
 			Expect(filepath.Join(mem.Path, "old")).NotTo(BeAnExistingFile())
 		})
 
+		It("has the deployment system's own root in the same memory", func() {
+			put(filepath.Join(tree("/").Path, "motd"), "x")
+			mem, err := disk.Scratch("/rambin")
+			Expect(err).NotTo(HaveOccurred())
+			Expect(filepath.Join(mem.Path, "../motd")).To(BeAnExistingFile())
+		})
+
 		It("makes directories for archives below the mount, on the disk", func() {
 			below, err := disk.Scratch("/mnt/dest/srv/install")
 			Expect(err).NotTo(HaveOccurred())
