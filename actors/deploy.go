@@ -34,6 +34,7 @@ type deploy struct {
 	views   map[string]*view
 	pending []workflow.Action // decided where no context was at hand
 	end     *workflow.End     // set once: the rest is stopping
+	stopped bool
 	system  *actor.ActorSystem
 	self    *actor.PID
 }
@@ -56,15 +57,15 @@ func newDeploy(j *job, prepare func(context.Context, *job, func(string)) error, 
 }
 
 func (d *deploy) Receive(ctx actor.Context) {
+	if _, stopping := ctx.Message().(*actor.Stopping); stopping {
+		d.stop()
+	}
 	if d.Crew.Receive(ctx) {
 		return
 	}
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		d.begin(ctx)
-	case *actor.Stopping, *actor.Restarting:
-		d.tasks.CancelAll()
-		d.timers.StopAll()
 	case supervisor.TaskDone:
 		if d.tasks.Accept(m) {
 			d.prepared(ctx, m)
@@ -84,6 +85,13 @@ func (d *deploy) Receive(ctx actor.Context) {
 	default:
 		d.fromNodes(ctx, m)
 	}
+}
+
+// stop makes the actor mute: the ends of its nodes that follow are not theirs. If it crashed its aftermath answers.
+func (d *deploy) stop() {
+	d.stopped = true
+	d.tasks.CancelAll()
+	d.timers.StopAll()
 }
 
 // begin tells the world of the request and prepares it: nothing of a machine is touched before the image is known to be good.
@@ -172,7 +180,7 @@ func (d *deploy) fromNodes(ctx actor.Context, m any) {
 func (d *deploy) current(i incarnation) bool { return d.end == nil && d.Incarnation(i.host) == i.inc }
 
 func (d *deploy) handle(ctx actor.Context, e workflow.Event) {
-	if d.core != nil {
+	if d.core != nil && !d.stopped {
 		d.apply(ctx, d.core.Handle(time.Now(), e))
 	}
 }
@@ -225,7 +233,7 @@ func (d *deploy) memberEnded(ctx actor.Context, e supervisor.End) {
 	switch {
 	case e.ID == chainID:
 		d.chainGone(ctx)
-	case d.end == nil && !d.core.Phase(e.ID).Settled():
+	case d.end == nil && !d.stopped && !d.core.Phase(e.ID).Settled():
 		d.handle(ctx, workflow.Failed{Host: e.ID, Kind: workflow.KindBug, Cause: "its actor ended unexpectedly; see the server's log"})
 	}
 }

@@ -104,7 +104,7 @@ var outcomes = map[workflow.Outcome]message.Outcome{
 
 // finish runs when every child is gone after the end was decided: only then is the answer given.
 func (d *deploy) finish(actor.Context) {
-	if d.end != nil {
+	if d.end != nil && !d.stopped {
 		d.conclude(outcomes[d.end.Outcome], d.end.Text)
 	}
 }
