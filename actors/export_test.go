@@ -1,6 +1,16 @@
 package actors
 
-import "github.com/kadeploy/kadeploy/config"
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/kadeploy/kadeploy/config"
+)
+
+// SuiteT is the test that the specs run in, for those in fake time.
+var SuiteT *testing.T
+
+var discard = slog.New(slog.DiscardHandler)
 
 // Poison is a message that the permanent actor of that name fails of: no actor of the tree ever sends one.
 func Poison(actor string) any {

@@ -58,6 +58,9 @@ var _ = Describe("A request", func() {
 		Entry("a reboot level that does not exist", func(_ *site, r *message.Submit) {
 			r.Operation, r.RebootLevel = message.Operation_REBOOT, "gentle"
 		}, "gentle"),
+		Entry("a system that the site cannot boot", func(_ *site, r *message.Submit) {
+			r.Environment = []byte("name : raw\nversion : 1\ntarball : image.tar|ddgz\nenvironment_kind : other\nfilesystem : ext4\nfdisktype : 83\n")
+		}, "cannot boot a system of kind other"),
 		Entry("an image that does not exist", func(_ *site, r *message.Submit) {
 			r.Environment = []byte(description("nothing.tar|tar"))
 		}, "no such file"),

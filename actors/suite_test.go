@@ -8,9 +8,12 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gexec"
 	"github.com/onsi/gomega/gleak"
+
+	"github.com/kadeploy/kadeploy/actors"
 )
 
 func TestActors(t *testing.T) {
+	actors.SuiteT = t
 	RegisterFailHandler(Fail)
 	SetDefaultEventuallyTimeout(20 * time.Second)
 	SetDefaultEventuallyPollingInterval(5 * time.Millisecond)

@@ -1,0 +1,95 @@
+package actors_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+)
+
+var _ = Describe("A deployment with more than an image", func() {
+	It("puts the user's key into the new system", func() {
+		s := newSite(blueprint{nodes: 1})
+		r := s.deployment()
+		r.Key = []byte("ssh-ed25519 AAAA ada@example\n")
+		Expect(s.run(r).ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK))
+		Expect(s.disk("node-1", "root/.ssh/authorized_keys")).To(Equal("ssh-ed25519 AAAA ada@example\n"))
+	})
+
+	It("runs the post-installs of the site and of the image on the new system, in this order", func() {
+		s := newSite(blueprint{nodes: 1, cluster: map[string]string{"admin_post_install": "post.tgz|tgz|post.sh site"}})
+		script := "#!/bin/sh\necho \"$1 $KADEPLOY_ENV $KADEPLOY_NODE\" >> \"$KADEPLOY_ENV_EXTRACTION_DIR/etc/installed\"\n"
+		s.file("post.tgz", string(gzipped(tarOf(entry{name: "post.sh", content: script}))))
+		s.file("image.env", description("image.tar|tar", "postinstall : post.tgz|tgz|post.sh image"))
+		o := s.run(s.deployment())
+		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.report("node-1").GetCause())
+		Expect(s.disk("node-1", "etc/installed")).To(Equal("site tiny node-1\nimage tiny node-1\n"))
+	})
+
+	It("says what a post-install said that failed", func() {
+		s := newSite(blueprint{nodes: 1})
+		s.file("bad.tgz", string(gzipped(tarOf(entry{name: "post.sh", content: "#!/bin/sh\necho the licence server is away\nexit 3\n"}))))
+		s.file("image.env", description("image.tar|tar", "postinstall : bad.tgz|tgz|post.sh"))
+		ko := s.run(s.deployment()).report("node-1")
+		Expect(ko.GetState()).To(Equal("BroadcastEnv/Chain/manage_user_post_install"))
+		Expect(ko.GetCause()).To(ContainSubstring("exit status 3"))
+		Expect(ko.GetEvidence()).To(ContainSubstring("the licence server is away"))
+	})
+
+	It("prepares the disk with the image's preinstall alone when it has one", func() {
+		s := newSite(blueprint{nodes: 1})
+		s.file("pre.tgz", string(gzipped(tarOf(entry{name: "pre.sh", content: "#!/bin/sh\necho no raid on $KADEPLOY_BLOCK_DEVICE of $KADEPLOY_NODE\nexit 1\n"}))))
+		s.file("image.env", description("image.tar|tar", "preinstall : pre.tgz|tgz|pre.sh"))
+		o := s.run(s.deployment())
+		ko := o.report("node-1")
+		Expect(ko.GetState()).To(Equal("SetDeploymentEnv/UntrustedCustomPreInstall/manage_admin_pre_install"))
+		Expect(ko.GetEvidence()).To(ContainSubstring("no raid on /dev/sda of node-1"))
+		Expect(o.retriesOf("node-1")).To(Equal(1))
+		for _, e := range o.events {
+			Expect(e.GetNode().GetMicro()).NotTo(Equal("create_partition_table"))
+		}
+	})
+
+	It("deploys the site's default environment when it brings none", func() {
+		s := plannedSite(GinkgoT().TempDir(), blueprint{nodes: 1, global: map[string]string{"environment": "image.env", "minnodes": "1"}})
+		s.write()
+		s.start()
+		DeferCleanup(s.close)
+		r := s.deployment()
+		r.Environment, r.EnvironmentPath = nil, ""
+		o := s.run(r)
+		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.GetText())
+		Expect(o.events[0].GetStarted().GetMinNodes()).To(BeEquivalentTo(1))
+		Expect(s.state("node-1").GetEnvironment()).To(Equal("tiny:7"))
+	})
+})
+
+var _ = Describe("A reboot", func() {
+	It("boots what was deployed and leaves it there", func() {
+		s := newSite(blueprint{})
+		Expect(s.run(s.deployment()).ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK))
+		for _, level := range []string{"soft", "hard", "very_hard"} {
+			o := s.run(&message.Submit{ClientId: level, User: "bob", Operation: message.Operation_REBOOT, RebootLevel: level, Nodes: s.names()})
+			Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.GetText())
+			Expect(o.retriesOf("node-1")).To(Equal(0))
+			Expect(s.state("node-1").GetState()).To(Equal("rebooted"))
+			Expect(s.state("node-1").GetUser()).To(Equal("bob"))
+			Expect(s.state("node-1").GetEnvironment()).To(Equal("tiny:7"))
+		}
+		answer := s.client().ask(&message.StatusRequest{ClientId: "all"}).(*message.Status)
+		Expect(answer.GetOperations()).To(HaveLen(4))
+		for _, op := range answer.GetOperations() {
+			Expect(op.GetRunning()).To(BeFalse())
+			Expect(op.GetOk()).To(BeEquivalentTo(3))
+		}
+	})
+
+	It("of a machine with nothing to boot says so", func() {
+		s := newSite(blueprint{nodes: 1, cluster: map[string]string{"timeout_reboot": "0.2"}})
+		o := s.run(&message.Submit{ClientId: "r", Operation: message.Operation_REBOOT, RebootLevel: "hard", Nodes: s.names()})
+		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_FAILED))
+		Expect(o.report("node-1").GetCause()).NotTo(BeEmpty())
+		Expect(o.report("node-1").GetEvidence()).To(ContainSubstring("no boot profile"))
+		Expect(s.state("node-1").GetState()).To(Equal("reboot_failed"))
+	})
+})

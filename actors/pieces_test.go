@@ -1,0 +1,203 @@
+package actors
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/supervisor"
+	"github.com/kadeploy/kadeploy/supervisor/supervisortest"
+)
+
+var _ = Describe("The clock of a try", func() {
+	// inFakeTime counts how often a clock of two seconds expired.
+	inFakeTime := func(body func(c *clock, expired *atomic.Int32)) {
+		synctest.Test(SuiteT, func(*testing.T) {
+			defer GinkgoRecover()
+			var expired atomic.Int32
+			c := newClock(2*time.Second, func() { expired.Add(1) })
+			body(c, &expired)
+			c.stop()
+		})
+	}
+	pass := func(d time.Duration) {
+		<-time.After(d)
+		synctest.Wait()
+	}
+
+	It("expires once, when its time is over", func() {
+		inFakeTime(func(_ *clock, expired *atomic.Int32) {
+			pass(2*time.Second - 1)
+			Expect(expired.Load()).To(BeEquivalentTo(0))
+			pass(time.Hour)
+			Expect(expired.Load()).To(BeEquivalentTo(1))
+		})
+	})
+
+	It("stands still while it is held", func() {
+		inFakeTime(func(c *clock, expired *atomic.Int32) {
+			pass(time.Second)
+			c.hold()
+			c.hold()
+			pass(time.Hour)
+			Expect(expired.Load()).To(BeEquivalentTo(0))
+			c.resume()
+			c.resume()
+			pass(time.Second - 1)
+			Expect(expired.Load()).To(BeEquivalentTo(0))
+			pass(1)
+			Expect(expired.Load()).To(BeEquivalentTo(1))
+		})
+	})
+
+	It("never expires after it was stopped, or without a limit", func() {
+		inFakeTime(func(c *clock, expired *atomic.Int32) {
+			c.stop()
+			newClock(0, func() { expired.Add(1) })
+			pass(24 * time.Hour)
+			Expect(expired.Load()).To(BeEquivalentTo(0))
+		})
+	})
+})
+
+// book is a journal of its own with a probe that reads it.
+type book struct {
+	system *actor.ActorSystem
+	pid    *actor.PID
+	reader *supervisortest.Probe
+	record *record
+}
+
+func newBook() *book {
+	system, _ := supervisor.NewSystem(discard)
+	b := &book{system: system, record: newRecord(), reader: supervisortest.NewProbe(system)}
+	b.pid = system.Root.Spawn(supervisor.Props(func() actor.Actor { return &journal{record: b.record} }))
+	DeferCleanup(func() {
+		b.reader.Stop(system)
+		Expect(system.Root.StopFuture(b.pid).Wait()).To(Succeed())
+		system.Shutdown()
+	})
+	return b
+}
+
+func (b *book) tell(m any) { b.system.Root.Send(b.pid, m) }
+
+func (b *book) note(id, text string) {
+	b.tell(appendFact{id, &message.Event{Fact: &message.Event_Note{Note: &message.Note{Text: text}}}})
+}
+
+func (b *book) end(id string) {
+	b.tell(appendFact{id, &message.Event{Fact: &message.Event_Ended{Ended: &message.Ended{}}}})
+}
+
+// read asks for events and waits for the answer.
+func (b *book) read(id string, from uint64, most int) eventsRead {
+	GinkgoHelper()
+	b.tell(readEvents{id, from, most, b.reader.PID})
+	var m any
+	Eventually(b.reader.C).Should(Receive(&m))
+	return m.(eventsRead)
+}
+
+var _ = Describe("The journal", func() {
+	It("numbers the facts of each operation from 1", func() {
+		b := newBook()
+		b.note("A", "one")
+		b.note("B", "other")
+		b.note("A", "two")
+		got := b.read("A", 0, 10)
+		Expect(got.events).To(HaveLen(2))
+		Expect(got.events[1].GetSeq()).To(BeEquivalentTo(2))
+		Expect(got.events[1].GetNote().GetText()).To(Equal("two"))
+		Expect(b.read("A", 2, 10).events).To(HaveLen(1))
+		Expect(b.read("A", 1, 1).events).To(HaveLen(1))
+	})
+
+	It("answers a reader who has read all there is with the next fact", func() {
+		b := newBook()
+		b.tell(openLog{"A"})
+		b.tell(readEvents{"A", 1, 10, b.reader.PID})
+		Consistently(b.reader.C).ShouldNot(Receive())
+		b.note("A", "at last")
+		var m any
+		Eventually(b.reader.C).Should(Receive(&m))
+		Expect(m.(eventsRead).events[0].GetNote().GetText()).To(Equal("at last"))
+	})
+
+	It("forgets a reader who has gone", func() {
+		b := newBook()
+		b.tell(openLog{"A"})
+		b.tell(readEvents{"A", 1, 10, b.reader.PID})
+		b.tell(stopReading{b.reader.PID})
+		b.note("A", "too late")
+		Consistently(b.reader.C).ShouldNot(Receive())
+	})
+
+	It("takes nothing after the end", func() {
+		b := newBook()
+		b.end("A")
+		b.note("A", "too late")
+		Expect(b.read("A", 1, 10).events).To(HaveLen(1))
+	})
+
+	It("ends what nobody runs any more", func() {
+		b := newBook()
+		b.note("A", "running")
+		b.end("B")
+		b.tell(endOrphans{"lost"})
+		got := b.read("A", 1, 10)
+		Expect(got.events).To(HaveLen(2))
+		Expect(got.events[1].GetEnded().GetOutcome()).To(Equal(message.Outcome_FAILED))
+		Expect(got.events[1].GetEnded().GetText()).To(Equal("lost"))
+		Expect(b.read("B", 1, 10).events).To(HaveLen(1))
+	})
+
+	It("keeps the newest operations that have ended", func() {
+		b := newBook()
+		b.note("running", "still")
+		for i := range remembered + 1 {
+			b.end(fmt.Sprint(i))
+		}
+		Expect(b.read("0", 1, 1).unknown).To(BeTrue())
+		Expect(b.read("1", 1, 1).unknown).To(BeFalse())
+		Expect(b.read("running", 1, 1).unknown).To(BeFalse())
+	})
+})
+
+var _ = Describe("The tokens of the agents", func() {
+	admit := func(a *agents, node, token string) error { return a.admit(admitAgent{node: node, token: token}) }
+	expect := func(a *agents, node, token string) { a.expect(expectAgent{node: node, token: token}) }
+
+	It("open one session each, of the node they were given to", func() {
+		a := newAgents("", discard)
+		Expect(admit(a, "n1", "t1")).NotTo(Succeed())
+		expect(a, "n1", "t1")
+		Expect(admit(a, "n2", "t1")).NotTo(Succeed())
+		Expect(admit(a, "n1", "t0")).NotTo(Succeed())
+		Expect(admit(a, "n1", "t1")).To(Succeed())
+		Expect(admit(a, "n1", "t1")).NotTo(Succeed(), "used")
+		Expect(admit(a, "n1", "")).NotTo(Succeed(), "used, and none")
+	})
+
+	It("are worth nothing once the next boot is expected", func() {
+		a := newAgents("", discard)
+		expect(a, "n1", "t1")
+		expect(a, "n1", "t2")
+		Expect(admit(a, "n1", "t1")).NotTo(Succeed())
+		Expect(admit(a, "n1", "t2")).To(Succeed())
+	})
+})
+
+var _ = DescribeTable("A text for people is one bounded line", func(text, want string) {
+	Expect(line(text)).To(Equal(want))
+},
+	Entry("blanks and ends of lines", " a\n\tb\r\n", "a b"),
+	Entry("too long", fmt.Sprintf("%0500d", 0), fmt.Sprintf("%0400d…", 0)),
+)
