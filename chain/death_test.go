@@ -111,6 +111,8 @@ var _ = Describe("A chain that loses links", func() {
 		p := b.proxied(1)
 		p.dropAfter.Store(40)
 		b.expectWhole(b.run(), 0, 1, 2)
+		Expect(p.connections()).To(Equal(2))
+		Expect(p.dataFrames.Load()).To(BeNumerically("<", 2*48), "it did not begin again")
 	})
 
 	When("a follower is further behind than its new predecessor's ring reaches", func() {

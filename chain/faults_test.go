@@ -80,6 +80,13 @@ func (b *broadcast) proxied(i int) *proxy {
 	return p
 }
 
+// connections is how many have come.
+func (p *proxy) connections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.open) / 2
+}
+
 func (p *proxy) serve() {
 	for {
 		from, err := p.listener.Accept()
@@ -137,7 +144,7 @@ func (p *proxy) down(to, from net.Conn) {
 		if data && offset <= p.spoilAt && p.spoilAt < offset+length && p.spoil.Add(-1) >= 0 {
 			rest[p.spoilAt-offset] ^= 0x40
 		}
-		if n := p.dataFrames.Add(1); data && n == p.dropAfter.Load() {
+		if data && p.dataFrames.Add(1) == p.dropAfter.Load() {
 			return
 		}
 		if p.frozen.Load() {

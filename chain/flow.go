@@ -2,11 +2,8 @@ package chain
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
-	"os"
 	"time"
 )
 
@@ -55,9 +52,4 @@ func (f *flow) data(ctx context.Context, w *wire, h header) error {
 func (r *ring) fits(h header) bool {
 	size, chunk := r.manifest.Size, int64(r.manifest.ChunkSize)
 	return h.offset+int64(h.length) <= size && h.offset%chunk+int64(h.length) <= chunk
-}
-
-func isTimeout(err error) bool {
-	var ne net.Error
-	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &ne) && ne.Timeout()
 }

@@ -3,8 +3,6 @@ package chain
 import (
 	"context"
 	"sync"
-
-	"lukechampine.com/blake3"
 )
 
 // ring holds the last bytes of the image in memory: the receiver writes into it, the verifier, the sink and the follower read from it.
@@ -54,8 +52,19 @@ func (r *ring) renew() (epoch uint64, offset int64) {
 	defer r.mu.Unlock()
 	r.epoch++
 	r.suspect = false // another feeder cannot tell
+	r.moveTail()
 	signal(r.room)    // whoever waits with bytes of the old epoch lets go
 	return r.epoch, r.w.end
+}
+
+// moveTail gives the chunk at the end new memory: the receiver of the former epoch may still read into its reservation.
+func (r *ring) moveTail() {
+	c := r.w.end / r.w.chunk
+	if i := c % r.w.slots; r.w.claimed(c) && r.slots[i] != nil {
+		fresh := make([]byte, r.w.chunk)
+		copy(fresh, r.slots[i][:r.w.end%r.w.chunk])
+		r.slots[i] = fresh
+	}
 }
 
 // wanted is the epoch and the offset that the next bytes must have.
@@ -102,161 +111,4 @@ func (r *ring) commit(epoch uint64, n int) {
 	r.w.grow(int64(n))
 	signal(r.ready)
 	signal(r.fresh)
-}
-
-// verify checks chunks as they fill up, until the last. One that does not match is forgotten, and again is signalled: it is wanted again.
-func (r *ring) verify(ctx context.Context, again chan struct{}) {
-	for {
-		p, chunk, done := r.unverified()
-		switch {
-		case done:
-			return
-		case p == nil:
-			select {
-			case <-r.fresh:
-			case <-ctx.Done():
-				return
-			}
-		case Digest(blake3.Sum256(p)) == r.manifest.Chunks[chunk]:
-			r.mu.Lock()
-			r.w.verified += int64(len(p))
-			r.mu.Unlock()
-			signal(r.good)
-			signal(r.ready)
-			signal(r.room)
-		default:
-			r.reject(chunk)
-			signal(again)
-		}
-	}
-}
-
-// unverified returns the next chunk to verify when all of it is here.
-func (r *ring) unverified() (p []byte, chunk int64, done bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.w.full() {
-		return nil, 0, true
-	}
-	chunk = r.w.verified / r.w.chunk
-	to := r.w.verified + r.manifest.chunkLen(chunk)
-	if r.w.end < to {
-		return nil, chunk, false
-	}
-	return r.slot(r.w.verified, to), chunk, false
-}
-
-// reject forgets a corrupt chunk and what came after it. The follower may be sending it at this moment, so new bytes get new memory.
-func (r *ring) reject(chunk int64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for c := chunk; c*r.w.chunk <= r.w.end && r.w.claimed(c); c++ {
-		r.slots[c%r.w.slots] = nil
-	}
-	r.w.rewind()
-	r.epoch++
-	r.failed[chunk], r.suspect = true, true
-	signal(r.room)
-}
-
-// blame counts the chunk at offset, if it was rejected, against the hop it came over, unless the feeder says that it had it corrupt
-// itself. It returns how often that hop has spoiled it.
-func (r *ring) blame(offset int64, inherited bool) (chunk int64, times int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	chunk = offset / r.w.chunk
-	if r.suspect && !inherited {
-		r.corrupt[chunk]++
-		r.spoiled++
-	}
-	r.suspect = false
-	return chunk, r.corrupt[chunk]
-}
-
-// unsunk returns verified bytes for the sink, nil when there are none yet; done when it has had all or takes no more.
-func (r *ring) unsunk() (p []byte, done bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.w.sinking || r.w.sunk == r.w.size {
-		return nil, true
-	}
-	if n := r.w.span(r.w.sunk, r.w.verified, r.w.chunk); n > 0 {
-		return r.slot(r.w.sunk, r.w.sunk+n), false
-	}
-	return nil, false
-}
-
-func (r *ring) sank(n int) int64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.w.sunk += int64(n)
-	signal(r.room)
-	return r.w.sunk
-}
-
-// dropSink lets the ring go on without the sink. A write that hangs still reads the chunk it was given: others get a copy of it.
-func (r *ring) dropSink() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if i := r.w.sunk / r.w.chunk % r.w.slots; r.w.sinking && r.slots[i] != nil && r.w.sunk < r.w.verified {
-		r.slots[i] = append([]byte(nil), r.slots[i]...)
-	}
-	r.w.sinking = false
-	signal(r.room)
-}
-
-// position is what the link reports of itself.
-func (r *ring) position() entry {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return entry{received: r.w.end, written: r.w.sunk, corrupt: r.spoiled}
-}
-
-// complete reports whether the whole image is here and right.
-func (r *ring) complete() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.w.full()
-}
-
-// The ring is the source of the link's feeder.
-
-func (r *ring) wake() <-chan struct{} { return r.ready }
-
-func (r *ring) serve(want int64) int64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	signal(r.room)
-	return r.w.serve(want)
-}
-
-func (r *ring) peek() (int64, []byte, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	n := r.w.span(r.w.cursor, r.w.end, maxFrame)
-	if n == 0 {
-		return r.w.cursor, nil, nil
-	}
-	return r.w.cursor, r.slot(r.w.cursor, r.w.cursor+n), nil
-}
-
-func (r *ring) sent(n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.w.cursor += int64(n)
-	signal(r.room)
-}
-
-func (r *ring) vouch(offset int64) (ok, wasCorrupt bool, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	chunk := offset / r.w.chunk
-	return r.w.verified > offset || r.w.full(), r.failed[chunk], nil
-}
-
-func (r *ring) detach() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.w.feeding = false
-	signal(r.room)
 }

@@ -15,9 +15,9 @@ type Link struct{ Name, Addr string }
 
 // SendConfig describes one broadcast.
 type SendConfig struct {
-	Transfer [16]byte // names this broadcast; a link serves no other
-	Key      [32]byte // shared with the links, of this transfer only
-	Links    []Link   // in the order of the chain; names are unique
+	Transfer [16]byte    // names this broadcast; a link serves no other
+	Key      [32]byte    // shared with the links, of this transfer only
+	Links    []Link      // in the order of the chain; names are unique
 	Source   io.ReaderAt // the image; a read that takes longer than StallTimeout looks like a dead head
 	Manifest *Manifest
 

@@ -49,7 +49,7 @@ var _ = Describe("A link whose sink misbehaves", func() {
 		b.wait()
 	})
 
-	It("loses nothing when all sinks fail", func() {
+	It("settles every link when all sinks fail", func() {
 		b := prepare(3, size)
 		for _, n := range b.nodes {
 			n.sink.failAt = 1

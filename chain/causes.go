@@ -1,0 +1,44 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+)
+
+// isBreak reports whether err is a connection's end rather than a wrong word on it.
+func isBreak(err error) bool {
+	var op *net.OpError
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &op)
+}
+
+// short words an error of a connection for people: without addresses that say nothing after the link's name.
+func short(err error) string {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF:
+		return "connection closed"
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Op + ": " + op.Err.Error()
+	}
+	return strings.TrimSpace(err.Error())
+}
+
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &ne) && ne.Timeout()
+}
+
+func (l *link) feedCause(err error) string {
+	if isTimeout(err) {
+		return fmt.Sprintf("silent for %v", l.timing.stall)
+	}
+	return short(err)
+}

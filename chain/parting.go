@@ -1,0 +1,80 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// drop leaves the present feed, whose reading half is over, and starts the time within which another must come. The predecessor sees
+// the connection end; if it lives, it calls again.
+func (l *link) drop(why string) {
+	f := l.feed
+	if f == nil {
+		return
+	}
+	l.feed = nil
+	f.wire.conn.Close()
+	close(f.quit)
+	<-f.silent
+	l.lost = fmt.Sprintf("predecessor %s died (%s)", f.name, why)
+	l.orphan.Reset(l.cfg.OrphanTimeout)
+}
+
+// partingTime bounds the last words to a predecessor that may be frozen.
+const partingTime = 200 * time.Millisecond
+
+// refuse says the last word on a connection, without holding up the loop for longer than partingTime. The connection is closed when
+// the peer has had time to read it; then the channel is.
+func (l *link) refuse(f *feed, r refusal) <-chan struct{} {
+	_ = f.wire.conn.SetWriteDeadline(time.Now().Add(partingTime))
+	if f.quit != nil {
+		close(f.quit)
+		<-f.silent
+	}
+	gone := make(chan struct{})
+	err := f.wire.control(kindRefuse, 0, r.encode())
+	l.wg.Go(func() {
+		defer close(gone)
+		defer f.wire.conn.Close()
+		if err != nil {
+			return
+		}
+		if f.over != nil { // its reading half reads on, so that we need not
+			select {
+			case <-f.over:
+			case <-time.After(partingTime):
+				return
+			}
+		}
+		f.wire.farewell(partingTime)
+	})
+	return gone
+}
+
+// giveUp decides what a link does for which no predecessor is left: it fails, and those below with it, unless it has everything.
+func (l *link) giveUp(ctx context.Context, cause string) error {
+	if l.ring.complete() {
+		l.orphan.Stop()
+		l.alone = true
+		l.wg.Go(func() { l.closeDown(ctx) })
+		return nil
+	}
+	l.feeder.giveUp(cause)
+	select {
+	case <-l.feeder.ended:
+	case <-time.After(l.timing.stall):
+	}
+	return errors.New(cause)
+}
+
+// closeDown sends those below home once they are settled.
+func (l *link) closeDown(ctx context.Context) {
+	for !l.table.settled(l.plan.Load().index + 1) {
+		if !pause(ctx, l.timing.stall/4) {
+			return
+		}
+	}
+	l.feeder.sendHome()
+}
