@@ -97,7 +97,9 @@ func (r *runner) background(snapshot *config.Snapshot, debug bool) error {
 		return err
 	}
 	if err := awaitReady(read, snapshot.Global.LogFile); err != nil {
-		_ = cmd.Process.Kill() // it has ended, or does not get ready
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = cmd.Process.Kill() // it may have ended by itself just now
+		}
 		_ = cmd.Wait()
 		return err
 	}
@@ -115,7 +117,7 @@ func awaitReady(report *os.File, log string) error {
 	text := strings.TrimSpace(string(said))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("the daemon did not get ready in %s and was ended; see %s", startTimeout, log)
+		return fmt.Errorf("the daemon did not get ready in %s (%w) and was killed; see %s", startTimeout, err, log)
 	case err != nil:
 		return err
 	case text == "":

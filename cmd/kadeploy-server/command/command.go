@@ -64,9 +64,9 @@ func (r *runner) app() *cli.App {
 			{Name: "start", Usage: "start the daemon; in the background unless --foreground", Description: startHelp, Action: r.start,
 				Flags: []cli.Flag{dirFlag(), toggle("foreground", "stay in the foreground and log to standard error"), debugFlag()}},
 			{Name: "stop", Usage: "stop the daemon in order; operations under way end as cancelled", Description: stopHelp, Action: r.stop,
-				Flags: []cli.Flag{dirFlag()}},
+				Flags: []cli.Flag{dirFlag(), timeoutFlag()}},
 			{Name: "restart", Usage: "stop the daemon, then start it in the background", Description: restartHelp, Action: r.restart,
-				Flags: []cli.Flag{dirFlag(), debugFlag()}},
+				Flags: []cli.Flag{dirFlag(), timeoutFlag(), debugFlag()}},
 			{Name: "status", Usage: "say whether the daemon runs, since when and what it does", Description: statusHelp, Action: r.status,
 				Flags: []cli.Flag{dirFlag(), outputFlag()}},
 			{Name: "check-config", Usage: "print every problem of the configuration with its place", Description: checkHelp, Action: r.checkConfig,
@@ -91,6 +91,10 @@ func dirFlag() cli.Flag {
 
 func outputFlag() cli.Flag {
 	return &cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT` of the result on standard output: text or json"}
+}
+
+func timeoutFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "timeout", Value: stopTimeout, Usage: "kill the daemon when it has not stopped in `TIME`"}
 }
 
 func debugFlag() cli.Flag { return toggle("debug", "log what is of use to developers only, too") }

@@ -12,8 +12,12 @@ import (
 	"github.com/kadeploy/kadeploy/config"
 )
 
-// stopTimeout is what a daemon has to stop in order before it is killed; it gives up by itself a little earlier.
+// stopTimeout is what a daemon has to stop in order before it is killed, unless said otherwise; it gives up by itself a
+// little earlier.
 const stopTimeout = 30 * time.Second
+
+// killTimeout is how long the kernel may take to end a killed process.
+const killTimeout = 30 * time.Second
 
 func (r *runner) start(c *cli.Context) error {
 	snapshot, err := r.load(c)
@@ -49,7 +53,7 @@ func (r *runner) stop(c *cli.Context) error {
 		_, err := fmt.Fprintln(r.Stdout, "kadeploy-server is not running")
 		return err
 	}
-	if err := end(process, c.String("config-dir")); err != nil {
+	if err := end(process, c.Duration("timeout"), c.String("config-dir")); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(r.Stdout, "kadeploy-server stopped, pid %d\n", process.PID)
@@ -66,7 +70,7 @@ func (r *runner) restart(c *cli.Context) error {
 		return err
 	}
 	if process != nil {
-		if err := end(process, snapshot.Dir); err != nil {
+		if err := end(process, c.Duration("timeout"), snapshot.Dir); err != nil {
 			return err
 		}
 	}
@@ -74,7 +78,7 @@ func (r *runner) restart(c *cli.Context) error {
 }
 
 // end stops a daemon and returns when it has ended. One that does not end in time is killed, and said to be.
-func end(p *daemon.Process, dir string) error {
+func end(p *daemon.Process, timeout time.Duration, dir string) error {
 	// The descriptor keeps the signal from reaching another process that got the pid in the meantime.
 	process, err := unix.PidfdOpen(p.PID, 0)
 	if errors.Is(err, unix.ESRCH) {
@@ -92,14 +96,14 @@ func end(p *daemon.Process, dir string) error {
 	case err != nil:
 		return fmt.Errorf("stop pid %d: %w", p.PID, err)
 	}
-	if ended(process, stopTimeout) {
+	if ended(process, timeout) {
 		return nil
 	}
 	_ = unix.PidfdSendSignal(process, unix.SIGKILL, nil, 0) // it may end by itself just now
-	if !ended(process, stopTimeout) {
+	if !ended(process, killTimeout) {
 		return fmt.Errorf("pid %d does not end, not even killed; see ps", p.PID)
 	}
-	return fmt.Errorf("pid %d did not stop in %s and was killed; start it again: kadeploy-server start -d %s", p.PID, stopTimeout, dir)
+	return fmt.Errorf("pid %d did not stop in %s and was killed; start it again: kadeploy-server start -d %s", p.PID, timeout, dir)
 }
 
 // ended waits until a process has ended, and says whether it has.

@@ -38,10 +38,11 @@ EXAMPLES:
    kadeploy-server start -d /etc/kadeploy --foreground`
 
 const stopHelp = `Stops the daemon and returns when it has ended. Operations under way end as cancelled, and those who watch them are
-told. A daemon that does not end in 30 seconds is killed.
+told. A daemon that does not end in 30 seconds is killed, and the exit code is 1.
 
 EXAMPLES:
-   kadeploy-server stop -d /etc/kadeploy`
+   kadeploy-server stop -d /etc/kadeploy
+   kadeploy-server stop -d /etc/kadeploy --timeout 2m`
 
 const restartHelp = `Checks the configuration, stops the daemon if one runs, and starts it. A broken configuration does not cost the
 running daemon. Most changes need no restart: kill -HUP reads the configuration again.
