@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -15,9 +14,6 @@ import (
 
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 )
-
-// abortGrace is how long a call whose context ended waits for the agent's word that the order has stopped.
-const abortGrace = 2 * time.Second
 
 // ErrLost says that the agent's stream ended: until the node boots again nothing reaches it.
 var ErrLost = errors.New("agent lost")
@@ -40,13 +36,6 @@ type Session struct {
 	offers map[string]string // name -> path
 	last   uint64            // number of the last order
 	call   *call
-}
-
-// call is one order under way; reports of any other are dropped.
-type call struct {
-	order   uint64
-	reports chan *agentpb.FromAgent
-	over    chan struct{}
 }
 
 // Node is the name the agent was admitted with.
@@ -94,129 +83,6 @@ func (s *Session) Do(ctx context.Context, order *agentpb.Order, progress func(*a
 		return nil, fmt.Errorf("order %s for %s: %w", o.Step, s.node, err)
 	}
 	return result, nil
-}
-
-// exchange sends the order and awaits its result. Once the sending has begun the order may reach the agent, so every end
-// but the stream's own aborts it; an agent that never saw the order ignores that.
-func (s *Session) exchange(ctx context.Context, o *agentpb.Order, c *call, progress func(*agentpb.Progress)) (*agentpb.Result, error) {
-	err := s.send(ctx, &agentpb.ToAgent{Body: &agentpb.ToAgent_Order{Order: o}})
-	var result *agentpb.Result
-	if err == nil {
-		result, err = s.await(ctx, c, progress)
-	}
-	if err != nil && !errors.Is(err, ErrLost) {
-		s.abort(c)
-	}
-	return result, err
-}
-
-func (s *Session) begin(o *agentpb.Order) *call {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.last++
-	o.Id = s.last
-	s.call = &call{order: o.Id, reports: make(chan *agentpb.FromAgent), over: make(chan struct{})}
-	return s.call
-}
-
-func (s *Session) finish(c *call) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.call = nil
-	close(c.over)
-}
-
-// await takes reports until the result. A result that is there wins over a context that ends at the same time.
-func (s *Session) await(ctx context.Context, c *call, progress func(*agentpb.Progress)) (*agentpb.Result, error) {
-	for {
-		select {
-		case m := <-c.reports:
-			if r := m.GetResult(); r != nil {
-				return r, nil
-			}
-			if progress != nil {
-				progress(m.GetProgress())
-			}
-		case <-s.done:
-			return nil, s.lost()
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
-}
-
-// abort tells the agent to stop and gives it a moment to do so; whether it did shows with the next order.
-func (s *Session) abort(c *call) {
-	ctx, cancel := context.WithTimeout(context.Background(), abortGrace)
-	defer cancel()
-	if s.send(ctx, &agentpb.ToAgent{Body: &agentpb.ToAgent_Abort{Abort: &agentpb.Abort{Order: c.order}}}) == nil {
-		s.await(ctx, c, nil)
-	}
-}
-
-// send hands a message to the stream. Send blocks while the agent does not read; then its goroutine ends with the stream.
-func (s *Session) send(ctx context.Context, m *agentpb.ToAgent) error {
-	select {
-	case s.sending <- struct{}{}:
-	case <-s.done:
-		return s.lost()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	sent := make(chan error, 1)
-	go func() {
-		sent <- s.stream.Send(m)
-		<-s.sending
-	}()
-	select {
-	case err := <-sent:
-		if err != nil {
-			s.end(fmt.Errorf("%w: %s", ErrLost, reason(err)))
-			return s.lost()
-		}
-		return nil
-	case <-s.done:
-		return s.lost()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// receive hands reports to the call they belong to until the stream ends.
-func (s *Session) receive() {
-	for {
-		m, err := s.stream.Recv()
-		switch {
-		case err == io.EOF:
-			s.end(nil)
-			return
-		case err != nil:
-			s.end(fmt.Errorf("%w: %s", ErrLost, reason(err)))
-			return
-		case m.GetResult() == nil && m.GetProgress() == nil:
-			s.end(fmt.Errorf("%w: it sent neither Progress nor Result", ErrLost))
-			return
-		}
-		s.deliver(m)
-	}
-}
-
-func (s *Session) deliver(m *agentpb.FromAgent) {
-	order := m.GetProgress().GetOrder()
-	if r := m.GetResult(); r != nil {
-		order = r.Order
-	}
-	s.mu.Lock()
-	c := s.call
-	s.mu.Unlock()
-	if c == nil || c.order != order {
-		return
-	}
-	select {
-	case c.reports <- m:
-	case <-c.over:
-	case <-s.done:
-	}
 }
 
 func (s *Session) end(err error) {

@@ -22,7 +22,7 @@ var _ = Describe("Extract", func() {
 	var target string
 	at := func(name string) string { return filepath.Join(target, name) }
 
-	BeforeEach(func() { target = GinkgoT().TempDir() })
+	BeforeEach(func() { target = workDir() })
 
 	It("restores files with their directories, modes and times to the nanosecond", func() {
 		stats, err := extract(target, dir("etc/", 0o750), file("etc/motd", "hello"))

@@ -5,9 +5,12 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
+	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/kadeploy/kadeploy/internal/machine/archive"
@@ -58,6 +61,20 @@ func pack(members ...member) []byte {
 
 func extract(into string, members ...member) (archive.Stats, error) {
 	return archive.Extract(context.Background(), bytes.NewReader(pack(members...)), archive.Options{Dir: into})
+}
+
+// workDir is a temporary directory that can be removed whatever was unpacked into it.
+func workDir() string {
+	dir := GinkgoT().TempDir()
+	DeferCleanup(func() error {
+		return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+			if e != nil && e.IsDir() && err == nil {
+				return os.Chmod(path, 0o700)
+			}
+			return err
+		})
+	})
+	return dir
 }
 
 func read(path string) string {
