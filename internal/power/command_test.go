@@ -117,7 +117,7 @@ var _ = Describe("The command driver", func() {
 			defer cancel()
 			result := make(chan error, 1)
 			go func() {
-				result <- reboot(ctx, "sh", "-c", `trap "" TERM; (trap "" TERM; while :; do sleep 1; done) & echo $! > `+file("child")+
+				result <- reboot(ctx, "sh", "-c", `trap "" TERM; (trap "" TERM; for i in 1 2 3 4 5 6; do sleep 10; done) & echo $! > `+file("child")+
 					`; echo $$ > `+file("leader")+`; echo waiting for the BMC; wait`)
 			}()
 			Eventually(file("leader")).Should(BeAnExistingFile())

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -61,6 +62,9 @@ var _ = Describe("A daemon with a rack", func() {
 		DeferCleanup(func() {
 			_ = daemon.Process.Kill()
 			_ = daemon.Wait()
+			for _, pid := range family { // in a session of their own, which the daemon's death leaves alone
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
 		})
 		family = []int{s.pid(n, "agent"), s.pid(n, "script"), s.pid(n, "grandchild")}
 		Expect(family).To(HaveEach(Satisfy(running)))

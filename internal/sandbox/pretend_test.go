@@ -36,7 +36,7 @@ func pretendAgent(args []string) {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}
 	case "family": // a script in a process group of its own, deaf to TERM and HUP, and its child
-		script := exec.Command("sh", "-c", `trap "" TERM HUP; echo $$ > script; (trap "" TERM HUP; while :; do sleep 1; done) & echo $! > grandchild; wait`)
+		script := exec.Command("sh", "-c", `trap "" TERM HUP; echo $$ > script; (trap "" TERM HUP; for i in 1 2 3 4 5 6; do sleep 10; done) & echo $! > grandchild; wait`)
 		script.Dir = disk
 		script.Env = []string{"PATH=" + os.Getenv("PATH"), "KADEPLOY_ENV=debian"}
 		script.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
