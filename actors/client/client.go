@@ -6,6 +6,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,11 +31,9 @@ import (
 const APIName = "root/api"
 
 const (
-	resend      = 2 * time.Second  // an unanswered request is sent again
-	patience    = 10 * time.Second // a call whose context has no deadline
-	credit      = 512              // events under way to this client
-	silence     = 3 * time.Second  // a watch that hears nothing subscribes again
-	outageLimit = 15 * time.Second // a watch gives up when the server has been unreachable for so long
+	resend   = 2 * time.Second  // an unanswered request is sent again
+	patience = 10 * time.Second // a call whose context has no deadline
+	credit   = 512              // events under way to this client
 )
 
 // ErrNoServer means that nothing answers at the server's address.
@@ -50,6 +49,9 @@ type Config struct {
 	Server string       // HOST:PORT
 	User   string       // default: the user running the process
 	Log    *slog.Logger // default: none
+
+	Silence time.Duration // a watch that hears nothing for so long subscribes again; default 3 s
+	Outage  time.Duration // a watch gives up when the server has been unreachable for so long; default 15 s
 }
 
 // Client is a connection to one server.
@@ -60,6 +62,8 @@ type Client struct {
 	link   *link.Link
 	inbox  *actor.PID
 	api    *actor.PID
+
+	silence, outage time.Duration
 
 	mu    sync.Mutex
 	calls map[string]chan proto.Message
@@ -79,9 +83,10 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	system, _ := supervisor.NewSystem(cfg.Log)
 	c := &Client{
 		server: cfg.Server, user: cfg.User,
-		system: system,
-		api:    actor.NewPID(cfg.Server, APIName),
-		calls:  make(map[string]chan proto.Message),
+		system:  system,
+		api:     actor.NewPID(cfg.Server, APIName),
+		silence: cmp.Or(cfg.Silence, 3*time.Second), outage: cmp.Or(cfg.Outage, 15*time.Second),
+		calls: make(map[string]chan proto.Message),
 	}
 	var err error
 	if c.link, err = link.Start(c.system, "127.0.0.1:0"); err != nil {

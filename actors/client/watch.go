@@ -22,12 +22,12 @@ func (c *Client) Watch(ctx context.Context, id string, from uint64, fn func(*mes
 	if err := w.subscribe(); err != nil {
 		return nil, err
 	}
-	quiet := time.NewTimer(silence)
+	quiet := time.NewTimer(c.silence)
 	defer quiet.Stop()
 	for {
 		select {
 		case m := <-events:
-			quiet.Reset(silence)
+			quiet.Reset(c.silence)
 			w.outage = time.Time{}
 			if ended, err := w.take(m); ended != nil || err != nil {
 				return ended, err
@@ -36,7 +36,7 @@ func (c *Client) Watch(ctx context.Context, id string, from uint64, fn func(*mes
 			if err := w.again(ctx); err != nil {
 				return nil, err
 			}
-			quiet.Reset(silence)
+			quiet.Reset(c.silence)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -70,7 +70,7 @@ func (w *watch) again(ctx context.Context) error {
 		if w.outage.IsZero() {
 			w.outage = time.Now()
 		}
-		if time.Since(w.outage) > outageLimit {
+		if time.Since(w.outage) > w.client.outage {
 			return fmt.Errorf("%w: the operation %s may still run; see kadeploy watch %s", err, w.id, w.id)
 		}
 	}

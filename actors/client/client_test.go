@@ -1,0 +1,172 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gleak"
+
+	"github.com/kadeploy/kadeploy/actors/client"
+	"github.com/kadeploy/kadeploy/actors/message"
+)
+
+func TestClient(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyPollingInterval(10 * time.Millisecond)
+	RunSpecs(t, "Client")
+}
+
+var _ = Describe("Without a server", func() {
+	It("dialling fails at once and says what to do", func() {
+		before := gleak.Goroutines()
+		_, err := client.Dial(context.Background(), client.Config{Server: "127.0.0.1:1"})
+		Expect(err).To(MatchError(client.ErrNoServer))
+		Expect(err.Error()).To(ContainSubstring("kadeploy-server start"))
+		Eventually(gleak.Goroutines).ShouldNot(gleak.HaveLeaked(before))
+	})
+})
+
+// One client and one daemon, in the order of a day: the link of a process is started once.
+var _ = Describe("A client of a running server", Ordered, func() {
+	var (
+		d   *daemon
+		c   *client.Client
+		ctx context.Context
+	)
+	BeforeAll(func() {
+		d = startDaemon(4)
+		var err error
+		c, err = client.Dial(context.Background(), client.Config{Server: d.server(), User: "ada", Silence: 300 * time.Millisecond, Outage: time.Second})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(c.Close)
+	})
+	BeforeEach(func() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
+		DeferCleanup(cancel)
+	})
+
+	watch := func(id string) (*message.Ended, []*message.Event) {
+		GinkgoHelper()
+		var events []*message.Event
+		ended, err := c.Watch(ctx, id, 0, func(e *message.Event) error {
+			events = append(events, e)
+			Expect(e.GetSeq()).To(BeEquivalentTo(len(events)))
+			return nil
+		})
+		Expect(err).NotTo(HaveOccurred())
+		return ended, events
+	}
+
+	It("is told every node and its state", func() {
+		nodes, err := c.Nodes(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(nodes.GetNodes()).To(HaveLen(4))
+		Expect(nodes.GetNodes()[3].GetName()).To(Equal("node-4"))
+		Expect(nodes.GetNodes()[3].GetState()).To(Equal("free"))
+	})
+
+	It("hears what is wrong with a request", func() {
+		_, err := c.Submit(ctx, d.deployment("node-99"))
+		var refused *client.RefusedError
+		Expect(errors.As(err, &refused)).To(BeTrue(), "%v", err)
+		Expect(refused.Refused.GetCode()).To(Equal(message.Refusal_INVALID))
+		Expect(err.Error()).To(ContainSubstring(`unknown node "node-99"`))
+		_, err = c.Watch(ctx, "D-0", 0, nil)
+		Expect(errors.As(err, &refused)).To(BeTrue(), "%v", err)
+		Expect(c.Cancel(ctx, "D-0")).To(MatchError(ContainSubstring("D-0")))
+		_, err = c.Status(ctx, "D-0")
+		Expect(err).To(MatchError(ContainSubstring("D-0")))
+	})
+
+	It("refuses to send what the server would not read", func() {
+		r := d.deployment("node-1")
+		r.Key = make([]byte, 5<<20)
+		_, err := c.Submit(ctx, r)
+		Expect(err).To(MatchError(ContainSubstring("the request has")))
+	})
+
+	It("checks a request without starting it", func() {
+		checked, err := c.Check(ctx, d.deployment("node-1", "node-2"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(strings.Join(checked.GetLines(), "\n")).To(ContainSubstring("on 2 nodes"))
+		status, err := c.Status(ctx, "")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(status.GetOperations()).To(BeEmpty())
+	})
+
+	It("sees a deployment from its start to its end, and again from any number", func() {
+		id, err := c.Submit(ctx, d.deployment("node-1", "node-2"))
+		Expect(err).NotTo(HaveOccurred())
+		ended, events := watch(id)
+		Expect(ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), ended.String())
+		status, err := c.Status(ctx, id)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(status.GetOperations()).To(HaveLen(1))
+		Expect(status.GetOperations()[0].GetUser()).To(Equal("ada"))
+		Expect(status.GetOperations()[0].GetOk()).To(BeEquivalentTo(2))
+
+		first := uint64(0)
+		_, err = c.Watch(ctx, id, uint64(len(events)-2), func(e *message.Event) error {
+			if first == 0 {
+				first = e.GetSeq()
+			}
+			return nil
+		})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(first).To(BeEquivalentTo(len(events) - 2))
+	})
+
+	It("reboots what it deployed", func() {
+		id, err := c.Reboot(ctx, []string{"node-1", "node-2"}, "soft")
+		Expect(err).NotTo(HaveOccurred())
+		ended, _ := watch(id)
+		Expect(ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), ended.String())
+	})
+
+	It("may stop watching, by its own function or its context, and cancel", func() {
+		id, err := c.Submit(ctx, d.deployment("node-4")) // it never boots
+		Expect(err).NotTo(HaveOccurred())
+		enough := errors.New("enough")
+		_, err = c.Watch(ctx, id, 0, func(*message.Event) error { return enough })
+		Expect(err).To(MatchError(enough))
+		short, cancel := context.WithCancel(ctx)
+		_, err = c.Watch(short, id, 0, func(*message.Event) error { cancel(); return nil })
+		Expect(err).To(MatchError(context.Canceled))
+		Expect(c.Cancel(ctx, id)).To(Succeed())
+		ended, _ := watch(id)
+		Expect(ended.GetOutcome()).To(Equal(message.Outcome_ABORTED))
+	})
+
+	It("is told when the server is killed, and no agent outlives that", func() {
+		id, err := c.Submit(ctx, d.deployment("node-3")) // its agent hangs
+		Expect(err).NotTo(HaveOccurred())
+		_, err = c.Watch(ctx, id, 0, func(e *message.Event) error {
+			if e.GetNode().GetMicro() == "format_deploy_part" {
+				d.kill()
+			}
+			return nil
+		})
+		Expect(err).To(MatchError(client.ErrNoServer))
+		Expect(err.Error()).To(ContainSubstring(id))
+		Eventually(d.processes).Should(BeEmpty(), "processes left behind")
+		_, err = c.Nodes(ctx)
+		Expect(err).To(MatchError(client.ErrNoServer))
+	})
+})
+
+// file writes a file of the daemon's directory.
+func (d *daemon) file(name string, content []byte) {
+	GinkgoHelper()
+	path := filepath.Join(d.dir, name)
+	Expect(os.MkdirAll(filepath.Dir(path), 0o755)).To(Succeed())
+	Expect(os.WriteFile(path, content, 0o644)).To(Succeed())
+}
