@@ -159,6 +159,14 @@ var _ = Describe("ParseEnvironment", func() {
 		Expect(e.Image).To(Equal(config.Image{Path: "/srv/img.dd", Kind: "dd", Compression: "none"}))
 	})
 
+	It("does not write out numbers that are a gigabyte of digits", func() {
+		for _, version := range []string{"1e99999999", "1e-99999999"} {
+			_, ds := config.ParseEnvironment([]byte("version = "+version+"\n"), "x.hcl")
+			Expect(ds.Error()).To(ContainSubstring("is not a whole number"))
+			Expect(len(ds.Error())).To(BeNumerically("<", 1000))
+		}
+	})
+
 	It("bounds the number of postinstalls", func() {
 		text := "name: x\nos: other\nimage: {file: a, kind: dd}\npostinstalls:\n" + strings.Repeat("- {archive: a, compression: gzip}\n", 65)
 		_, ds := config.ParseEnvironment([]byte(text), "x.yaml")

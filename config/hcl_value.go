@@ -93,7 +93,15 @@ func kindOf(t cty.Type) string {
 	return "a list"
 }
 
-func numberText(v cty.Value) string { return v.AsBigFloat().Text('f', -1) }
+// numberText writes a number as the classic syntax has it. 1e999999999 would be a gigabyte of digits, and is no value
+// of any key: it is written by its size alone, which no key can read.
+func numberText(v cty.Value) string {
+	f := v.AsBigFloat()
+	if exponent := f.MantExp(nil); exponent < -200 || exponent > 200 {
+		return fmt.Sprintf("2^%d", exponent)
+	}
+	return f.Text('f', -1)
+}
 
 func texts(v cty.Value) ([]string, error) {
 	items := make([]string, 0, v.LengthInt())
