@@ -3,6 +3,8 @@
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
+# Leaves out what no program here uses: tracing pages of gRPC and the manual writer of the command line library.
+TAGS     := grpcnotrace,urfave_cli_no_docs
 TOOL     := $(GO) tool -modfile=tools.mod
 PROGRAMS := kadeploy kadeploy-server kadeploy-agent
 CONFDIR  ?= testdata/demo
@@ -15,7 +17,7 @@ help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
 build: images ## the three programs, in bin/
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
+	$(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
 
 images: ## the images of the demonstration, in testdata/demo/images/
 	@$(GO) run ./internal/demoimage/mkimage -o testdata/demo/images/debian.tar.zst

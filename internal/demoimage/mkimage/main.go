@@ -1,5 +1,5 @@
 // Mkimage writes the files of the demonstration: the image of a small system, a deployment system's kernel and initrd,
-// a pre- and a post-install. It writes nothing when they are there already.
+// a pre- and a post-install. It writes and says nothing when they are there already.
 package main
 
 import (
@@ -35,12 +35,11 @@ func run(image string, force bool) error {
 	if err != nil {
 		return err
 	}
-	word := "up to date"
-	if made {
-		word = "wrote"
+	if !made { // said by a build each time, it would only be noise
+		return nil
 	}
 	for _, o := range outputs {
-		fmt.Printf("%s %s %.1f MB sha256 %s\n", word, o.Path, float64(o.Size)/1e6, o.SHA256)
+		fmt.Printf("wrote %s %.1f MB sha256 %s\n", o.Path, float64(o.Size)/1e6, o.SHA256)
 	}
 	return nil
 }
