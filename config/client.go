@@ -1,9 +1,28 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 )
+
+// CheckDir says what is wrong with a configuration directory as a whole, so that it is not said of each file in it.
+func CheckDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		var path *os.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		return fmt.Errorf("configuration directory %s: %w", dir, err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && !info.IsDir() {
+		return fmt.Errorf("configuration directory %s: it is a file; give the directory that it is in", dir)
+	}
+	return nil
+}
 
 // ClientAddress is the address (host:port) of the server that the configuration in dir names, for a client: it reads
 // kadeploy_server and kadeploy_server_port of deploy.conf or deploy.hcl and does not mind what else is there.
@@ -32,6 +51,9 @@ func StateDir(dir string) (string, error) {
 
 // only reads some parameters of the daemon, in this order, from the file deploy.
 func only(dir string, names ...string) (*Global, error) {
+	if err := CheckDir(dir); err != nil {
+		return nil, err
+	}
 	r := newReport()
 	l := &loader{given: dir, dir: dir, schema: newSchema(), report: r}
 	src, isHCL := l.role("deploy", func(hint string) {

@@ -60,8 +60,8 @@ var _ = Describe("a start that fails says why in one line, and leaves nothing ru
 	It("no configuration directory", func() {
 		s := given()
 		for _, command := range []string{"start", "stop", "restart", "status", "check-config"} {
-			saysOnce(s.run(command, "-d", "/nonexistent"), 2, "configuration directory /nonexistent: no such file or directory; give it by -d DIR$")
-			saysOnce(s.run(command, "-d", filepath.Join(s.dir, "deploy.conf")), 2, "it is a file; give the directory it is in by -d DIR$")
+			saysOnce(s.run(command, "-d", "/nonexistent"), 2, "configuration directory /nonexistent: no such file or directory \\(see -d DIR\\)$")
+			saysOnce(s.run(command, "-d", filepath.Join(s.dir, "deploy.conf")), 2, "it is a file; give the directory that it is in \\(see -d DIR\\)$")
 		}
 	})
 

@@ -2,10 +2,8 @@ package command
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -31,19 +29,10 @@ func notValid(dir string) error {
 	return &failure{exitUsage, fmt.Errorf("the configuration in %s is not valid", dir)}
 }
 
-// readable says what is wrong with the directory as a whole, once, instead of the same of each file in it.
+// readable refuses a directory that cannot be one of a configuration.
 func readable(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		var path *os.PathError
-		if errors.As(err, &path) {
-			err = path.Err
-		}
-		return &failure{exitUsage, fmt.Errorf("configuration directory %s: %w; give it by -d DIR", dir, err)}
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && !info.IsDir() {
-		return &failure{exitUsage, fmt.Errorf("configuration directory %s: it is a file; give the directory it is in by -d DIR", dir)}
+	if err := config.CheckDir(dir); err != nil {
+		return &failure{exitUsage, fmt.Errorf("%w (see -d DIR)", err)}
 	}
 	return nil
 }
