@@ -14,6 +14,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/chain"
+	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/nodeset"
 	"github.com/kadeploy/kadeploy/internal/workflow"
@@ -148,6 +149,8 @@ func (b *broadcast) receive(ctx context.Context, p *place) error {
 		}
 	})
 	switch {
+	case err != nil && !errors.Is(err, agentlink.ErrLost): // it was told to abort and said nothing: it obeys nobody any more
+		return fmt.Errorf("%w: %w", agentlink.ErrLost, err)
 	case err != nil:
 		return err
 	case !result.GetOk():
