@@ -73,12 +73,12 @@ func plannedSite(dir string, b blueprint) *site {
 	n := (b.nodes + 255) / 256
 	last := sites.Add(uint32(n))
 	return &site{blueprint: b, dir: dir, log: &logbook{},
-		net: netip.AddrFrom4([4]byte{127, byte(60 + os.Getpid()%90), byte(last) - byte(n), 0})}
+		net: netip.AddrFrom4([4]byte{127, byte(28 + os.Getpid()%24), byte(last) - byte(n) + 1, 0})}
 }
 
 func (s *site) server() netip.Addr {
 	a := s.net.As4()
-	return netip.AddrFrom4([4]byte{127, a[1] + 90, a[2], 1})
+	return netip.AddrFrom4([4]byte{127, a[1] + 24, a[2], 1})
 }
 
 func (s *site) addr(n int) netip.Addr {
