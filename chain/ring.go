@@ -53,7 +53,7 @@ func (r *ring) renew() (epoch uint64, offset int64) {
 	r.epoch++
 	r.suspect = false // another feeder cannot tell
 	r.moveTail()
-	signal(r.room)    // whoever waits with bytes of the old epoch lets go
+	signal(r.room) // whoever waits with bytes of the old epoch lets go
 	return r.epoch, r.w.end
 }
 
