@@ -19,6 +19,7 @@ type agents struct {
 	listen string
 	log    *slog.Logger
 	server *agentlink.Server
+	end    context.CancelFunc // of the admissions under way: the server's end waits for them
 	nodes  map[string]*agentOf
 }
 
@@ -43,6 +44,7 @@ func (a *agents) Receive(ctx actor.Context) {
 		supervisor.Ready(ctx)
 	case *actor.Stopping, *actor.Restarting:
 		if a.server != nil {
+			a.end()
 			a.server.Close()
 		}
 	case expectAgent:
@@ -61,13 +63,13 @@ func (a *agents) Receive(ctx actor.Context) {
 
 func (a *agents) open(ctx actor.Context) (err error) {
 	system, self := ctx.ActorSystem(), ctx.Self()
+	life, end := context.WithCancel(context.Background())
+	a.end = end
 	a.server, err = agentlink.Start(agentlink.Config{
 		Listen: a.listen,
 		Log:    a.log,
 		Admit: func(node, token string) error {
-			ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
-			defer cancel()
-			return do(ctx, system, agentsName, func(reply chan<- error) any { return admitAgent{node, token, reply} })
+			return do(life, system, agentsName, func(reply chan<- error) any { return admitAgent{node, token, reply} })
 		},
 		Joined: func(s *agentlink.Session) { system.Root.Send(self, agentJoined{s}) },
 		Left:   func(s *agentlink.Session, err error) { system.Root.Send(self, agentLeft{s, err}) },

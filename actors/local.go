@@ -150,19 +150,31 @@ type incarnation struct {
 	inc  int
 }
 
-// ask sends a request to a permanent actor and waits for its answer; for tasks, never for an actor's own goroutine.
-// An actor that is being restarted may lose the request: the context bounds the wait.
+// ask sends a request to a permanent actor and waits for its answer; for tasks, never for an actor's own goroutine. What an
+// actor has not done when it crashes is lost with it: its next incarnation is asked again, so requests may come twice.
 func ask[T any](ctx context.Context, system *actor.ActorSystem, name string, request func(chan<- T) any) (T, error) {
-	answer := make(chan T, 1)
-	system.Root.Send(local(system, name), request(answer))
-	select {
-	case a := <-answer:
-		return a, nil
-	case <-ctx.Done():
-		var none T
-		return none, fmt.Errorf("%s did not answer: %w", name, context.Cause(ctx))
+	look := time.NewTicker(lookAgain)
+	defer look.Stop()
+	var asked actor.Process
+	var answer chan T
+	for {
+		if now, up := system.ProcessRegistry.GetLocal(name); up && now != asked {
+			asked, answer = now, make(chan T, 1)
+			system.Root.Send(local(system, name), request(answer))
+		}
+		select {
+		case a := <-answer:
+			return a, nil
+		case <-look.C:
+		case <-ctx.Done():
+			var none T
+			return none, fmt.Errorf("%s did not answer: %w", name, context.Cause(ctx))
+		}
 	}
 }
+
+// lookAgain is how often an asker looks whether the actor it asked is still the same.
+const lookAgain = 100 * time.Millisecond
 
 // askTimeout bounds questions that are answered from memory or from the local disk.
 const askTimeout = 10 * time.Second
