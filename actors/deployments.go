@@ -95,6 +95,12 @@ func (d *deployments) Receive(ctx actor.Context) {
 		}
 	case operationEnded:
 		d.end(ctx, m)
+	case journalStarted: // an end that it has is not taken twice
+		for _, o := range d.operations {
+			if o.ended != nil {
+				d.tellEnd(ctx, o)
+			}
+		}
 	case *message.StatusRequest:
 		ctx.Respond(d.status(m))
 	case *message.NodesRequest:
@@ -224,13 +230,17 @@ func (d *deployments) end(ctx actor.Context, m operationEnded) {
 	o.ok, o.ko = count(m.ended)
 	d.nodes.release(o.job, m.ended)
 	d.log.Info("operation ended", "id", m.id, "outcome", m.ended.GetOutcome().String(), "ok", o.ok, "ko", o.ko, "text", m.ended.GetText())
-	ctx.Send(local(ctx.ActorSystem(), journalName), appendFact{m.id, &message.Event{Fact: &message.Event_Ended{Ended: m.ended}}})
+	d.tellEnd(ctx, o)
 	d.StopChild(ctx, m.id)
 	d.tellDrained()
 	for len(d.order) > remembered && d.operations[d.order[0]].ended != nil {
 		delete(d.operations, d.order[0])
 		d.order = d.order[1:]
 	}
+}
+
+func (d *deployments) tellEnd(ctx actor.Context, o *operation) {
+	ctx.Send(local(ctx.ActorSystem(), journalName), appendFact{o.job.id, &message.Event{Fact: &message.Event_Ended{Ended: o.ended}}})
 }
 
 func count(e *message.Ended) (ok, ko int) {

@@ -34,6 +34,7 @@ type journal struct{ record *record }
 func (j *journal) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
+		ctx.Send(local(ctx.ActorSystem(), deploymentsName), journalStarted{})
 		supervisor.Ready(ctx)
 	case openLog:
 		j.log(m.id)

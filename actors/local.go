@@ -55,6 +55,9 @@ type (
 	}
 	endOrphans struct{ text string } // operations whose actor is gone are ended
 
+	// journal -> deployments, when it starts: what it was told before may be lost
+	journalStarted struct{}
+
 	// config
 	reloadConfig struct{ reply chan<- error }
 
