@@ -54,6 +54,30 @@ var _ = Describe("A crash", func() {
 		Expect(s.run(s.deployment()).ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK))
 	})
 
+	It("of the journal never leaves a client without the end", func() {
+		s := newSite(blueprint{nodes: 1, node: map[int]string{1: "sandbox_fault=never-boots timeout_reboot=60"}})
+		for range 4 { // one more and the server would give up
+			o := s.begin(s.deployment())
+			o.enters("node-1", "wait_reboot")
+			s.system.Root.Send(s.pid("root/journal"), actors.Poison("journal"))
+			s.cancel(o.id)
+			o.end()
+			Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ABORTED))
+		}
+	})
+
+	It("of who runs the requests ends those under way and frees their nodes", func() {
+		s := newSite(blueprint{cluster: map[string]string{"sandbox_boot_delay": "0.3"}})
+		o := s.begin(s.deployment())
+		o.enters("node-1", "wait_reboot")
+		s.system.Root.Stop(s.pid("root/deployments"))
+		o.end()
+		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_FAILED))
+		Expect(o.ended.GetText()).To(ContainSubstring("lost this operation"))
+		Expect(s.states()).To(Equal([]string{"aborted", "aborted", "aborted"}))
+		Expect(s.run(s.deployment()).ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK))
+	})
+
 	It("in the task of a node costs that node only", func() {
 		s := newSite(blueprint{
 			node: map[int]string{2: "sandbox_fault=never-boots timeout_reboot=0.1"},
@@ -113,5 +137,27 @@ var _ = Describe("A reload", func() {
 		Expect(actors.Reload(context.Background(), s.system)).To(MatchError(ContainSubstring("nowhere")))
 		Expect(s.states()).To(HaveLen(3))
 		Expect(s.run(s.deployment()).ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK))
+	})
+})
+
+var _ = Describe("A server that stops", func() {
+	It("cancels what runs, tells those who watch, and accepts nothing more", func() {
+		s := newSite(blueprint{node: map[int]string{1: "sandbox_fault=never-boots timeout_reboot=60"}})
+		o := s.begin(s.deployment())
+		o.enters("node-1", "wait_reboot")
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		drained := make(chan struct{})
+		go func() {
+			defer close(drained)
+			actors.Drain(ctx, s.system)
+		}()
+		o.end()
+		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ABORTED))
+		Expect(o.ended.GetText()).To(ContainSubstring("the server is stopping"))
+		Expect(s.client().refused(s.deployment("node-2")).GetCode()).To(Equal(message.Refusal_UNAVAILABLE))
+		Consistently(drained).ShouldNot(BeClosed(), "a client still watches")
+		o.send(&message.Unsubscribe{Id: o.id, ClientId: o.client.id})
+		Eventually(drained).Should(BeClosed())
 	})
 })

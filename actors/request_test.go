@@ -174,14 +174,6 @@ func (o *operation) enters(node, micro string) {
 	})
 }
 
-// retries waits until a node is tried again.
-func (o *operation) retries(node string) *message.NodeChanged {
-	GinkgoHelper()
-	return o.until(node+" tried again", func(e *message.Event) bool {
-		return e.GetNode().GetNode() == node && e.GetNode().GetPhase() == message.NodePhase_RETRYING
-	}).GetNode()
-}
-
 // report is what the end says of a node.
 func (o *operation) report(node string) *message.NodeReport {
 	GinkgoHelper()
