@@ -90,6 +90,7 @@ func (r *runner) background(snapshot *config.Snapshot, debug bool) error {
 	cmd := exec.Command(self, "start", "--foreground", "--config-dir="+snapshot.Dir, fmt.Sprintf("--debug=%t", debug))
 	cmd.Env = append(os.Environ(), reportEnv+"=3")
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{write}
+	cmd.Dir = "/" // where it was started from may be unmounted
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
 	write.Close()

@@ -30,7 +30,7 @@ EXIT CODES:
 Each command has --help.`
 
 const startHelp = `Starts the daemon and returns when it serves. In the background it logs to the file log_to_file, where a crash
-leaves its stack too. With --foreground it logs to standard error and tells systemd how it is: Type=notify,
+leaves its stack too; rotate that with copytruncate. With --foreground it logs to standard error and tells systemd how it is: Type=notify,
 WatchdogSec and ExecReload=kill -HUP work.
 
 EXAMPLES:

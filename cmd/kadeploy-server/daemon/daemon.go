@@ -53,6 +53,8 @@ func Run(cfg Config) error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer signal.Stop(signals)
+	// Whoever read the log may have gone: that must not end the daemon. (Ignored it would be in every program it starts.)
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
 
 	s, err := build(cfg, log)
 	if err != nil {

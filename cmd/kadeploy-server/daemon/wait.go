@@ -28,10 +28,26 @@ func (s *server) wait(signals <-chan os.Signal, timeout time.Duration) error {
 			notify(stopping)
 			return s.stop(signals, timeout)
 		case err := <-s.tree.Failed():
-			s.log.Error("the supervision tree failed", "error", err)
-			return errors.Join(err, s.bounded(nil, timeout, func(context.Context) error { s.close(); return nil }))
+			return s.failed(err, timeout)
+		case <-s.tree.Stopped():
+			return s.failed(errVanished, timeout)
 		}
 	}
+}
+
+// errVanished is a tree that ended while nobody stopped it: a daemon that serves nothing must not look alive.
+var errVanished = errors.New("it ended, but nobody stopped it")
+
+// failed ends the daemon after its tree; a failing tree has told why before it is gone.
+func (s *server) failed(err error, timeout time.Duration) error {
+	select {
+	case reason := <-s.tree.Failed():
+		err = reason
+	default:
+	}
+	err = fmt.Errorf("the supervision tree failed: %w; see the log, start the daemon again", err)
+	s.log.Error("not serving any more", "error", err)
+	return errors.Join(err, s.bounded(nil, timeout, func(context.Context) error { s.close(); return nil }))
 }
 
 // stop ends all in order: operations, who watches them, the tree, the mechanisms.

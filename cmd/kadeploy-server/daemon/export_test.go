@@ -1,0 +1,21 @@
+package daemon
+
+import (
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/kadeploy/kadeploy/supervisor"
+)
+
+// Wait is the part of Run after the start, for a tree of the test's own.
+func Wait(system *actor.ActorSystem, tree *supervisor.Tree, log *slog.Logger, closed func(), signals <-chan os.Signal, timeout time.Duration) error {
+	s := &server{log: log, system: system, tree: tree}
+	s.onClose(closed)
+	return s.wait(signals, timeout)
+}
+
+// Library is the handler of the actor library's log.
+func Library(next slog.Handler) slog.Handler { return library{next} }
