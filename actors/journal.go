@@ -34,7 +34,9 @@ type journal struct{ record *record }
 func (j *journal) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		ctx.Send(local(ctx.ActorSystem(), deploymentsName), journalStarted{})
+		if len(j.record.operations) > 0 { // it is not the first incarnation
+			ctx.Send(local(ctx.ActorSystem(), deploymentsName), journalStarted{})
+		}
 		supervisor.Ready(ctx)
 	case openLog:
 		j.log(m.id)

@@ -171,6 +171,31 @@ var _ = Describe("The journal", func() {
 	})
 })
 
+var _ = It("Who runs the requests tells the ends again to a journal that was started again", func() {
+	system, _ := supervisor.NewSystem(discard)
+	told := make(chan *message.Ended, 1)
+	book, err := system.Root.SpawnNamed(actor.PropsFromFunc(func(ctx actor.Context) {
+		if m, ok := ctx.Message().(appendFact); ok && m.id == "D-ended" {
+			told <- m.fact.GetEnded()
+		}
+	}), journalName)
+	Expect(err).NotTo(HaveOccurred())
+	end := &message.Ended{Outcome: message.Outcome_QUORUM}
+	d := newDeployments(Config{}, &snapshot{}, newNodeStates(), discard)
+	d.operations = map[string]*operation{
+		"D-ended":   {job: &job{id: "D-ended"}, ended: end},
+		"D-running": {job: &job{id: "D-running"}},
+	}
+	pid := system.Root.Spawn(supervisor.Props(func() actor.Actor { return d }))
+	DeferCleanup(func() {
+		Expect(system.Root.StopFuture(pid).Wait()).To(Succeed())
+		Expect(system.Root.StopFuture(book).Wait()).To(Succeed())
+		system.Shutdown()
+	})
+	system.Root.Send(pid, journalStarted{})
+	Eventually(told).Should(Receive(BeIdenticalTo(end)))
+})
+
 var _ = Describe("The tokens of the agents", func() {
 	admit := func(a *agents, node, token string) error { return a.admit(admitAgent{node: node, token: token}) }
 	expect := func(a *agents, node, token string) { a.expect(expectAgent{node: node, token: token}) }
