@@ -44,7 +44,7 @@ type runner struct{ Config }
 func Run(cfg Config, argv []string) int {
 	r := &runner{cfg}
 	app := r.app()
-	argv, err := permute(app.Commands, argv)
+	argv, err := ordered(app.Commands, argv)
 	if err == nil {
 		err = app.Run(argv)
 	}

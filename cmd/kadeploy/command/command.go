@@ -49,7 +49,7 @@ func Run(ctx context.Context, cfg Config, argv []string) int {
 	}
 	r := &runner{Config: cfg}
 	app := r.app()
-	argv, err := permute(app.Commands, argv)
+	argv, err := ordered(app.Commands, argv)
 	if err == nil {
 		err = app.RunContext(ctx, argv)
 	}

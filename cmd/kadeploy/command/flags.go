@@ -2,7 +2,7 @@ package command
 
 import "github.com/urfave/cli/v2"
 
-// A flag's name means the same in every command: permute relies on it.
+// A flag's name means the same in every command: package argv relies on it.
 
 // optionalValue is the flag whose value may be left out.
 const optionalValue = "key"
