@@ -25,7 +25,7 @@ type (
 	// Finished: the last step of the node's attempt went well. Its actor is idle.
 	Finished struct{ Host string }
 
-	// Failed: the node's attempt ended badly, and its actor with it.
+	// Failed: the node's attempt ended badly, and its actor with it. It may overtake what the node said before.
 	Failed struct {
 		Host     string
 		Micro    Micro // where it was; "" when it did not get to a step

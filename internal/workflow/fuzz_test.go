@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,11 +10,14 @@ import (
 )
 
 // FuzzDeployment plays random events against the promises of the package: see watch, and that the same events are answered
-// in the same way, that no node runs more often than its tries allow, and that failures alone bring every deployment to its end.
+// in the same way, that no node runs more often than its tries allow, and that every deployment comes to its end, by failures
+// alone as by nodes that walk on from where they stand.
 func FuzzDeployment(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 1, 0, 2, 0, 3, 4, 0, 4, 1, 2, 0, 2, 1, 3, 0, 3, 1, 7, 0, 4, 0, 4, 0})
 	f.Add([]byte{3, 5, 0, 0, 5, 8, 0, 0, 5, 16, 0, 0, 4, 0, 2, 0, 5, 34, 0, 0, 8, 255, 6, 0, 9, 1})
 	f.Add([]byte{9, 2, 0, 0, 0, 0, 0, 0, 1, 3, 2, 0, 3, 0, 4, 0})
+	f.Add([]byte{0, 0, 0, 1, 4, 1, 2, 1, 5, 26, 3, 1, 0, 1}) // behind the chain, a failure overtakes Passed
+	f.Add([]byte{0, 0, 0, 1, 4, 1, 5, 26, 0, 1})             // a failure behind the chain that nobody can have come to
 	f.Fuzz(func(t *testing.T, script []byte) {
 		if len(script) < 2 || len(script) > 1<<12 {
 			return
@@ -25,14 +29,16 @@ func FuzzDeployment(f *testing.F) {
 				t.Fatalf("the same events were answered with %v and %v", a, b)
 			}
 		}
-		first.finish()
+		first.fail()
+		second.walk()
 	})
 }
 
 // game is a deployment of four different nodes.
 type game struct {
 	*player
-	bound map[string]int // runs of a host
+	bound map[string]int              // runs of a host
+	under map[string]workflow.Attempt // way of a host; none: its actor is to say Ready
 }
 
 var fuzzPlans = []map[string]string{
@@ -43,9 +49,9 @@ var fuzzPlans = []map[string]string{
 }
 
 func newGame(t *testing.T, min, grace byte) *game {
-	g := &game{player: &player{t: t, now: time.Unix(0, 0)}, bound: make(map[string]int)}
+	g := &game{player: &player{t: t, now: time.Unix(0, 0)}, bound: make(map[string]int), under: make(map[string]workflow.Attempt)}
 	config := workflow.Config{MinNodes: int(min % 6), Grace: time.Duration(grace) * time.Second}
-	retries := map[workflow.Micro]int{workflow.SendEnvironment: 1, workflow.WaitReboot: 2, workflow.Dummy: 1}
+	retries := map[workflow.Micro]int{workflow.SendEnvironment: 1, workflow.WaitReboot: 2, workflow.Dummy: 1, workflow.Sync: 1}
 	for i, o := range fuzzPlans {
 		host := "n" + itoa(i+1)
 		plan := g.hostPlan(o)
@@ -58,7 +64,7 @@ func newGame(t *testing.T, min, grace byte) *game {
 			}
 		}
 		// Every try runs once, and again for each try in place.
-		g.bound[host] = tries * len(plan.Macros) * (1 + 1 + 2 + 1)
+		g.bound[host] = tries * len(plan.Macros) * (1 + 1 + 2 + 1 + 1)
 	}
 	g.d, g.watch = workflow.New(config), newWatch(g.hosts)
 	return g
@@ -110,6 +116,14 @@ func (g *game) step(kind, arg byte) []workflow.Action {
 
 func (g *game) handle(ev workflow.Event) []workflow.Action {
 	actions := g.player.handle(ev)
+	for _, a := range actions {
+		switch a := a.(type) {
+		case workflow.Run:
+			g.under[a.Host] = a.Attempt
+		case workflow.Retry:
+			delete(g.under, a.Host)
+		}
+	}
 	for host, runs := range g.watch.runs {
 		if runs > g.bound[host] {
 			g.t.Fatalf("%s ran %d times", host, runs)
@@ -124,9 +138,9 @@ func (g *game) handle(ev workflow.Event) []workflow.Action {
 	return actions
 }
 
-// finish lets every node fail until the deployment has ended.
-func (g *game) finish() {
-	for round := 0; !g.d.Ended(); round++ {
+// fail lets every node fail until the deployment has ended.
+func (g *game) fail() {
+	for round := 0; !g.watch.ended; round++ {
 		if round > 100 {
 			g.t.Fatal("the deployment does not end")
 		}
@@ -134,5 +148,41 @@ func (g *game) finish() {
 			g.handle(workflow.Ready{Host: host})
 			g.handle(workflow.Failed{Host: host, Kind: workflow.KindRetry, Cause: "again"})
 		}
+	}
+}
+
+// walk lets every node do well what is left of its attempts, as its actor would, until the deployment has ended.
+func (g *game) walk() {
+	for round := 0; !g.watch.ended; round++ {
+		if round > 100 {
+			g.t.Fatal("the deployment does not end though every node does its attempts")
+		}
+		g.all(func(host string, _ bool) {
+			if _, given := g.under[host]; !given {
+				g.handle(workflow.Ready{Host: host})
+			}
+		})
+		g.all(func(host string, chained bool) {
+			if chained {
+				g.handle(workflow.Arrived{Host: host})
+			}
+		})
+		g.handle(workflow.ChainEnded{})
+		g.now = g.now.Add(time.Hour)
+		g.handle(workflow.Wake{})
+		g.all(func(host string, chained bool) {
+			if chained {
+				g.handle(workflow.Passed{Host: host})
+			}
+			g.handle(workflow.Finished{Host: host})
+		})
+	}
+}
+
+// all visits each node, and says whether its attempt leads through the chain.
+func (g *game) all(visit func(host string, chained bool)) {
+	for _, host := range g.hosts {
+		a := g.under[host]
+		visit(host, slices.ContainsFunc(a.Steps[min(a.From, len(a.Steps)):], func(s workflow.Step) bool { return s.Micro == workflow.SendEnvironment }))
 	}
 }

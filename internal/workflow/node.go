@@ -96,9 +96,22 @@ func (n *node) run(now time.Time) Attempt {
 // image has come.
 func (n *node) enter(micro Micro) {
 	at := n.find(micro, n.step+1)
-	if n.state == running && at >= 0 && (at <= n.sending() || !n.imageDue()) {
+	n.seen(at)
+	if n.state == running && n.reachable(at) {
 		n.step, n.place.micro = at, micro
 	}
+}
+
+// seen takes a node that the chain feeds and that stands behind it for passed: its Passed may have been overtaken.
+func (n *node) seen(at int) {
+	if n.state == receiving && at > n.sending() {
+		n.pass()
+	}
+}
+
+// reachable says whether the node can stand at a step: what is behind the chain, only with the image.
+func (n *node) reachable(at int) bool {
+	return at >= 0 && (at <= n.sending() || !n.imageDue())
 }
 
 // arrive stops the node's clock: it waits for others now.

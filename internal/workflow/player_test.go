@@ -50,7 +50,7 @@ func (p *player) play(line string) []string {
 		return p.report()
 	case "counts":
 		ok, ko, alive := p.d.Counts()
-		return []string{fmt.Sprintf("%d OK, %d KO, %d alive, ended %v", ok, ko, alive, p.d.Ended())}
+		return []string{fmt.Sprintf("%d OK, %d KO, %d alive, ended %v", ok, ko, alive, p.watch.ended)}
 	}
 	return p.events(word, rest)
 }

@@ -29,14 +29,17 @@ func (n *node) retry(now time.Time, failure Failed) bool {
 	return false
 }
 
-// note takes down where and why the attempt ended, and says whether the step is known: a step at hand or ahead of it.
+// note takes down where and why the attempt ended, and says whether the step is known: a step at hand or ahead of it that
+// the node can have come to.
 func (n *node) note(now time.Time, failure Failed) (known bool) {
+	at := n.find(failure.Micro, max(n.step, 0))
+	n.seen(at)
 	if n.state == arrived {
 		n.depart(now)
 	}
 	if n.state != idle {
 		n.spent += max(now.Sub(n.begun), 0)
-		if at := n.find(failure.Micro, max(n.step, 0)); at >= 0 {
+		if n.reachable(at) {
 			n.step, n.place.micro, known = at, failure.Micro, true
 		}
 	}
