@@ -88,11 +88,14 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 		silence: cmp.Or(cfg.Silence, 3*time.Second), outage: cmp.Or(cfg.Outage, 15*time.Second),
 		calls: make(map[string]chan proto.Message),
 	}
+	inbox := "inbox-" + newID() // told to the server only: who does not know it cannot send here
 	var err error
-	if c.link, err = link.Start(c.system, "127.0.0.1:0"); err != nil {
+	if c.link, err = link.Start(c.system, link.Config{Address: "127.0.0.1:0", Policy: link.ClientPolicy(inbox), Log: cfg.Log}); err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
-	c.inbox = c.system.Root.Spawn(supervisor.Props(func() actor.Actor { return receiver(c.receive) }))
+	if c.inbox, err = c.system.Root.SpawnNamed(supervisor.Props(func() actor.Actor { return receiver(c.receive) }), inbox); err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
 	return c, nil
 }
 

@@ -1,14 +1,12 @@
-// Package link opens the remote side of an actor system with bounded queues, bounded messages and keepalive, on loopback.
-//
-// The library's own defaults lose large bursts, grow without bound towards a stopped peer and never notice a hung one;
-// every option here answers one of these. One link per process: the library keeps process-wide state.
 package link
 
 import (
-	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,18 +24,36 @@ const (
 	batchSize  = 4
 	maxBatch   = batchSize*MaxMessage + 1<<20
 	queueSize  = 1024
+	maxAnswer  = 4 << 10 // to a handshake: all that comes back on a stream that we opened
 )
+
+// Config is what a link is made of.
+type Config struct {
+	Address string // HOST:PORT to listen on; loopback, port 0 for any
+	Policy  Policy
+	Log     *slog.Logger // of what is refused; default: none
+}
 
 // Link is a started remote.
 type Link struct {
 	remote *remote.Remote
+	guard  *guard
 	once   sync.Once
 }
 
-// Start listens on address (host:port, loopback, port 0 for any) and gives the system that address.
-// Start it before any actor is spawned: earlier PIDs would carry no address.
-func Start(system *actor.ActorSystem, address string) (*Link, error) {
-	host, port, err := loopback(address)
+// Start listens and gives the system its address. Start it before any actor is spawned: earlier PIDs would carry no address.
+func Start(system *actor.ActorSystem, cfg Config) (*Link, error) {
+	host, port, err := loopback(cfg.Address)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if cfg.Policy.Connections == 0 {
+		cfg.Policy.Connections = 16
+	}
+	kinds, err := cfg.Policy.kinds()
 	if err != nil {
 		return nil, err
 	}
@@ -45,12 +61,13 @@ func Start(system *actor.ActorSystem, address string) (*Link, error) {
 	// panic is then caught below.
 	probe, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w", address, reason(err))
+		return nil, fmt.Errorf("cannot listen on %s: %w", cfg.Address, reason(err))
 	}
 	probe.Close()
-	l := &Link{remote: remote.NewRemote(system, configure(host, port))}
+	g := &guard{kinds: kinds, address: system.Address, log: cfg.Log}
+	l := &Link{guard: g, remote: remote.NewRemote(system, configure(host, port, g, cfg.Policy.Connections))}
 	if err := l.start(); err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
+		return nil, fmt.Errorf("cannot listen on %s: %w", cfg.Address, err)
 	}
 	return l, nil
 }
@@ -65,60 +82,38 @@ func (l *Link) start() (err error) {
 	return nil
 }
 
+// Refused returns how many streams, calls and connections the guard has ended. Safe for concurrent use.
+func (l *Link) Refused() int64 { return l.guard.refused.Load() }
+
 // Close ends the link without waiting for its peers. It may be called twice.
 func (l *Link) Close() { l.once.Do(func() { l.remote.Shutdown(false) }) }
 
-func configure(host string, port int) *remote.Config {
+func configure(host string, port int, g *guard, most int) *remote.Config {
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]" // the library joins it with the port as it is
+	}
+	refuse := func(why error) error { return g.refuse("", why) }
 	c := remote.Configure(host, port,
 		remote.WithEndpointWriterBatchSize(batchSize),
 		remote.WithEndpointWriterQueueSize(queueSize),
 		remote.WithEndpointManagerQueueSize(queueSize),
 		remote.WithServerOptions(
+			grpc.Creds(&connections{TransportCredentials: insecure.NewCredentials(), most: int64(most), full: refuse}),
+			grpc.UnaryInterceptor(g.unary),
+			grpc.StreamInterceptor(g.stream),
 			grpc.MaxRecvMsgSize(maxBatch),
-			grpc.MaxConcurrentStreams(64),
-			grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
+			grpc.MaxConcurrentStreams(1), // the library opens one per connection
+			grpc.MaxHeaderListSize(8<<10),
+			grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: time.Minute, Time: 10 * time.Second, Timeout: 3 * time.Second}),
 			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		),
 		remote.WithDialOptions(
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
 			grpc.WithContextDialer(dialLoopback),
 		),
 	)
 	c.MaxRetryCount = 1 // more leak a connection per retry, and deliver what was sent during an outage late
 	return c
-}
-
-// dialLoopback refuses every address but loopback, so that a peer cannot make this process dial elsewhere.
-func dialLoopback(ctx context.Context, address string) (net.Conn, error) {
-	if _, _, err := loopback(address); err != nil {
-		return nil, err
-	}
-	return (&net.Dialer{}).DialContext(ctx, "tcp", address)
-}
-
-// loopback splits address and refuses what is not on this machine.
-func loopback(address string) (string, int, error) {
-	host, text, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", 0, fmt.Errorf("%q is no HOST:PORT address", address)
-	}
-	port, err := strconv.Atoi(text)
-	if err != nil || port < 0 || port > 65535 {
-		return "", 0, fmt.Errorf("%q: the port is no number from 0 to 65535", address)
-	}
-	if host == "localhost" {
-		host = "127.0.0.1"
-	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return "", 0, fmt.Errorf("%q is not on this machine: remote access needs authentication, which this version does not have; use 127.0.0.1", address)
-	}
-	return host, port, nil
-}
-
-func reason(err error) error {
-	if op, ok := err.(*net.OpError); ok && op.Err != nil {
-		return op.Err
-	}
-	return err
 }

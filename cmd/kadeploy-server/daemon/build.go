@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/actors"
+	"github.com/kadeploy/kadeploy/actors/client"
 	"github.com/kadeploy/kadeploy/actors/link"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/image"
@@ -54,7 +55,7 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 
 	s.system, _ = supervisor.NewSystem(slog.New(library{log.Handler()}))
 	s.onClose(s.system.Shutdown)
-	remote, err := link.Start(s.system, snapshot.Global.Server)
+	remote, err := link.Start(s.system, link.Config{Address: snapshot.Global.Server, Policy: link.ServerPolicy(client.APIName), Log: log})
 	if err != nil {
 		return nil, unlistened("remote API", "kadeploy_server_port", err)
 	}

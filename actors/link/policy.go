@@ -1,0 +1,82 @@
+package link
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+)
+
+// Policy says what peers may send, and how many there may be. What it does not name is refused.
+type Policy struct {
+	Rules       []Rule
+	Connections int // at once; 16 when 0
+}
+
+// Rule allows types of messages to one actor.
+type Rule struct {
+	To    string          // the actor's id; one that ends in "/" stands for the actors below
+	Types []proto.Message // zero values
+}
+
+// ServerPolicy is the daemon's: requests to the api, and the news that the inbox which one of its sessions watches is gone.
+func ServerPolicy(api string) Policy {
+	return Policy{
+		Connections: 512,
+		Rules: []Rule{
+			{To: api, Types: []proto.Message{
+				&message.Submit{}, &message.Cancel{}, &message.StatusRequest{}, &message.NodesRequest{},
+				&message.Subscribe{}, &message.Credit{}, &message.Unsubscribe{},
+			}},
+			{To: api + "/", Types: []proto.Message{&actor.Terminated{}}},
+		},
+	}
+}
+
+// ClientPolicy is a client's: answers and events to its inbox, which sessions of the daemon watch. A request to an api that
+// is being restarted is answered by the library itself, with a DeadLetterResponse.
+func ClientPolicy(inbox string) Policy {
+	return Policy{Rules: []Rule{{To: inbox, Types: []proto.Message{
+		&message.Accepted{}, &message.Checked{}, &message.Refused{}, &message.Status{}, &message.Nodes{}, &message.Event{},
+		&actor.Watch{}, &actor.Unwatch{}, &actor.DeadLetterResponse{},
+	}}}}
+}
+
+// kind is a type that some actors may be sent.
+type kind struct {
+	message protoreflect.MessageType
+	to      []string
+}
+
+func (k kind) allows(id string) bool {
+	for _, to := range k.to {
+		if id == to || strings.HasSuffix(to, "/") && len(id) > len(to) && strings.HasPrefix(id, to) {
+			return true
+		}
+	}
+	return false
+}
+
+// kinds are a policy's types, by name.
+type kinds map[string]kind
+
+func (p Policy) kinds() (kinds, error) {
+	all := make(kinds)
+	for _, r := range p.Rules {
+		for _, m := range r.Types {
+			name := proto.MessageName(m)
+			known, err := protoregistry.GlobalTypes.FindMessageByName(name)
+			if err != nil {
+				return nil, fmt.Errorf("policy: the type %s is not registered, the link could not read it: %w", name, err)
+			}
+			k := all[string(name)]
+			all[string(name)] = kind{known, append(k.to, r.To)}
+		}
+	}
+	return all, nil
+}
