@@ -64,13 +64,13 @@ func (b *builder) checkSettings(s *Settings, o origin) {
 	}
 }
 
-// checkMacrostep finds instances that cannot be done, those that give up before the reboot they wait for, and a
+// checkMacrostep finds instances that are not tried, those that give up before the reboot they wait for, and a
 // macro-step that is left with none.
 func (b *builder) checkMacrostep(macro workflow.Macro, s *Settings, o origin) {
 	usable := false
 	for _, spec := range s.Macrosteps[macro] {
 		at := b.placeOf(macro, spec, o)
-		if ok, reason := workflow.Supported(macro, spec.Name); !ok {
+		if ok, reason := workflow.Usable(macro, spec.Name, s.Macrosteps[macro]); !ok {
 			b.report.add(Warning, at, "", "%s%s is skipped: it %s", macro, spec.Name, reason)
 			continue
 		}

@@ -72,6 +72,16 @@ var _ = Describe("timeout_reboot_classical", func() {
 	)
 })
 
+var _ = Describe("macrostep", func() {
+	It("warns of a Dummy beside other instances, and of none that is alone", func() {
+		_, diagnostics := config.Load(minimal().and("cluster-c.conf", "macrostep = BroadcastEnv|BroadcastEnvChain:1:400,BroadcastEnvDummy:1:0").write())
+		Expect(diagnostics).To(ConsistOf(And(
+			HaveField("Severity", config.Warning), HaveField("Summary", ContainSubstring("BroadcastEnvDummy is skipped: it does nothing")))))
+		_, diagnostics = config.Load(minimal().and("cluster-c.conf", "macrostep = BroadcastEnv|BroadcastEnvChain:0:400,BroadcastEnvDummy:1:0").write())
+		Expect(diagnostics).To(BeEmpty())
+	})
+})
+
 var _ = Describe("kadeploy_server and agents_listen", func() {
 	DescribeTable("are loopback addresses",
 		func(line string) {

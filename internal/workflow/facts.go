@@ -86,13 +86,13 @@ func (f Facts) replace(macro Macro, specs []Spec) []Spec {
 	return specs
 }
 
-// skips says why an instance is not tried, "" when it is.
-func (f Facts) skips(macro Macro, spec Spec) string {
-	if ok, reason := Supported(macro, spec.Name); !ok {
-		return reason
-	}
+// skips says why an instance is not tried among those of its macro-step, "" when it is.
+func (f Facts) skips(macro Macro, spec Spec, among []Spec) string {
 	if spec.Tries <= 0 {
 		return "has 0 tries"
+	}
+	if ok, reason := Usable(macro, spec.Name, among); !ok {
+		return reason
 	}
 	// Kadeploy3 would run it without its only purpose and then unpack the image where nothing is mounted.
 	if spec.Name == customPreInstall && !f.UserPreInstall && !f.AdminPreInstall {

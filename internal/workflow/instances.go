@@ -12,6 +12,8 @@ type instance struct {
 	reason string // why this version cannot do it, "" when it can
 }
 
+const dummy = "Dummy" // of each macro-step but Reboot
+
 const needsSSH = "needs ssh to the running system, not in this version"
 
 // instances lists every instance of a macro-step in the order of Kadeploy3 1.4.
@@ -24,7 +26,7 @@ func instances(macro Macro) []instance {
 			{name: "UntrustedCustomPreInstall"},
 			{name: "Prod", reason: needsSSH},
 			{name: "Nfsroot", reason: "needs a deployment system over NFS, not in this version"},
-			{name: "Dummy"},
+			{name: dummy},
 		}
 	case BroadcastEnv:
 		return []instance{
@@ -34,7 +36,7 @@ func instances(macro Macro) []instance {
 			{name: "Kascade"},
 			{name: "Bittorrent", reason: "needs a BitTorrent tracker, not in this version: use Chain"},
 			{name: "Custom", reason: "needs the site's own transfer command, not in this version: use Chain"},
-			{name: "Dummy"},
+			{name: dummy},
 		}
 	case BootNewEnv:
 		return []instance{
@@ -42,7 +44,7 @@ func instances(macro Macro) []instance {
 			{name: "Kexec", reason: "needs kexec in the deployment system, not in this version"},
 			{name: "HardReboot"},
 			{name: "PivotRoot", reason: "was never implemented in Kadeploy3 either"},
-			{name: "Dummy"},
+			{name: dummy},
 		}
 	case Reboot:
 		return []instance{
@@ -74,6 +76,17 @@ func Supported(macro Macro, name string) (bool, string) {
 		return false, fmt.Sprintf("is not an instance of %s (%s)", macro, strings.Join(Instances(macro), ", "))
 	}
 	return all[at].reason == "", all[at].reason
+}
+
+// Usable says whether an instance is worth trying among all those configured for its macro-step, and when not, why, as
+// [Supported] does. A Dummy is for macro-steps that are to do nothing, in the tests of a site: behind an instance that failed it
+// would go well, and leave a node without its system as OK.
+func Usable(macro Macro, name string, among []Spec) (bool, string) {
+	real := func(s Spec) bool { return s.Name != dummy && s.Tries > 0 }
+	if name == dummy && slices.ContainsFunc(among, real) {
+		return false, "does nothing, and cannot stand in for an instance that failed"
+	}
+	return Supported(macro, name)
 }
 
 // FromRetries converts the retries of a Kadeploy3 YAML configuration (since 3.1.6: tries after the first) to the tries of a

@@ -76,7 +76,7 @@ const kexecFallbackGrace = 200 * time.Second
 // NewPlan makes the plan of a deployment for one node: the configured instances of the three macro-steps, each with the
 // micro-steps of Kadeploy3 1.4 that the bypass rules leave for this node's facts.
 //
-// Instances that this version cannot do and those with 0 tries are skipped and listed. The error, one line, names the
+// Instances that this version cannot do, those with 0 tries and a Dummy beside others are skipped and listed. The error, one line, names the
 // macro-step that is left with no instance, or what in the facts makes the deployment impossible.
 func NewPlan(configured map[Macro][]Spec, facts Facts) (Plan, error) {
 	if err := facts.check(); err != nil {
@@ -86,8 +86,9 @@ func NewPlan(configured map[Macro][]Spec, facts Facts) (Plan, error) {
 	for _, macro := range []Macro{SetDeploymentEnv, BroadcastEnv, BootNewEnv} {
 		m := MacroPlan{Macro: macro}
 		var skipped []Skipped
-		for _, spec := range facts.replace(macro, configured[macro]) {
-			if reason := facts.skips(macro, spec); reason != "" {
+		specs := facts.replace(macro, configured[macro])
+		for _, spec := range specs {
+			if reason := facts.skips(macro, spec, specs); reason != "" {
 				skipped = append(skipped, Skipped{macro, spec.Name, reason})
 				continue
 			}

@@ -10,7 +10,7 @@ const customPreInstall = "UntrustedCustomPreInstall"
 // One difference: Kadeploy3 mounts the target after a dd image only behind Kascade and Kastafior, against its own manual, so
 // that a post-install behind Chain or Tree works on nothing. All four are one engine here and have the same steps.
 func recipe(macro Macro, name string) []Step {
-	if name == "Dummy" {
+	if name == dummy {
 		return []Step{{Micro: Dummy}, {Micro: Dummy}}
 	}
 	switch macro {
