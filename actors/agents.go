@@ -23,8 +23,10 @@ type agents struct {
 	nodes  map[string]*agentOf
 }
 
-func newAgents(listen string, log *slog.Logger) *agents {
-	return &agents{listen: listen, log: log, nodes: make(map[string]*agentOf)}
+// newAgents makes an incarnation. The tokens of the boots under way are the tree's, so that machines that boot while the
+// actor is restarted are not refused.
+func newAgents(listen string, nodes map[string]*agentOf, log *slog.Logger) *agents {
+	return &agents{listen: listen, log: log, nodes: nodes}
 }
 
 // agentOf is what is known of one node's agent.
@@ -62,6 +64,9 @@ func (a *agents) Receive(ctx actor.Context) {
 }
 
 func (a *agents) open(ctx actor.Context) (err error) {
+	for _, n := range a.nodes { // the sessions ended with the listener of the incarnation before
+		n.session, n.waiting = nil, nil
+	}
 	system, self := ctx.ActorSystem(), ctx.Self()
 	life, end := context.WithCancel(context.Background())
 	a.end = end

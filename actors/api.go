@@ -29,6 +29,9 @@ func newAPI(log *slog.Logger) *api {
 func (a *api) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *message.Submit:
+		if len(m.GetClientId()) > maxClientID || len(m.GetUser()) > maxUser {
+			return // none of ours is so long
+		}
 		if stale(m) {
 			refuse(ctx, m.GetClientId(), message.Refusal_STALE, "the request came after its deadline; send it again")
 			return
@@ -79,8 +82,11 @@ func (a *api) subscribe(ctx actor.Context, m *message.Subscribe) {
 	}
 }
 
-// maxClientID bounds the ids that clients make; ours have 36 characters.
-const maxClientID = 64
+// Bounds of what clients say of themselves; our ids have 36 characters.
+const (
+	maxClientID = 64
+	maxUser     = 255
+)
 
 func (a *api) toSession(ctx actor.Context, id string, m proto.Message) {
 	if pid := a.Child(id); pid != nil {

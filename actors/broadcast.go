@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -14,10 +16,10 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/chain"
-	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/nodeset"
 	"github.com/kadeploy/kadeploy/internal/workflow"
+	"github.com/kadeploy/kadeploy/supervisor"
 )
 
 // broadcast is one transfer: every member is told to listen, those who do become the links, and each one's own agent has
@@ -87,7 +89,7 @@ func (b *broadcast) run(ctx context.Context) error {
 		defer cancel(nil)
 		p := &place{member: m, cancel: cancel}
 		b.places[m.host] = p
-		agents.Go(func() { b.settle(p, b.receive(order, p)) })
+		agents.Go(func() { b.settle(p, b.guarded(order, p)) })
 	}
 	links := b.awaitListeners(ctx)
 	var report chain.Report
@@ -129,6 +131,16 @@ func (b *broadcast) giveUp(report chain.Report) (stop func()) {
 	}
 }
 
+// guarded is receive with its panics as errors of the one member.
+func (b *broadcast) guarded(ctx context.Context, p *place) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &supervisor.PanicError{Value: r, Stack: debug.Stack()}
+		}
+	}()
+	return b.receive(ctx, p)
+}
+
 // receive orders one member to take its place and returns what its agent reports.
 func (b *broadcast) receive(ctx context.Context, p *place) error {
 	digest := b.job.image.Manifest.Digest()
@@ -149,8 +161,6 @@ func (b *broadcast) receive(ctx context.Context, p *place) error {
 		}
 	})
 	switch {
-	case err != nil && !errors.Is(err, agentlink.ErrLost): // it was told to abort and said nothing: it obeys nobody any more
-		return fmt.Errorf("%w: %w", agentlink.ErrLost, err)
 	case err != nil:
 		return err
 	case !result.GetOk():
@@ -197,7 +207,12 @@ func (b *broadcast) listeners() (links []chain.Link, waiting []*place) {
 	return links, waiting
 }
 
+// listens believes an agent only what concerns its own node: its neighbours will dial what it says.
 func (p *place) listens(address string) {
+	if at, err := netip.ParseAddrPort(address); err != nil || at.Addr() != p.node.Addr {
+		p.cancel(fmt.Errorf("the node says it listens on %.60q, which is not its address", address))
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.address = address

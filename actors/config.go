@@ -21,7 +21,8 @@ type settings struct {
 	load    func() (*config.Snapshot, error)
 	log     *slog.Logger
 	tasks   supervisor.Tasks
-	waiting []chan<- error
+	waiting []chan<- error // for the reading under way
+	next    []chan<- error // came during it: the files may have changed since it began
 }
 
 type configRead struct {
@@ -44,16 +45,25 @@ func (s *settings) Receive(ctx actor.Context) {
 				read.err = m.Panic
 			}
 			s.swap(read)
+			if next := s.next; len(next) > 0 {
+				s.next = nil
+				s.read(ctx, next)
+			}
 		}
 	}
 }
 
-// reload reads the files once for all who ask while they are being read.
+// reload reads the files; who asks while they are being read waits for a second reading.
 func (s *settings) reload(ctx actor.Context, m reloadConfig) {
-	s.waiting = append(s.waiting, m.reply)
-	if len(s.waiting) > 1 {
+	if len(s.waiting) > 0 {
+		s.next = append(s.next, m.reply)
 		return
 	}
+	s.read(ctx, []chan<- error{m.reply})
+}
+
+func (s *settings) read(ctx actor.Context, waiting []chan<- error) {
+	s.waiting = waiting
 	s.tasks.Start(ctx, "reload", func(context.Context) any {
 		snapshot, err := s.load()
 		return configRead{snapshot, err}

@@ -14,7 +14,7 @@ import (
 )
 
 // chainID is the crew's name of the one broadcast that may run.
-const chainID = "chain"
+const chainID = "chain!" // no host can be called so
 
 // deploy is the actor of one request, and the supervisor of its nodes: its restart strategy is the request's policy. It
 // decides nothing itself. Events go to the workflow's pure core, whose actions it carries out; a node that fails is a

@@ -41,7 +41,7 @@ func (d *deploy) chainGone(ctx actor.Context) {
 
 func (d *deploy) chainStarted(ctx actor.Context, m chainStarted) {
 	for _, member := range d.members {
-		if pid := d.PID(member.host); pid != nil {
+		if pid := d.PID(member.host); pid != nil && d.Incarnation(member.host) == member.inc {
 			ctx.Send(pid, m)
 		}
 	}

@@ -50,8 +50,9 @@ type operation struct {
 
 // operationEnded is a deployment's last word.
 type operationEnded struct {
-	id    string
-	ended *message.Ended
+	id        string
+	ended     *message.Ended
+	untouched bool // no machine was
 }
 
 // operationCounts are told as the nodes of an operation settle.
@@ -136,7 +137,9 @@ func (d *deployments) checked(ctx actor.Context, m supervisor.TaskDone) {
 	p := d.checking[m.Op]
 	delete(d.checking, m.Op)
 	answer := d.decide(ctx, p.request, m)
-	d.remember(p.request.GetClientId(), answer)
+	if !p.request.GetDryRun() { // asking again is harmless, and the answer is long
+		d.remember(p.request.GetClientId(), answer)
+	}
 	if p.sender != nil {
 		ctx.Send(p.sender, answer)
 	}
@@ -160,8 +163,11 @@ func (d *deployments) decide(ctx actor.Context, r *message.Submit, m supervisor.
 	}
 	if busy := d.nodes.holders(j.order); len(busy) > 0 {
 		no := refused(message.Refusal_BUSY, busyText(busy))
-		no.Busy = busy
+		no.Busy = busy[:min(len(busy), maxHolders)]
 		return no
+	}
+	if stale(r) {
+		return refused(message.Refusal_STALE, "the request was checked for longer than its deadline; send it again")
 	}
 	if r.GetDryRun() {
 		return &message.Checked{Lines: j.describe(), ClientId: r.GetClientId()}
@@ -172,9 +178,12 @@ func (d *deployments) decide(ctx actor.Context, r *message.Submit, m supervisor.
 	return &message.Accepted{Id: j.id, ClientId: r.GetClientId()}
 }
 
+// maxHolders bounds the holders that a refusal names.
+const maxHolders = 100
+
 func (d *deployments) launch(ctx actor.Context, j *job) error {
 	prepare := preparer(d.cfg.Images)
-	spec := supervisor.Spec{ID: j.id, Restart: supervisor.Transient, New: func(inc int) actor.Actor {
+	spec := supervisor.Spec{ID: j.id, Restart: supervisor.Transient, NoAck: true, New: func(inc int) actor.Actor {
 		if inc > 1 { // the first one crashed: disk work is never run again blindly
 			return &aftermath{job: j}
 		}
@@ -228,7 +237,7 @@ func (d *deployments) end(ctx actor.Context, m operationEnded) {
 	}
 	o.ended = m.ended
 	o.ok, o.ko = count(m.ended)
-	d.nodes.release(o.job, m.ended)
+	d.nodes.release(o.job, m)
 	d.log.Info("operation ended", "id", m.id, "outcome", m.ended.GetOutcome().String(), "ok", o.ok, "ko", o.ko, "text", m.ended.GetText())
 	d.tellEnd(ctx, o)
 	d.StopChild(ctx, m.id)
@@ -316,7 +325,7 @@ func (a *aftermath) Receive(ctx actor.Context) {
 		ended.Nodes = append(ended.Nodes, &message.NodeReport{
 			Name: host, Cluster: a.job.nodes[host].node.Cluster, Phase: message.NodePhase_KO, Cause: "internal error: its state is not known"})
 	}
-	ctx.Send(local(ctx.ActorSystem(), deploymentsName), operationEnded{a.job.id, ended})
+	ctx.Send(local(ctx.ActorSystem(), deploymentsName), operationEnded{id: a.job.id, ended: ended})
 }
 
 // describe says what a request would do, for a dry run.

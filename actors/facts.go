@@ -130,12 +130,12 @@ func (d *deploy) conclude(outcome message.Outcome, text string) {
 			ended.Nodes = append(ended.Nodes, d.untouched(host, outcome, text))
 		}
 	}
-	d.system.Root.Send(local(d.system, deploymentsName), operationEnded{d.job.id, ended})
+	d.system.Root.Send(local(d.system, deploymentsName), operationEnded{d.job.id, ended, d.core == nil})
 }
 
 func (d *deploy) report(r workflow.HostReport) *message.NodeReport {
 	n := &message.NodeReport{
-		Name: r.Host, Cluster: d.job.nodes[r.Host].node.Cluster, Phase: phases[r.Phase], Cause: line(r.Cause), Evidence: tail(r.Evidence),
+		Name: r.Host, Cluster: d.job.nodes[r.Host].node.Cluster, Phase: phases[r.Phase], Cause: line(r.Cause), Evidence: tail(r.Evidence, maxReport/len(d.job.order)),
 	}
 	for _, m := range r.Macros {
 		n.Macros = append(n.Macros, &message.MacroTime{
@@ -158,12 +158,16 @@ func (d *deploy) untouched(host string, outcome message.Outcome, text string) *m
 	return &message.NodeReport{Name: host, Cluster: d.job.nodes[host].node.Cluster, Phase: phase, Cause: "not touched: " + line(text)}
 }
 
-// maxTail bounds the evidence in the final report; the whole of it was told when it happened.
-const maxTail = 1 << 10
+// maxTail bounds a node's evidence in the final report, and maxReport that of all of them: the report is one message. The
+// whole of it was told when it happened.
+const (
+	maxTail   = 1 << 10
+	maxReport = 1 << 20
+)
 
-func tail(s string) string {
-	if len(s) > maxTail {
-		s = strings.ToValidUTF8(s[len(s)-maxTail:], "")
+func tail(s string, share int) string {
+	if limit := min(maxTail, share); len(s) > limit {
+		s = strings.ToValidUTF8(s[len(s)-limit:], "")
 	}
 	return s
 }

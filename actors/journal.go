@@ -10,14 +10,18 @@ import (
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
-// remembered bounds how many ended operations the journal keeps, the newest.
-const remembered = 200
+// The journal keeps the newest operations that have ended: so many, and of so many events in all, some hundred bytes each.
+const (
+	remembered       = 200
+	rememberedEvents = 500_000
+)
 
 // record is what the journal knows. It belongs to the tree, not to an incarnation of the actor, so that a restart of the
 // journal loses nothing; only the journal's goroutine touches it.
 type record struct {
 	operations map[string]*operationLog
 	ended      []string // oldest first
+	events     int      // of all of them
 }
 
 type operationLog struct {
@@ -73,7 +77,7 @@ func (j *journal) append(ctx actor.Context, m appendFact) {
 	l.events = append(l.events, e)
 	if e.GetEnded() != nil {
 		l.ended = true
-		j.record.retire(m.id)
+		j.record.retire(m.id, len(l.events))
 	}
 	waiting := l.parked
 	l.parked = make(map[string]readEvents)
@@ -88,11 +92,12 @@ func (j *journal) read(ctx actor.Context, m readEvents) {
 		ctx.Send(m.reader, eventsRead{id: m.id, unknown: true})
 		return
 	}
-	from := int(max(m.from, 1)) - 1
-	if from >= len(l.events) {
+	if m.from > uint64(len(l.events)) {
 		l.parked[m.reader.String()] = m
+		ctx.Send(m.reader, eventsRead{id: m.id, parked: true})
 		return
 	}
+	from := int(max(m.from, 1)) - 1
 	to := min(len(l.events), from+max(m.max, 1))
 	ctx.Send(m.reader, eventsRead{id: m.id, events: l.events[from:to:to]})
 }
@@ -107,9 +112,11 @@ func (j *journal) endOrphans(ctx actor.Context, m endOrphans) {
 	}
 }
 
-func (r *record) retire(id string) {
+func (r *record) retire(id string, events int) {
 	r.ended = append(r.ended, id)
-	for len(r.ended) > remembered {
+	r.events += events
+	for len(r.ended) > remembered || r.events > rememberedEvents && len(r.ended) > 1 {
+		r.events -= len(r.operations[r.ended[0]].events)
 		delete(r.operations, r.ended[0])
 		r.ended = r.ended[1:]
 	}

@@ -52,6 +52,7 @@ type (
 		id      string
 		events  []*message.Event
 		unknown bool
+		parked  bool // there is nothing yet; another eventsRead follows when there is
 	}
 	endOrphans struct{ text string } // operations whose actor is gone are ended
 
@@ -63,6 +64,7 @@ type (
 
 	// netboot
 	setProfile struct {
+		ctx     context.Context // a profile that nobody wants any more is not written
 		node    *config.Node
 		profile pxe.Profile
 		reply   chan<- error
@@ -156,6 +158,10 @@ type incarnation struct {
 // ask sends a request to a permanent actor and waits for its answer; for tasks, never for an actor's own goroutine. What an
 // actor has not done when it crashes is lost with it: its next incarnation is asked again, so requests may come twice.
 func ask[T any](ctx context.Context, system *actor.ActorSystem, name string, request func(chan<- T) any) (T, error) {
+	if ctx.Err() != nil {
+		var none T
+		return none, context.Cause(ctx)
+	}
 	look := time.NewTicker(lookAgain)
 	defer look.Stop()
 	var asked actor.Process
@@ -176,8 +182,9 @@ func ask[T any](ctx context.Context, system *actor.ActorSystem, name string, req
 	}
 }
 
-// lookAgain is how often an asker looks whether the actor it asked is still the same.
-const lookAgain = 100 * time.Millisecond
+// lookAgain is how often an asker looks whether the actor it asked is still the same. It serves crashes only, and there
+// may be thousands of askers.
+const lookAgain = 2 * time.Second
 
 // askTimeout bounds questions that are answered from memory or from the local disk.
 const askTimeout = 10 * time.Second

@@ -19,6 +19,9 @@ type netboot struct {
 	dir    *pxe.Dir
 	server *tftp.Server
 	tasks  supervisor.Tasks
+
+	queue   []setProfile // profiles are written one after the other, so that a node's last one wins
+	writing bool
 }
 
 func (n *netboot) Receive(ctx actor.Context) {
@@ -33,15 +36,34 @@ func (n *netboot) Receive(ctx actor.Context) {
 		n.tasks.CancelAll()
 		n.close()
 	case setProfile:
+		n.queue = append(n.queue, m)
+		n.write(ctx)
+	case supervisor.TaskDone:
+		if !n.tasks.Accept(m) {
+			return
+		}
+		if m.Panic != nil {
+			panic(m.Panic)
+		}
+		n.writing = false
+		n.write(ctx)
+	}
+}
+
+// write starts the next write, unless one is under way.
+func (n *netboot) write(ctx actor.Context) {
+	for len(n.queue) > 0 && !n.writing {
+		m := n.queue[0]
+		n.queue = n.queue[1:]
+		if m.ctx.Err() != nil {
+			continue
+		}
+		n.writing = true
 		dir := n.dir
 		n.tasks.Start(ctx, "profile", func(context.Context) any {
 			m.reply <- dir.Write(pxe.Node{Name: m.node.Name, Addr: m.node.Addr, MAC: m.node.MAC}, m.profile)
 			return nil
 		})
-	case supervisor.TaskDone:
-		if n.tasks.Accept(m) && m.Panic != nil {
-			panic(m.Panic)
-		}
 	}
 }
 

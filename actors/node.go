@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/probe"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
@@ -95,6 +96,7 @@ type walker struct {
 	deploy   *actor.PID
 	received <-chan error
 	started  <-chan struct{}
+	before   *probe.System // the system that a reboot is to end; nil when none answered
 }
 
 var errTimeout = errors.New("timeout")
@@ -106,7 +108,11 @@ func (w *walker) run(parent context.Context) *StepError {
 	defer cancel(nil)
 	clock := newClock(w.attempt.Timeout, func() { cancel(errTimeout) })
 	defer clock.stop()
+	defer func() { w.before.Release() }()
 	for _, step := range w.attempt.Steps[w.attempt.From:] {
+		if ctx.Err() != nil { // told to stop between two steps: it acts no more
+			return w.failure(ctx, step.Micro, context.Cause(ctx))
+		}
 		w.tell(nodeEntered{w.incarnation, step.Micro})
 		if err := w.step(ctx, step, clock); err != nil {
 			return w.failure(ctx, step.Micro, err)

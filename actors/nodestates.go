@@ -20,6 +20,7 @@ type nodeState struct {
 	environment string // deployed there, "" when unknown
 	since       time.Time
 	held        bool
+	before      *nodeState // while it is held: what it was, for a request that never touched it
 }
 
 func newNodeStates() *nodeStates { return &nodeStates{known: make(map[string]*nodeState)} }
@@ -44,9 +45,11 @@ func (s *nodeStates) take(j *job) {
 	for _, name := range j.order {
 		n := s.known[name]
 		if n == nil {
-			n = &nodeState{}
+			n = &nodeState{state: "free"}
 			s.known[name] = n
 		}
+		was := *n
+		n.before = &was
 		n.state, n.operation, n.user, n.since, n.held = state, j.id, j.request.GetUser(), time.Now(), true
 		if j.env != nil { // from now on nobody can promise what is on its disk
 			n.environment = ""
@@ -55,17 +58,21 @@ func (s *nodeStates) take(j *job) {
 }
 
 // release frees the nodes of a job with the state it left them in.
-func (s *nodeStates) release(j *job, ended *message.Ended) {
+func (s *nodeStates) release(j *job, end operationEnded) {
 	ok, ko := "deployed", "deploy_failed"
 	if j.env == nil {
 		ok, ko = "rebooted", "reboot_failed"
 	}
-	for _, report := range ended.GetNodes() {
+	for _, report := range end.ended.GetNodes() {
 		n := s.known[report.GetName()]
 		if n == nil || n.operation != j.id {
 			continue
 		}
-		n.held, n.since = false, time.Now()
+		if end.untouched {
+			s.known[report.GetName()] = n.before
+			continue
+		}
+		n.held, n.since, n.before = false, time.Now(), nil
 		switch report.GetPhase() {
 		case message.NodePhase_OK:
 			n.state = ok

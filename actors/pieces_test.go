@@ -124,6 +124,7 @@ var _ = Describe("The journal", func() {
 		b := newBook()
 		b.tell(openLog{"A"})
 		b.tell(readEvents{"A", 1, 10, b.reader.PID})
+		Eventually(b.reader.C).Should(Receive(Equal(eventsRead{id: "A", parked: true})))
 		Consistently(b.reader.C).ShouldNot(Receive())
 		b.note("A", "at last")
 		var m any
@@ -135,6 +136,7 @@ var _ = Describe("The journal", func() {
 		b := newBook()
 		b.tell(openLog{"A"})
 		b.tell(readEvents{"A", 1, 10, b.reader.PID})
+		Eventually(b.reader.C).Should(Receive(Equal(eventsRead{id: "A", parked: true})))
 		b.tell(stopReading{b.reader.PID})
 		b.note("A", "too late")
 		Consistently(b.reader.C).ShouldNot(Receive())
@@ -201,7 +203,7 @@ var _ = Describe("The tokens of the agents", func() {
 	expect := func(a *agents, node, token string) { a.expect(expectAgent{node: node, token: token}) }
 
 	It("open one session each, of the node they were given to", func() {
-		a := newAgents("", discard)
+		a := newAgents("", map[string]*agentOf{}, discard)
 		Expect(admit(a, "n1", "t1")).NotTo(Succeed())
 		expect(a, "n1", "t1")
 		Expect(admit(a, "n2", "t1")).NotTo(Succeed())
@@ -212,7 +214,7 @@ var _ = Describe("The tokens of the agents", func() {
 	})
 
 	It("are worth nothing once the next boot is expected", func() {
-		a := newAgents("", discard)
+		a := newAgents("", map[string]*agentOf{}, discard)
 		expect(a, "n1", "t1")
 		expect(a, "n1", "t2")
 		Expect(admit(a, "n1", "t1")).NotTo(Succeed())

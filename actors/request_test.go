@@ -142,12 +142,21 @@ func (o *operation) event() *message.Event {
 	return e
 }
 
+// subscribed says whether m answers a Subscribe of the client.
+func (c *client) subscribed(m any) bool {
+	a, ok := m.(*message.Accepted)
+	return ok && a.GetClientId() == c.id
+}
+
 func (o *operation) receive() *message.Event {
 	GinkgoHelper()
 	late := time.After(patience)
 	for {
 		select {
 		case m := <-o.C:
+			if o.subscribed(m) {
+				continue
+			}
 			Expect(m).To(BeAssignableToTypeOf(&message.Event{}), fmt.Sprint(m))
 			return m.(*message.Event)
 		case <-time.After(silence):

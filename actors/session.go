@@ -18,6 +18,7 @@ type session struct {
 	next         uint64
 	credit       int
 	reading      bool
+	answered     bool // the subscription: the client learns that the server lives, also when there is nothing to say
 }
 
 func (s *session) Receive(ctx actor.Context) {
@@ -41,6 +42,7 @@ func (s *session) Receive(ctx actor.Context) {
 
 // move starts to give events from a number on.
 func (s *session) move(ctx actor.Context, m *message.Subscribe) {
+	s.answered = false
 	s.subscription = m
 	s.next, s.credit = max(m.GetFrom(), 1), int(min(max(m.GetCredit(), 1), maxCredit))
 	s.reading = false
@@ -56,7 +58,7 @@ func (s *session) read(ctx actor.Context) {
 }
 
 func (s *session) deliver(ctx actor.Context, m eventsRead) {
-	s.reading = false
+	s.reading = m.parked
 	if m.unknown {
 		ctx.Send(s.client, &message.Refused{
 			Code: message.Refusal_UNKNOWN_ID, ClientId: s.subscription.GetClientId(),
@@ -64,6 +66,10 @@ func (s *session) deliver(ctx actor.Context, m eventsRead) {
 		})
 		supervisor.Done(ctx)
 		return
+	}
+	if !s.answered {
+		s.answered = true
+		ctx.Send(s.client, &message.Accepted{Id: m.id, ClientId: s.subscription.GetClientId()})
 	}
 	over := false
 	for _, e := range m.events {

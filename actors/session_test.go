@@ -25,8 +25,11 @@ func (s *site) sessions() []string {
 func (c *client) numbers(n int) []uint64 {
 	GinkgoHelper()
 	var all []uint64
-	for range n {
+	for len(all) < n {
 		m := c.next()
+		if c.subscribed(m) {
+			continue
+		}
 		Expect(m).To(BeAssignableToTypeOf(&message.Event{}))
 		e := m.(*message.Event)
 		Expect(e.GetClientId()).To(Equal(c.id))
@@ -56,6 +59,18 @@ var _ = Describe("A client that watches", func() {
 		Consistently(c.C).ShouldNot(Receive())
 		c.send(&message.Credit{Id: id, More: 1, ClientId: c.id})
 		Expect(c.numbers(1)).To(Equal([]uint64{3}))
+		Consistently(c.C).ShouldNot(Receive())
+	})
+
+	It("hears that it is watched for, also when there is nothing to say", func() {
+		c := s.client()
+		answer := c.ask(&message.Subscribe{Id: id, From: last + 1, Credit: 2, ClientId: c.id})
+		Expect(c.subscribed(answer)).To(BeTrue())
+	})
+
+	It("may ask for a number that there will never be", func() {
+		c := s.client()
+		Expect(c.subscribed(c.ask(&message.Subscribe{Id: id, From: 1<<64 - 1, Credit: 2, ClientId: c.id}))).To(BeTrue())
 		Consistently(c.C).ShouldNot(Receive())
 	})
 

@@ -20,7 +20,11 @@ func (w *walker) step(ctx context.Context, s workflow.Step, clock *clock) error 
 	case workflow.SwitchPXE:
 		return w.switchPXE(ctx, s.Boot)
 	case workflow.RebootNode:
+		w.hold(ctx)
 		return w.reboot(ctx, power.Level(s.Level))
+	case workflow.RebootFromDeployEnv:
+		w.hold(ctx)
+		return w.order(ctx, s.Micro)
 	case workflow.WaitReboot:
 		return w.waitReboot(ctx, s.Boot)
 	case workflow.SendEnvironment:
@@ -47,7 +51,7 @@ func (w *walker) switchPXE(ctx context.Context, boot workflow.Boot) error {
 		profile = w.job.deployProfile(w.target, token)
 	}
 	return do(ctx, w.system, netbootName, func(reply chan<- error) any {
-		return setProfile{w.target.node, profile, reply}
+		return setProfile{ctx, w.target.node, profile, reply}
 	})
 }
 
@@ -55,6 +59,15 @@ func newToken() string {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails (crypto/rand)
 	return hex.EncodeToString(b)
+}
+
+// hold remembers the system that runs before a reboot whose end is seen by ports: one that has not gone down yet must not be
+// taken for the new one.
+func (w *walker) hold(ctx context.Context) {
+	if w.attempt.Macro != workflow.SetDeploymentEnv { // there the agent's call is the proof
+		w.before.Release()
+		w.before = probe.Hold(ctx, w.target.node.Addr, w.target.node.SSHPort)
+	}
 }
 
 func (w *walker) reboot(ctx context.Context, level power.Level) error {
@@ -81,6 +94,9 @@ func (w *walker) waitReboot(ctx context.Context, boot workflow.Boot) error {
 	return probe.Wait(ctx, probe.WaitConfig{
 		FirstProbe: n.FirstProbe, Interval: w.job.interval, Timeout: n.TimeoutReboot,
 	}, func(ctx context.Context) (bool, string) {
+		if !w.before.Gone() {
+			return false, "the system that was to go down still runs"
+		}
 		return probe.UserSystem(ctx, n.Addr, n.SSHPort, n.MarkerPort)
 	})
 }

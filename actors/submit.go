@@ -160,13 +160,10 @@ func readFileAt(path string) ([]byte, error) {
 
 // regularSize refuses what cannot be an image before the request is accepted.
 func regularSize(path string) (int64, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	info, err := os.Stat(path) // before it is opened: opening a pipe would wait, and a device may act
 	switch {
+	case strings.Contains(path, "://"):
+		return 0, fmt.Errorf("%s: this version does not fetch URLs: copy the file to the server and name its path", path)
 	case err != nil:
 		return 0, err
 	case info.IsDir():
@@ -174,7 +171,11 @@ func regularSize(path string) (int64, error) {
 	case !info.Mode().IsRegular():
 		return 0, fmt.Errorf("%s is no regular file", path)
 	}
-	return info.Size(), nil
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), f.Close()
 }
 
 // facts are what the bypass rules look at for one node.

@@ -36,6 +36,7 @@ func Tree(cfg Config) supervisor.Config {
 	inForce := &snapshot{}
 	inForce.Store(cfg.Snapshot)
 	nodes := newNodeStates()
+	boots := make(map[string]*agentOf)
 	log := func(name string) *slog.Logger { return cfg.Log.With("actor", name) }
 	global := cfg.Snapshot.Global
 
@@ -53,7 +54,7 @@ func Tree(cfg Config) supervisor.Config {
 			permanent("config", func() actor.Actor { return &settings{inForce: inForce, load: cfg.Load, log: log("config")} }),
 			permanent("netboot", func() actor.Actor { return &netboot{global: global, log: log("netboot")} }),
 			permanent("reboot", func() actor.Actor { return newReboot(inForce, cfg.Power, log("reboot")) }),
-			permanent("agents", func() actor.Actor { return newAgents(global.AgentsListen, log("agents")) }),
+			permanent("agents", func() actor.Actor { return newAgents(global.AgentsListen, boots, log("agents")) }),
 			permanent("api", func() actor.Actor { return newAPI(log("api")) }),
 			permanent("deployments", func() actor.Actor { return newDeployments(cfg, inForce, nodes, log("deployments")) }),
 		},

@@ -3,15 +3,11 @@ package client
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kadeploy/kadeploy/actors/message"
 )
-
-// stale bounds how late the server may read a Submit: an outage must not start a deployment that nobody waits for.
-const stale = 30 * time.Second
 
 // Submit asks for an operation and returns its id. The request is completed with the client's user, an id and a deadline.
 func (c *Client) Submit(ctx context.Context, req *message.Submit) (string, error) {
@@ -41,7 +37,10 @@ func (c *Client) Check(ctx context.Context, req *message.Submit) (*message.Check
 
 func (c *Client) submit(ctx context.Context, req *message.Submit, dry bool) (proto.Message, error) {
 	r := proto.Clone(req).(*message.Submit)
-	r.ClientId, r.DryRun, r.Deadline = newID(), dry, stamp(time.Now().Add(stale))
+	ctx, cancel := withPatience(ctx)
+	defer cancel()
+	deadline, _ := ctx.Deadline() // the server starts nothing that this call no longer waits for
+	r.ClientId, r.DryRun, r.Deadline = newID(), dry, stamp(deadline)
 	if r.User == "" {
 		r.User = c.user
 	}

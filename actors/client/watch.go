@@ -28,7 +28,7 @@ func (c *Client) Watch(ctx context.Context, id string, from uint64, fn func(*mes
 		select {
 		case m := <-events:
 			quiet.Reset(c.silence)
-			w.outage = time.Time{}
+			w.outage, w.unanswered = time.Time{}, false
 			if ended, err := w.take(m); ended != nil || err != nil {
 				return ended, err
 			}
@@ -51,8 +51,10 @@ type watch struct {
 	next   uint64 // number of the event wanted next
 	used   uint32 // events taken since credit was last given
 	gap    bool   // an event was lost and asked for again
-	outage time.Time
 	fn     func(*message.Event) error
+
+	unanswered bool      // nothing came since it was renewed: every renewal is answered
+	outage     time.Time // when that was first found, or the server was not there
 }
 
 func (w *watch) subscribe() error {
@@ -63,10 +65,14 @@ func (w *watch) subscribe() error {
 // again renews the subscription: after a silence there is either nothing to say, a lost message or a lost server, and
 // asking from the next number on is right in each case.
 func (w *watch) again(ctx context.Context) error {
-	if err := reachable(ctx, w.client.server); err != nil {
-		if !errors.Is(err, ErrNoServer) {
-			return err
-		}
+	err := reachable(ctx, w.client.server)
+	switch {
+	case err != nil && !errors.Is(err, ErrNoServer):
+		return err
+	case err == nil && w.unanswered:
+		err = fmt.Errorf("%w that answers at %s", ErrNoServer, w.client.server)
+	}
+	if err != nil {
 		if w.outage.IsZero() {
 			w.outage = time.Now()
 		}
@@ -74,6 +80,7 @@ func (w *watch) again(ctx context.Context) error {
 			return fmt.Errorf("%w: the operation %s may still run; see kadeploy watch %s", err, w.id, w.id)
 		}
 	}
+	w.unanswered = true
 	return w.subscribe()
 }
 

@@ -398,7 +398,7 @@ func (x *Submit) GetDryRun() bool {
 	return false
 }
 
-// Accepted answers Submit, and Cancel: the operation is ending.
+// Accepted answers Submit, Cancel (the operation is ending) and Subscribe (the events come).
 type Accepted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -26,14 +27,27 @@ func (m *machine) openSSHD(ctx context.Context) (*sshd, error) {
 	return &sshd{listener}, nil
 }
 
-// serve answers until the context ends, and closes the port.
+// Bounds of the guests, as an ssh server has them: at once, and until they log in, which nobody can here.
+const (
+	maxGuests  = 64
+	loginGrace = 2 * time.Minute
+)
+
+// serve greets guests until the context ends. Then it closes the port and their connections: that a system is gone shows
+// on them.
 func (s *sshd) serve(ctx context.Context) error {
 	defer s.listener.Close()
 	defer context.AfterFunc(ctx, func() { s.listener.Close() })()
+	var guests sync.WaitGroup
+	defer guests.Wait()
+	seats := make(chan struct{}, maxGuests)
 	for {
 		conn, err := s.listener.Accept()
 		switch {
 		case ctx.Err() != nil:
+			if err == nil {
+				conn.Close()
+			}
 			return ctx.Err()
 		case errors.Is(err, net.ErrClosed):
 			return err
@@ -43,8 +57,25 @@ func (s *sshd) serve(ctx context.Context) error {
 			}
 			continue
 		}
-		conn.SetWriteDeadline(time.Now().Add(time.Second))
-		io.WriteString(conn, banner)
-		conn.Close()
+		select {
+		case seats <- struct{}{}:
+			guests.Go(func() {
+				defer func() { <-seats }()
+				greet(ctx, conn)
+			})
+		default:
+			conn.Close()
+		}
 	}
+}
+
+// greet says who it is and listens to nobody.
+func greet(ctx context.Context, conn net.Conn) {
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	conn.SetDeadline(time.Now().Add(loginGrace))
+	if _, err := io.WriteString(conn, banner); err != nil {
+		return
+	}
+	io.Copy(io.Discard, conn)
 }
