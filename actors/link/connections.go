@@ -10,22 +10,19 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// patience is how long a connection may last without a handshake of the link.
-const patience = 10 * time.Second
-
 // connections bounds them in number, and those that say nothing in time. gRPC asks the credentials about each connection before
 // anything else is made of it; that is the one place where the library, which listens itself, lets us.
 type connections struct {
 	credentials.TransportCredentials
-	most int64
-	full func(error) error
-	open atomic.Int64
+	policy Policy
+	full   func(error) error
+	open   atomic.Int64
 }
 
 func (c *connections) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	if c.open.Add(1) > c.most {
+	if c.open.Add(1) > int64(c.policy.Connections) {
 		c.open.Add(-1)
-		return nil, nil, c.full(fmt.Errorf("a connection when %d are open", c.most))
+		return nil, nil, c.full(fmt.Errorf("a connection when %d are open", c.policy.Connections))
 	}
 	conn, info, err := c.TransportCredentials.ServerHandshake(raw)
 	if err != nil {
@@ -33,7 +30,7 @@ func (c *connections) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthI
 		return nil, nil, err
 	}
 	one := &connection{Conn: conn, AuthInfo: info, over: func() { c.open.Add(-1) }}
-	one.silent = time.AfterFunc(patience, func() { _ = one.end() })
+	one.silent = time.AfterFunc(c.policy.Patience, func() { _ = one.end() })
 	return one, one, nil
 }
 

@@ -50,9 +50,6 @@ func Start(system *actor.ActorSystem, cfg Config) (*Link, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	if cfg.Policy.Connections == 0 {
-		cfg.Policy.Connections = 16
-	}
 	kinds, err := cfg.Policy.kinds()
 	if err != nil {
 		return nil, err
@@ -65,7 +62,7 @@ func Start(system *actor.ActorSystem, cfg Config) (*Link, error) {
 	}
 	probe.Close()
 	g := &guard{kinds: kinds, address: system.Address, log: cfg.Log}
-	l := &Link{guard: g, remote: remote.NewRemote(system, configure(host, port, g, cfg.Policy.Connections))}
+	l := &Link{guard: g, remote: remote.NewRemote(system, configure(host, port, g, cfg.Policy.withDefaults()))}
 	if err := l.start(); err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", cfg.Address, err)
 	}
@@ -88,7 +85,7 @@ func (l *Link) Refused() int64 { return l.guard.refused.Load() }
 // Close ends the link without waiting for its peers. It may be called twice.
 func (l *Link) Close() { l.once.Do(func() { l.remote.Shutdown(false) }) }
 
-func configure(host string, port int, g *guard, most int) *remote.Config {
+func configure(host string, port int, g *guard, policy Policy) *remote.Config {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]" // the library joins it with the port as it is
 	}
@@ -98,7 +95,7 @@ func configure(host string, port int, g *guard, most int) *remote.Config {
 		remote.WithEndpointWriterQueueSize(queueSize),
 		remote.WithEndpointManagerQueueSize(queueSize),
 		remote.WithServerOptions(
-			grpc.Creds(&connections{TransportCredentials: insecure.NewCredentials(), most: int64(most), full: refuse}),
+			grpc.Creds(&connections{TransportCredentials: insecure.NewCredentials(), policy: policy, full: refuse}),
 			grpc.UnaryInterceptor(g.unary),
 			grpc.StreamInterceptor(g.stream),
 			grpc.MaxRecvMsgSize(maxBatch),

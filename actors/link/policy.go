@@ -1,8 +1,10 @@
 package link
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
@@ -12,10 +14,11 @@ import (
 	"github.com/kadeploy/kadeploy/actors/message"
 )
 
-// Policy says what peers may send, and how many there may be. What it does not name is refused.
+// Policy says what peers may send, how many there may be, and how soon they say who they are. What it does not name is refused.
 type Policy struct {
 	Rules       []Rule
-	Connections int // at once; 16 when 0
+	Connections int           // at once; 16 when 0
+	Patience    time.Duration // for the handshake on a new connection; 10 s when 0
 }
 
 // Rule allows types of messages to one actor.
@@ -45,6 +48,12 @@ func ClientPolicy(inbox string) Policy {
 		&message.Accepted{}, &message.Checked{}, &message.Refused{}, &message.Status{}, &message.Nodes{}, &message.Event{},
 		&actor.Watch{}, &actor.Unwatch{}, &actor.DeadLetterResponse{},
 	}}}}
+}
+
+func (p Policy) withDefaults() Policy {
+	p.Connections = cmp.Or(p.Connections, 16)
+	p.Patience = cmp.Or(p.Patience, 10*time.Second)
+	return p
 }
 
 // kind is a type that some actors may be sent.

@@ -1,0 +1,101 @@
+package link_test
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gbytes"
+	"github.com/onsi/gomega/gexec"
+
+	"github.com/kadeploy/kadeploy/actors/link"
+	"github.com/kadeploy/kadeploy/actors/message"
+)
+
+const (
+	role   = "KADEPLOY_LINK_TEST" // makes the test binary a process with a link: "few" for few connections, "hasty" for little patience
+	few    = 3
+	api    = "root/api"
+	secret = "s3cret" // sent, and never to be logged
+)
+
+// serve is that process: a system like the daemon's, with an api that answers and an actor beside it that none may reach.
+// It ends with its standard input.
+func serve(what string) {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+		return slog.New(slog.NewTextHandler(io.Discard, nil))
+	}))
+	policy := link.ServerPolicy(api)
+	switch what {
+	case "few":
+		policy.Connections = few
+	case "hasty":
+		policy.Patience = 200 * time.Millisecond
+	}
+	l, err := link.Start(system, link.Config{Address: "127.0.0.1:0", Policy: policy, Log: log})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	received := func(ctx actor.Context) {
+		switch ctx.Message().(type) {
+		case *message.StatusRequest, *message.Submit:
+			answer(ctx, l)
+		case *actor.Started:
+		default:
+			fmt.Printf("%s received %T\n", ctx.Self().Id, ctx.Message())
+		}
+	}
+	for _, name := range []string{api, api + "/session", "root/deployments"} {
+		if _, err := system.Root.SpawnNamed(actor.PropsFromFunc(received), name); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}
+	fmt.Printf("listening on %s\n", system.Address())
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	l.Close()
+}
+
+// answer tells what the api knows of a request: the headers it came with, and how many the guard has refused.
+func answer(ctx actor.Context, l *link.Link) {
+	var headers []string
+	for _, key := range ctx.MessageHeader().Keys() {
+		headers = append(headers, key+"="+ctx.MessageHeader().Get(key))
+	}
+	ctx.Respond(&message.Status{
+		Version: strings.Join(headers, " "), ConfigDir: fmt.Sprint(l.Refused()), ClientId: ctx.Message().(interface{ GetClientId() string }).GetClientId(),
+	})
+}
+
+// process is a running one.
+type process struct {
+	session *gexec.Session
+	address string
+}
+
+func startProcess(what string) *process {
+	GinkgoHelper()
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), role+"="+what)
+	stdin, err := c.StdinPipe()
+	Expect(err).NotTo(HaveOccurred())
+	s, err := gexec.Start(c, GinkgoWriter, GinkgoWriter)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() {
+		Expect(stdin.Close()).To(Succeed())
+		Eventually(s).Should(gexec.Exit(0))
+		Expect(string(s.Err.Contents())).NotTo(ContainSubstring(secret))
+	})
+	Eventually(s.Out).Should(gbytes.Say(`listening on \S+\n`))
+	line, _, _ := strings.Cut(string(s.Out.Contents()), "\n")
+	return &process{session: s, address: strings.TrimPrefix(line, "listening on ")}
+}
