@@ -18,7 +18,8 @@ const (
 )
 
 // Session serves one stream; gRPC calls it.
-func (s *Server) Session(stream agentpb.Agents_SessionServer) error {
+func (s *Server) Session(stream agentpb.Agents_SessionServer) (err error) {
+	defer recovered(s.config.Log, "", &err)
 	hello, err := s.hello(stream)
 	if err != nil {
 		s.config.Log.Warn("agents: refused", "err", err)
@@ -29,6 +30,7 @@ func (s *Server) Session(stream agentpb.Agents_SessionServer) error {
 		version: hello.Version,
 		secret:  secret(),
 		stream:  stream,
+		log:     s.config.Log,
 		turn:    make(chan struct{}, 1),
 		sending: make(chan struct{}, 1),
 		done:    make(chan struct{}),
@@ -50,8 +52,12 @@ func (s *Server) hello(stream agentpb.Agents_SessionServer) (*agentpb.Hello, err
 	}
 	got := make(chan first, 1)
 	s.running.Go(func() {
-		m, err := stream.Recv()
-		got <- first{m, err}
+		var f first
+		func() {
+			defer recovered(s.config.Log, "", &f.err)
+			f.message, f.err = stream.Recv()
+		}()
+		got <- f
 	})
 	timer := time.NewTimer(s.config.HelloTimeout)
 	defer timer.Stop()
@@ -80,7 +86,8 @@ func check(h *agentpb.Hello) (*agentpb.Hello, error) {
 
 // admit asks the caller and enters the session in the book; an older one of the same node is over: its node has booted
 // again. The agent is not told why it is refused, the log is.
-func (s *Server) admit(h *agentpb.Hello, session *Session) error {
+func (s *Server) admit(h *agentpb.Hello, session *Session) (err error) {
+	defer recovered(s.config.Log, h.Node, &err)
 	if err := s.config.Admit(h.Node, h.Token); err != nil {
 		s.config.Log.Warn("agents: not admitted", "node", h.Node, "err", err)
 		return status.Errorf(codes.PermissionDenied, "the server does not expect node %s with this token", h.Node)
@@ -102,12 +109,12 @@ func (s *Server) serve(session *Session) error {
 	if err := session.stream.Send(welcome); err != nil {
 		return err // nobody was told about it yet
 	}
-	s.running.Go(session.receive)
+	s.running.Go(func() { session.shield(session.receive) })
 	s.config.Log.Info("agents: joined", "node", session.node, "version", session.version)
-	s.config.Joined(session)
+	session.shield(func() { s.config.Joined(session) })
 	<-session.done
 	s.config.Log.Info("agents: left", "node", session.node, "err", session.err)
-	s.config.Left(session, session.err)
+	session.shield(func() { s.config.Left(session, session.err) })
 	if session.err != nil {
 		return status.Error(codes.Aborted, session.err.Error())
 	}
@@ -115,7 +122,8 @@ func (s *Server) serve(session *Session) error {
 }
 
 // Fetch streams a file that was offered to the session named by its secret; gRPC calls it.
-func (s *Server) Fetch(r *agentpb.FetchRequest, stream agentpb.Agents_FetchServer) error {
+func (s *Server) Fetch(r *agentpb.FetchRequest, stream agentpb.Agents_FetchServer) (err error) {
+	defer recovered(s.config.Log, "", &err)
 	session := s.book.find(r.Session)
 	if session == nil {
 		return status.Error(codes.PermissionDenied, "unknown session")

@@ -2,7 +2,6 @@ package agentlink
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -20,16 +19,16 @@ type call struct {
 	over    chan struct{}
 }
 
-// exchange sends the order and awaits its result. Once the sending has begun the order may reach the agent, so every end
-// but the stream's own aborts it; an agent that never saw the order ignores that.
+// exchange sends the order and awaits its result. Once the sending has begun the order may reach the agent, so it is aborted
+// when ctx ends; an agent that never saw the order ignores that.
 func (s *Session) exchange(ctx context.Context, o *agentpb.Order, c *call, progress func(*agentpb.Progress)) (*agentpb.Result, error) {
 	err := s.send(ctx, &agentpb.ToAgent{Body: &agentpb.ToAgent_Order{Order: o}})
 	var result *agentpb.Result
 	if err == nil {
 		result, err = s.await(ctx, c, progress)
 	}
-	if err != nil && !errors.Is(err, ErrLost) {
-		s.abort(c)
+	if err != nil && ctx.Err() != nil {
+		return nil, s.abort(c, context.Cause(ctx))
 	}
 	return result, err
 }
@@ -69,13 +68,20 @@ func (s *Session) await(ctx context.Context, c *call, progress func(*agentpb.Pro
 	}
 }
 
-// abort tells the agent to stop and gives it a moment to do so; whether it did shows with the next order.
-func (s *Session) abort(c *call) {
+// abort has the agent stop for a cause, which it returns once the agent has. One that does not say so in time obeys nobody any
+// more, and may still write to its disk: the session ends.
+func (s *Session) abort(c *call, cause error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), abortGrace)
 	defer cancel()
-	if s.send(ctx, &agentpb.ToAgent{Body: &agentpb.ToAgent_Abort{Abort: &agentpb.Abort{Order: c.order}}}) == nil {
-		s.await(ctx, c, nil)
+	err := s.send(ctx, &agentpb.ToAgent{Body: &agentpb.ToAgent_Abort{Abort: &agentpb.Abort{Order: c.order}}})
+	if err == nil {
+		_, err = s.await(ctx, c, nil)
 	}
+	if err == nil {
+		return cause
+	}
+	s.end(fmt.Errorf("%w: it did not abort its order within %s", ErrLost, abortGrace))
+	return fmt.Errorf("%w: %w", s.lost(), cause)
 }
 
 // send hands a message to the stream. Send blocks while the agent does not read; then its goroutine ends with the stream.
@@ -89,7 +95,7 @@ func (s *Session) send(ctx context.Context, m *agentpb.ToAgent) error {
 	}
 	sent := make(chan error, 1)
 	go func() {
-		sent <- s.stream.Send(m)
+		sent <- s.transmit(m)
 		<-s.sending
 	}()
 	select {
@@ -104,6 +110,11 @@ func (s *Session) send(ctx context.Context, m *agentpb.ToAgent) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+func (s *Session) transmit(m *agentpb.ToAgent) (err error) {
+	defer recovered(s.log, s.node, &err)
+	return s.stream.Send(m)
 }
 
 // receive hands reports to the call they belong to until the stream ends.

@@ -2,7 +2,8 @@
 // token and gives the caller a Session, on which orders are done one at a time.
 //
 // It promises that no agent, however it misbehaves, costs more than its own session: messages are bounded and checked,
-// a peer that goes silent is found within 13 s, a call returns when its context ends. Whom to admit, what to order and
+// a peer that goes silent is found within 13 s, a call returns when its context ends, and a panic in what serves one stream ends
+// that stream. Whom to admit, what to order and
 // what an answer means is the caller's business. The line is plaintext in this version, so it listens on loopback only.
 package agentlink
 

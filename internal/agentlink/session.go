@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ type Session struct {
 	node, version string
 	secret        []byte // names the session in Fetch
 	stream        agentpb.Agents_SessionServer
+	log           *slog.Logger
 
 	turn    chan struct{} // held by the Do under way
 	sending chan struct{} // held by the Send under way
@@ -61,16 +63,22 @@ func (s *Session) Offer(name, path string) {
 // one after the other: a second Do waits for the first.
 //
 // The order's id is set here, and its timeout when it has none but ctx has. Progress reports are given to progress (nil:
-// dropped) on the caller's goroutine. When ctx ends the agent is told to abort and has 2 s to say so, then Do returns
-// with ctx's cause; when the stream ends, with ErrLost.
+// dropped) on the caller's goroutine. Nothing is sent once ctx has ended. When it ends later the agent is told to abort and
+// has 2 s to say that it did: then Do returns ctx's cause. An agent that does not say so can be given no further order: it is
+// lost, its session ends, and the error wraps both ErrLost and ctx's cause. When the stream ends, the error wraps ErrLost.
 func (s *Session) Do(ctx context.Context, order *agentpb.Order, progress func(*agentpb.Progress)) (*agentpb.Result, error) {
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
 	case <-s.done:
-		return nil, s.lost()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("order %s for %s waited for its turn: %w", order.GetStep(), s.node, context.Cause(ctx))
+	}
+	// Asked again: a free turn may have been taken beside them.
+	switch {
+	case s.ended():
+		return nil, s.lost()
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("order %s for %s was not given: %w", order.GetStep(), s.node, context.Cause(ctx))
 	}
 	o := proto.CloneOf(order)
 	c := s.begin(o)
@@ -90,6 +98,15 @@ func (s *Session) end(err error) {
 		s.err = err
 		close(s.done)
 	})
+}
+
+func (s *Session) ended() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // lost is the error of a call that met the end of the session.

@@ -129,20 +129,61 @@ var _ = Describe("Session", func() {
 			}
 		})
 
-		It("does not wait for ever for an agent that hangs, and goes on with it later", func() {
-			ctx, cancel := context.WithCancel(context.Background())
-			c := do(ctx, order("sync"), nil)
-			hung := p.order()
-			cancel()
-			Expect(receive(c).err).To(MatchError(context.Canceled))
-			m, err := p.Recv()
-			Expect(err).NotTo(HaveOccurred())
-			Expect(m.GetAbort()).NotTo(BeNil())
-			c = do(context.Background(), order("next"), nil)
+		It("sends nothing for a caller whose context has ended, though it is the session's turn", func() {
+			why := errors.New("the deployment was cancelled")
+			ctx, cancel := context.WithCancelCause(context.Background())
+			cancel(why)
+			for range 100 {
+				Expect(receive(do(ctx, order("never"), nil)).err).To(MatchError(why))
+			}
+			c := do(context.Background(), order("next"), nil)
 			o := p.order()
-			p.answer(hung.Id, "too late")
+			Expect(o.Step).To(Equal("next"))
 			p.answer(o.Id, "")
 			Expect(receive(c).result.Ok).To(BeTrue())
+		})
+
+		It("takes an agent that does not abort for lost: it is given no further order", func() {
+			why := errors.New("the deployment was cancelled")
+			ctx, cancel := context.WithCancelCause(context.Background())
+			c := do(ctx, order("sync"), nil)
+			hung := p.order()
+			p.answer(hung.Id+7, "of nobody")
+			cancel(why)
+			next := do(context.Background(), order("next"), nil)
+			Expect(receive(c).err).To(And(MatchError(agentlink.ErrLost), MatchError(why)))
+			Expect(receive(next).err).To(MatchError(agentlink.ErrLost))
+			Expect(s.Done()).To(BeClosed())
+			m, err := p.Recv()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(m.GetAbort().GetOrder()).To(Equal(hung.Id))
+			_, err = p.Recv()
+			Expect(status.Code(err)).To(Equal(codes.Aborted))
+			Eventually(d.left, "5s").Should(ConsistOf(MatchError(agentlink.ErrLost)))
+		})
+
+		It("takes one that goes away instead of aborting for lost as well", func() {
+			ctx, cancel := context.WithCancel(context.Background())
+			c := do(ctx, order("sync"), nil)
+			p.order()
+			cancel()
+			_, err := p.Recv()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(p.CloseSend()).To(Succeed())
+			Expect(receive(c).err).To(And(MatchError(agentlink.ErrLost), MatchError(context.Canceled)))
+		})
+
+		It("has the agent abort for whatever cause, and keeps the one that did", func() {
+			ctx, cancel := context.WithCancelCause(context.Background())
+			c := do(ctx, order("sync"), nil)
+			o := p.order()
+			cancel(agentlink.ErrLost)
+			m, err := p.Recv()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(m.GetAbort().GetOrder()).To(Equal(o.Id))
+			p.answer(o.Id, "aborted")
+			Expect(receive(c).err).To(MatchError(agentlink.ErrLost))
+			Consistently(s.Done(), "50ms").ShouldNot(BeClosed())
 		})
 
 		It("does not wait for its turn longer than its context", func() {
