@@ -82,7 +82,7 @@ func (l *link) start(ctx context.Context, f *feed, take *flow, offset int64, b [
 	if offset < end || offset > l.manifest.Size {
 		return fmt.Errorf("starts at %d where %d was wanted", offset, end)
 	}
-	if chunk, times := l.ring.blame(end, s.inherited); times >= tries {
+	if chunk, times := l.ring.blame(epoch, end, s.inherited); times >= tries {
 		return &fatalError{fmt.Errorf("chunk %d arrived corrupt %d times from %s", chunk, times, f.name)}
 	}
 	take.epoch, take.at = epoch, end

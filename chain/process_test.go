@@ -102,7 +102,9 @@ var _ = Describe("A chain of processes", func() {
 			got, err := os.ReadFile(files[i])
 			Expect(err).NotTo(HaveOccurred())
 			Expect(bytes.Equal(got, b.image)).To(BeTrue(), r.Name)
-			Expect(processes[i].Wait()).To(Succeed(), r.Name)
+			ended := make(chan error, 1)
+			go func() { ended <- processes[i].Wait() }()
+			Eventually(ended).WithTimeout(20*second).Should(Receive(Succeed()), r.Name)
 		}
 	},
 		Entry("kill -9 of the first", 0, syscall.SIGKILL),

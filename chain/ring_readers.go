@@ -63,10 +63,13 @@ func (r *ring) reject(chunk int64) {
 
 // blame counts the chunk at offset, if it was rejected, against the hop it came over, unless the feeder says that it had it corrupt
 // itself. It returns how often that hop has spoiled it.
-func (r *ring) blame(offset int64, inherited bool) (chunk int64, times int) {
+func (r *ring) blame(epoch uint64, offset int64, inherited bool) (chunk int64, times int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	chunk = offset / r.w.chunk
+	if r.epoch != epoch {
+		return chunk, 0 // a chunk before it was rejected in the meantime
+	}
 	if r.suspect && !inherited {
 		r.corrupt[chunk]++
 		r.spoiled++

@@ -109,14 +109,19 @@ func (f *feeder) part(w *wire, in chan heard, k kind, payload []byte) ending {
 	return ending{kind: endDone}
 }
 
-// hangup finds out why a write failed: the listening half has the better account, and ends soon since the connection is dead.
+// hangup finds out why a write failed: the listening half has the better account, and has it soon if the connection is dead.
 func hangup(in chan heard, err error) ending {
-	for h := range in {
-		if h.end != nil {
-			return *h.end
+	limit := time.After(partingTime)
+	for {
+		select {
+		case h := <-in:
+			if h.end != nil {
+				return *h.end
+			}
+		case <-limit:
+			return ending{kind: endBroken, cause: short(err)}
 		}
 	}
-	return ending{kind: endBroken, cause: short(err)} // not reached: in is never closed
 }
 
 // listen reads what the link says until the connection ends, then closes it so that the sending half does not hang in a write.
