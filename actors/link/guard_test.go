@@ -209,4 +209,17 @@ var _ = Describe("A hasty process", func() {
 		Expect(known.Send(batched(p.request(d.address, "known")))).To(Succeed())
 		Eventually(p.received).Should(Receive())
 	})
+
+	DescribeTable("gives up a peer that", func(how func(*peer)) {
+		d, p := startProcess("hasty"), newPeer(how)
+		stream := p.connect(d.address)
+		for range 20 { // gRPC itself takes a few messages that are not read
+			Expect(stream.Send(batched(p.batch(d.address, api, &message.StatusRequest{Id: large})))).To(Succeed())
+		}
+		Eventually(p.hungUp).Should(Receive())
+		newPeer().status(d.address, "another")
+	},
+		Entry("does not answer its handshake", func(p *peer) { p.mute = true }),
+		Entry("does not read its answers", func(p *peer) { p.deaf = true }),
+	)
 })

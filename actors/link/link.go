@@ -108,6 +108,7 @@ func configure(host string, port int, g *guard, policy Policy) *remote.Config {
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
+			grpc.WithStreamInterceptor(attend(policy.Patience)),
 			grpc.WithContextDialer(dialLoopback),
 		),
 	)

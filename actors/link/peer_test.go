@@ -21,13 +21,19 @@ type peer struct {
 	remote.UnimplementedRemotingServer
 	address  string
 	received chan *remote.MessageBatch
+	mute     bool          // does not answer handshakes
+	deaf     bool          // reads nothing after them
+	hungUp   chan struct{} // the other side has ended the stream that a mute or deaf peer left alone
 }
 
-func newPeer() *peer {
+func newPeer(how ...func(*peer)) *peer {
 	GinkgoHelper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
-	p := &peer{address: l.Addr().String(), received: make(chan *remote.MessageBatch, 100)}
+	p := &peer{address: l.Addr().String(), received: make(chan *remote.MessageBatch, 100), hungUp: make(chan struct{}, 1)}
+	for _, f := range how {
+		f(p)
+	}
 	s := grpc.NewServer()
 	remote.RegisterRemotingServer(s, p)
 	go func() { _ = s.Serve(l) }()
@@ -42,14 +48,26 @@ func (p *peer) Receive(stream remote.Remoting_ReceiveServer) error {
 		if err != nil {
 			return err
 		}
+		if m.GetConnectRequest() != nil && p.mute {
+			return p.wait(stream)
+		}
 		if m.GetConnectRequest() != nil {
 			if err := stream.Send(&remote.RemoteMessage{MessageType: &remote.RemoteMessage_ConnectResponse{ConnectResponse: &remote.ConnectResponse{}}}); err != nil {
 				return err
+			}
+			if p.deaf {
+				return p.wait(stream)
 			}
 			continue
 		}
 		p.received <- m.GetMessageBatch()
 	}
+}
+
+func (p *peer) wait(stream remote.Remoting_ReceiveServer) error {
+	<-stream.Context().Done()
+	p.hungUp <- struct{}{}
+	return nil
 }
 
 // pid is an actor of the peer's.

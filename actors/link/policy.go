@@ -18,7 +18,7 @@ import (
 type Policy struct {
 	Rules       []Rule
 	Connections int           // at once; 16 when 0
-	Patience    time.Duration // for the handshake on a new connection; 10 s when 0
+	Patience    time.Duration // for the handshake on a new connection, and for reading what we send; 10 s when 0
 }
 
 // Rule allows types of messages to one actor.

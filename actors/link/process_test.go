@@ -23,6 +23,7 @@ const (
 	role   = "KADEPLOY_LINK_TEST" // makes the test binary a process with a link: "few" for few connections, "hasty" for little patience
 	few    = 3
 	api    = "root/api"
+	large  = "large"  // the id of what is long to tell
 	secret = "s3cret" // sent, and never to be logged
 )
 
@@ -38,7 +39,7 @@ func serve(what string) {
 	case "few":
 		policy.Connections = few
 	case "hasty":
-		policy.Patience = 200 * time.Millisecond
+		policy.Patience = time.Second
 	}
 	l, err := link.Start(system, link.Config{Address: "127.0.0.1:0", Policy: policy, Log: log})
 	if err != nil {
@@ -70,6 +71,9 @@ func answer(ctx actor.Context, l *link.Link) {
 	var headers []string
 	for _, key := range ctx.MessageHeader().Keys() {
 		headers = append(headers, key+"="+ctx.MessageHeader().Get(key))
+	}
+	if m, ok := ctx.Message().(*message.StatusRequest); ok && m.GetId() == large {
+		headers = append(headers, strings.Repeat(large, 1<<18))
 	}
 	ctx.Respond(&message.Status{
 		Version: strings.Join(headers, " "), ConfigDir: fmt.Sprint(l.Refused()), ClientId: ctx.Message().(interface{ GetClientId() string }).GetClientId(),
