@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/kadeploy/kadeploy/internal/agent"
 	"github.com/kadeploy/kadeploy/internal/agentlink"
@@ -153,13 +155,67 @@ var _ = Describe("A fault", func() {
 		Eventually(over, "5s").Should(Receive(Equal(ended{agent.EndLost, agent.ErrCrashed})))
 	})
 
-	It("hung-order never answers, once; the abort frees the agent", func() {
-		r.start(func(c *agent.Config) { c.Faults = []agent.Fault{{Kind: "hung-order", Step: "sync"}} })
+	It("hung-order never answers, not even an abort: the agent is lost", func() {
+		over := r.start(func(c *agent.Config) { c.Faults = []agent.Fault{{Kind: "hung-order", Step: "sync"}} })
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()
 		_, err := r.session.Do(ctx, sync(), nil)
-		Expect(err).To(MatchError(context.DeadlineExceeded))
+		Expect(err).To(And(MatchError(agentlink.ErrLost), MatchError(context.DeadlineExceeded)))
+		var got ended
+		Eventually(over, "5s").Should(Receive(&got))
+		Expect(got.end).To(Equal(agent.EndLost))
+	})
+})
+
+// stubborn is a machine whose first sync goes well once its context has ended.
+type stubborn struct {
+	machine.Machine
+	syncing chan struct{}
+}
+
+func (s stubborn) Sync(ctx context.Context) error {
+	select {
+	case s.syncing <- struct{}{}:
+		<-ctx.Done()
+	default:
+	}
+	return nil
+}
+
+var _ = Describe("A reboot that was ordered", func() {
+	var r *rig
+	var over <-chan ended
+	var syncing chan struct{}
+
+	BeforeEach(func() {
+		r, syncing = newRig(), make(chan struct{}, 1)
+		over = r.start(func(c *agent.Config) { c.Machine = stubborn{c.Machine, syncing} })
+	})
+	staysUp := func() {
+		GinkgoHelper()
 		r.must(sync())
+		Consistently(over, "50ms").ShouldNot(Receive())
+	}
+
+	It("does not happen when it is aborted, though all was synced", func() {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		done := make(chan error, 1)
+		go func() { _, err := r.session.Do(ctx, reboot(), nil); done <- err }()
+		Eventually(syncing, "5s").Should(HaveLen(1))
+		why := errors.New("cut")
+		cancel(why)
+		var err error
+		Eventually(done, "10s").Should(Receive(&err))
+		Expect(err).To(MatchError(why))
+		Expect(err).NotTo(MatchError(agentlink.ErrLost), "the agent said that it stopped")
+		staysUp()
+	})
+
+	It("does not happen when its time is over", func() {
+		o := reboot()
+		o.Timeout = durationpb.New(50 * time.Millisecond)
+		Expect(r.do(o).Error).To(ContainSubstring("timed out after 50ms"))
+		staysUp()
 	})
 })
 

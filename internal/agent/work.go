@@ -47,6 +47,9 @@ func (w *work) run() {
 		return
 	}
 	err := w.safely()
+	if err == nil && w.reboot { // a driver may finish its sync whatever happened: what was aborted must not reboot the machine
+		err = context.Cause(w.ctx)
+	}
 	w.result = &agentpb.Result{
 		Order: w.order.Id, Ok: err == nil, Digest: w.digest,
 		LogTail: strings.ToValidUTF8(w.output[max(0, len(w.output)-agentpb.MaxTail):], "?"),

@@ -161,9 +161,10 @@ var _ = DescribeTableSubtree("The real agent", func(inProcess bool) {
 		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 		defer cancel()
 		_, err := session.Do(ctx, format, nil)
-		Expect(err).To(MatchError(context.DeadlineExceeded))
+		Expect(err).To(And(MatchError(agentlink.ErrLost), MatchError(context.DeadlineExceeded)))
+		Eventually(lastLine(r, n)).Should(HavePrefix("deployment system: agent ended: "))
 
-		boot("s3cret-2", power.Soft) // its system is up, it just does not do what it should
+		boot("s3cret-2", power.Hard)
 		session = joined()
 		obeys(session, partition)
 		obeys(session, format)
