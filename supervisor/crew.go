@@ -159,9 +159,6 @@ func (c *Crew) PID(id string) *actor.PID {
 	return nil
 }
 
-// Owns says whether the process is of this crew: an owner with other children uses it in HandleFailure.
-func (c *Crew) Owns(pid *actor.PID) bool { return c.byPID[pid] != nil }
-
 // sorted returns the members by name, so that what happens to all of them happens in one order.
 func (c *Crew) sorted() []*member {
 	all := make([]*member, 0, len(c.members))

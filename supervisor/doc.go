@@ -18,8 +18,8 @@
 // Started), and a failure is a panic; one that is part of the plan implements Expected, any other is a bug.
 //
 // Two kinds of parents: a Supervisor runs services that ought to live (Permanent, Transient, Temporary; OneForOne,
-// OneForAll, RestForOne); a Crew, inside an actor that owns it, runs workers whose restarts and ends a pure Policy
-// decides, with Retry and Quorum as the usual ingredients.
+// OneForAll, RestForOne); a Crew, inside an actor that owns it, runs workers whose restarts and ends a pure Policy of
+// the owner decides.
 //
 // Read supervisor.go first, then crew.go.
 package supervisor

@@ -46,18 +46,3 @@ func (s Standing) String() string {
 	}
 	return "unknown"
 }
-
-// Quorum says how an effort of total members stands when ok of them have succeeded and failed of them have failed for
-// good, and min must succeed. A min below 1 or above total asks for all of them.
-func Quorum(total, ok, failed, min int) Standing {
-	if min < 1 || min > total {
-		min = total
-	}
-	switch {
-	case ok >= min:
-		return Succeed
-	case total-failed < min:
-		return Fail
-	}
-	return Continue
-}

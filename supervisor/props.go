@@ -120,15 +120,6 @@ func (stopFailed) HandleFailure(system *actor.ActorSystem, sup actor.Supervisor,
 	tell(system, system.Logger(), nil, Event{Kind: ChildFailed, Child: child.Id, Reason: asError(reason)})
 }
 
-// Header returns a header of the message under way, "" when it has none or came without an envelope.
-func Header(ctx actor.Context, key string) string {
-	h := ctx.MessageHeader()
-	if h == nil {
-		return ""
-	}
-	return h.Get(key)
-}
-
 // abandon takes a child that does not stop out of its parent's books, so that the parent can end without it. The
 // child stays registered under its name, hence nothing can be spawned in its place.
 func abandon(ctx actor.Context, child *actor.PID) {

@@ -107,7 +107,7 @@ var _ = Describe("A stampede of 2,000 members that fail at random", func() {
 				failed: func(f supervisor.Failure) supervisor.Verdict {
 					return supervisor.Verdict{Again: f.Incarnation < 4, Delay: time.Duration(rnd.IntN(3000)) * time.Millisecond}
 				},
-				standing: func() supervisor.Standing { return supervisor.Quorum(total, ok, 0, total/2) },
+				standing: enough(&ok, total/2),
 			}
 			crew := supervisor.NewCrew(supervisor.CrewConfig{Name: "herd", Policy: policy, Log: w.log,
 				OnEnded: func(_ actor.Context, e supervisor.End) {

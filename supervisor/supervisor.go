@@ -9,7 +9,8 @@ import (
 )
 
 // Supervisor is an actor that starts, restarts and stops its children as Config says. An actor with dynamic children
-// and a life of its own embeds *Supervisor and calls its Receive first for every message.
+// and a life of its own embeds *Supervisor and gives its Receive every message, before or after it looks at it itself: what
+// it knows of its children (Child, Children) changes in that call.
 //
 // It works level-triggered: an event changes what is wanted of a child (want, again), then advance takes the next
 // steps towards it. All methods belong to the actor's own goroutine.

@@ -5,24 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
-	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// Tasks are the goroutines that work for one incarnation of an actor. The zero value is ready. Start, Accept, Cancel
-// and CancelAll belong to the actor's own goroutine; Running and Wait may be called from anywhere.
+// Tasks are the goroutines that work for one incarnation of an actor, to whose own goroutine they belong. The zero value
+// is ready.
 //
 // A task gets nothing of the actor's context: in another goroutine that would be a race.
 type Tasks struct {
 	last uint64
 	live map[uint64]context.CancelFunc
-
-	mu      sync.Mutex
-	running map[uint64]string // goroutines that have not returned, by name
-	idle    chan struct{}     // closed when the last one returns; nil when nobody waits
 }
 
 // TaskDone is the result of a task.
@@ -51,7 +44,6 @@ func (t *Tasks) Start(ctx actor.Context, name string, fn func(context.Context) a
 	c, cancel := context.WithCancel(context.Background())
 	t.last++
 	t.live[t.last] = cancel
-	t.enter(t.last, name)
 
 	system, self := ctx.ActorSystem(), ctx.Self()
 	d := TaskDone{Op: t.last, Name: name, owner: t, Panic: &PanicError{Value: errGoexit}}
@@ -59,7 +51,6 @@ func (t *Tasks) Start(ctx actor.Context, name string, fn func(context.Context) a
 		defer func() {
 			cancel()
 			system.Root.Send(self, d)
-			t.leave(d.Op)
 		}()
 		d.Value, d.Panic = run(c, fn) // runtime.Goexit leaves d as it was
 	}()
@@ -102,58 +93,5 @@ func (t *Tasks) CancelAll() {
 	for op, cancel := range t.live {
 		cancel()
 		delete(t.live, op)
-	}
-}
-
-// Running returns the names of the tasks whose goroutine has not returned, sorted.
-func (t *Tasks) Running() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	names := make([]string, 0, len(t.running))
-	for _, name := range t.running {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// Wait returns when every task has returned; when ctx ends first, the error names those that have not. It blocks: not
-// for use in Receive.
-func (t *Tasks) Wait(ctx context.Context) error {
-	t.mu.Lock()
-	if len(t.running) == 0 {
-		t.mu.Unlock()
-		return nil
-	}
-	if t.idle == nil {
-		t.idle = make(chan struct{})
-	}
-	idle := t.idle
-	t.mu.Unlock()
-
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("tasks still running: %s: %w", strings.Join(t.Running(), ", "), ctx.Err())
-	}
-}
-
-func (t *Tasks) enter(op uint64, name string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.running == nil {
-		t.running = make(map[uint64]string)
-	}
-	t.running[op] = name
-}
-
-func (t *Tasks) leave(op uint64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.running, op)
-	if len(t.running) == 0 && t.idle != nil {
-		close(t.idle)
-		t.idle = nil
 	}
 }

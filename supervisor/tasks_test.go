@@ -2,7 +2,6 @@ package supervisor_test
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"time"
 
@@ -153,25 +152,6 @@ var _ = Describe("A task", func() {
 		})
 	})
 
-	It("that does not return is named by whoever waits for it", func() {
-		work(func(w *world, a *worker, do func(func(actor.Context, *worker))) {
-			Expect(a.tasks.Wait(context.Background())).To(Succeed(), "none was started")
-			gate := make(chan struct{})
-			do(func(ctx actor.Context, a *worker) {
-				for _, name := range []string{"tftp", "http"} {
-					a.tasks.Start(ctx, name, func(context.Context) any { <-gate; return nil })
-				}
-			})
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			defer cancel()
-			err := a.tasks.Wait(ctx)
-			Expect(err).To(MatchError("tasks still running: http, tftp: context deadline exceeded"))
-			Expect(errors.Is(err, context.DeadlineExceeded)).To(BeTrue())
-			close(gate)
-			Expect(a.tasks.Wait(context.Background())).To(Succeed())
-			Expect(a.tasks.Running()).To(BeEmpty())
-		})
-	})
 })
 
 var _ = Describe("A timer", func() {

@@ -252,28 +252,6 @@ var _ = Describe("A top actor whose strategy is a Guardian (S11)", func() {
 	})
 })
 
-var _ = Describe("A message header (S17)", func() {
-	It("is empty for a message without an envelope, on which the library panics", func() {
-		bubble(func(w *world) {
-			pid := w.spawn("a", actor.ReceiveFunc(func(ctx actor.Context) {
-				if _, ok := ctx.Message().(string); ok {
-					w.note("%v %q", ctx.MessageHeader() == nil, supervisor.Header(ctx, "x-peer"))
-				}
-			}))
-			w.system.Root.Send(pid, "bare")
-			env := &actor.MessageEnvelope{Message: "wrapped"}
-			w.system.Root.Send(pid, env)
-			env = &actor.MessageEnvelope{Message: "signed"}
-			env.SetHeader("x-peer", "alice")
-			w.system.Root.Send(pid, env)
-			lines := w.journal()
-			Expect(lines[1:]).To(Equal([]string{`false ""`, `false "alice"`}))
-			Expect(lines[0]).To(HaveSuffix(` ""`))
-			w.system.Root.Stop(pid)
-		})
-	})
-})
-
 var _ = Describe("Props", func() {
 	It("leave no child to the library's supervision: one that fails is stopped, not restarted", func() {
 		bubble(func(w *world) {

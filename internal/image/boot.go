@@ -26,13 +26,6 @@ type wanted struct {
 	name   string // in the directory
 }
 
-// CheckBoot says whether the image holds these files, without taking them out; paths are those of the description, ""
-// for none. The error names the file that is lacking and its likely neighbours.
-func CheckBoot(img *Image, kernel, initrd, hypervisor string) error {
-	_, _, err := plan(img, kernel, initrd, hypervisor)
-	return err
-}
-
 // ExtractBoot takes the kernel, initrd and hypervisor out of a tar image into a directory, which is made when missing.
 // Paths are those of the description, "" for none; links are followed inside the image. The files are named after the
 // digest of the image and their path in it, so that two images never share one and a file that is there already is

@@ -95,6 +95,6 @@ type Driver interface {
 	Do(ctx context.Context, target Target, op Op, level Level) (Status, error)
 }
 
-// ErrNoCommand says that the driver has no means for this operation at this level on this machine: the caller escalates
-// without counting it as a failure of the machine.
+// ErrNoCommand says that the driver has no means for this operation at this level on this machine. The machine was not
+// touched; the next level may have means.
 var ErrNoCommand = errors.New("no command configured")

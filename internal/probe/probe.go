@@ -1,6 +1,6 @@
 // Package probe finds out from the outside which system a node is running, the way Kadeploy3's wait_reboot does (1.5):
 // the deployment system accepts connections on its ssh port and on the marker port, the user's system on its ssh port
-// only, refusing the marker.
+// only, refusing the marker. That the deployment system is up is told by its agent, which calls; nobody looks for it here.
 //
 // It promises bounded time and a reason for every no. What to do about a node that never answers is the caller's affair.
 package probe
@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -21,19 +20,6 @@ const connectTimeout = time.Second
 
 // A Check looks once. It returns whether the node is as wanted and, when it is not, a reason for people.
 type Check func(ctx context.Context) (ok bool, reason string)
-
-// DeploySystem reports whether the deployment system is up: both ports accept.
-func DeploySystem(ctx context.Context, addr netip.Addr, sshPort, markerPort int) (bool, string) {
-	ssh, marker := both(ctx, addr, sshPort, markerPort)
-	var reasons []string
-	if ssh != accepts {
-		reasons = append(reasons, fmt.Sprintf("ssh port %d %s", sshPort, ssh))
-	}
-	if marker != accepts {
-		reasons = append(reasons, fmt.Sprintf("marker port %d %s", markerPort, marker))
-	}
-	return len(reasons) == 0, strings.Join(reasons, ", ")
-}
 
 // UserSystem reports whether the user's system is up: ssh accepts and the marker port refuses. A marker port that does
 // not answer at all is a no: a machine that is still going down looks like that.

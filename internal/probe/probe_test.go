@@ -61,19 +61,6 @@ func mute(addr netip.Addr) int {
 var _ = Describe("One look at a node", func() {
 	addr := netip.MustParseAddr("127.77.3.1")
 
-	DescribeTable("finds the deployment system when both ports accept, and says why not",
-		func(ssh, marker port, want bool, reason string) {
-			s, m := ssh(addr), marker(addr)
-			ok, why := probe.DeploySystem(context.Background(), addr, s, m)
-			Expect(ok).To(Equal(want))
-			Expect(why).To(Equal(os.Expand(reason, numbers(s, m))))
-		},
-		Entry("deployment system", port(open), port(open), true, ""),
-		Entry("user's system", port(open), port(closed), false, "marker port $marker refused"),
-		Entry("nothing", port(closed), port(closed), false, "ssh port $ssh refused, marker port $marker refused"),
-		Entry("half dead", port(mute), port(open), false, "ssh port $ssh does not answer"),
-	)
-
 	DescribeTable("finds the user's system when ssh accepts and the marker refuses, and says why not",
 		func(ssh, marker port, want bool, reason string) {
 			s, m := ssh(addr), marker(addr)
@@ -100,7 +87,7 @@ var _ = Describe("One look at a node", func() {
 		s, m := mute(addr), mute(addr)
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		ok, _ := probe.DeploySystem(ctx, addr, s, m)
+		ok, _ := probe.UserSystem(ctx, addr, s, m)
 		Expect(ok).To(BeFalse())
 	})
 })

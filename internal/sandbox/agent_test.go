@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,9 +88,12 @@ var _ = DescribeTableSubtree("The real agent", func(inProcess bool) {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(result.Ok).To(BeTrue(), result.Error)
 	}
-	markerOpen := func() bool { // the ssh port for a probe, too
-		ok, _ := probe.DeploySystem(context.Background(), n.Addr, marker, marker)
-		return ok
+	markerOpen := func() bool {
+		conn, err := net.Dial("tcp", netip.AddrPortFrom(n.Addr, uint16(marker)).String())
+		if err != nil {
+			return false
+		}
+		return conn.Close() == nil
 	}
 	partition := &agentpb.Order{Step: "create_partition_table", Kind: &agentpb.Order_Partition{Partition: &agentpb.Partition{
 		Device: "/dev/sda", Kind: "fdisk", Script: []byte("part 3 4G 83\n")}}}

@@ -44,9 +44,6 @@ func (d *Deployment) Counts() (ok, ko, alive int) {
 	return d.tally.ok, d.tally.ko, d.tally.alive
 }
 
-// Ended says whether End was answered.
-func (d *Deployment) Ended() bool { return d.ended }
-
 func (n *node) report(now time.Time) HostReport {
 	r := HostReport{
 		Host:     n.Host,
