@@ -30,22 +30,26 @@ func (r *runner) start(c *cli.Context) error {
 	return r.background(snapshot, c.Bool("debug"))
 }
 
-// process finds the daemon of a configuration. A configuration that was broken since must not keep anybody from
-// stopping it: only state_dir is read.
-func (r *runner) process(c *cli.Context) (*daemon.Process, error) {
+// instance is the daemon of a configuration, running or not. A configuration that was broken since must not keep anybody
+// from stopping it: only state_dir is read.
+func (r *runner) instance(c *cli.Context) (daemon.Instance, error) {
 	dir := c.String("config-dir")
 	if err := readable(dir); err != nil {
-		return nil, err
+		return daemon.Instance{}, err
 	}
 	state, err := config.StateDir(dir)
 	if err != nil {
-		return nil, &failure{exitUsage, err}
+		return daemon.Instance{}, &failure{exitUsage, err}
 	}
-	return daemon.At(state).Running()
+	return daemon.At(state), nil
 }
 
 func (r *runner) stop(c *cli.Context) error {
-	process, err := r.process(c)
+	instance, err := r.instance(c)
+	if err != nil {
+		return err
+	}
+	process, err := instance.Running()
 	if err != nil {
 		return err
 	}
@@ -53,7 +57,7 @@ func (r *runner) stop(c *cli.Context) error {
 		_, err := fmt.Fprintln(r.Stdout, "kadeploy-server is not running")
 		return err
 	}
-	if err := end(process, c.Duration("timeout"), c.String("config-dir")); err != nil {
+	if err := end(instance, process, c.Duration("timeout"), c.String("config-dir")); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(r.Stdout, "kadeploy-server stopped, pid %d\n", process.PID)
@@ -65,21 +69,23 @@ func (r *runner) restart(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	process, err := daemon.At(snapshot.Global.StateDir).Running()
+	instance := daemon.At(snapshot.Global.StateDir)
+	process, err := instance.Running()
 	if err != nil {
 		return err
 	}
 	if process != nil {
-		if err := end(process, c.Duration("timeout"), snapshot.Dir); err != nil {
+		if err := end(instance, process, c.Duration("timeout"), snapshot.Dir); err != nil {
 			return err
 		}
 	}
 	return r.background(snapshot, c.Bool("debug"))
 }
 
-// end stops a daemon and returns when it has ended. One that does not end in time is killed, and said to be.
-func end(p *daemon.Process, timeout time.Duration, dir string) error {
-	// The descriptor keeps the signal from reaching another process that got the pid in the meantime.
+// end stops the process that an instance was found to run and returns when it has ended. One that does not end in time is
+// killed, and said to be.
+func end(instance daemon.Instance, p *daemon.Process, timeout time.Duration, dir string) error {
+	// The descriptor keeps the signal from reaching another process that gets the pid from now on.
 	process, err := unix.PidfdOpen(p.PID, 0)
 	if errors.Is(err, unix.ESRCH) {
 		return nil
@@ -88,6 +94,13 @@ func end(p *daemon.Process, timeout time.Duration, dir string) error {
 		return fmt.Errorf("stop pid %d: %w", p.PID, err)
 	}
 	defer unix.Close(process)
+	// It may have got it before, since the pid was read. The daemon that still runs is the one that the descriptor is of.
+	switch now, err := instance.Running(); {
+	case err != nil:
+		return err
+	case now == nil || *now != *p:
+		return nil
+	}
 	switch err := unix.PidfdSendSignal(process, unix.SIGTERM, nil, 0); {
 	case errors.Is(err, unix.ESRCH):
 		return nil

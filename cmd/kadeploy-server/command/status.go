@@ -34,7 +34,11 @@ func (r *runner) status(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	process, err := r.process(c)
+	instance, err := r.instance(c)
+	if err != nil {
+		return err
+	}
+	process, err := instance.Running()
 	if err != nil {
 		return err
 	}
