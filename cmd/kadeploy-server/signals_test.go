@@ -83,6 +83,9 @@ var _ = Describe("signals", func() {
 			Eventually(d.Err, slow).Should(gbytes.Say(`level=WARN msg="these changes need a restart .*" keys="agents_listen, pxe_profile_name"`))
 			Eventually(d.Err, slow).Should(gbytes.Say(`level=WARN msg="these sandbox nodes are new or changed and need a restart .*" nodes=node-5.demo\n`))
 			Eventually(d.Err, slow).Should(gbytes.Say("configuration reloaded"))
+
+			By("deploying with what runs until then")
+			Expect(finished(s.command("kadeploy", "deploy", "-d", s.dir, "-m", "node-1.demo", "-a", filepath.Join(s.dir, "debian.env")))).To(gexec.Exit(0))
 		})
 	})
 })

@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
@@ -15,6 +16,11 @@ func Wait(system *actor.ActorSystem, tree *supervisor.Tree, log *slog.Logger, cl
 	s := &server{log: log, system: system, tree: tree}
 	s.onClose(closed)
 	return s.wait(signals, timeout)
+}
+
+// Reread is what SIGHUP does to the configuration.
+func Reread(started *config.Snapshot, log *slog.Logger) (*config.Snapshot, error) {
+	return reread(started, log)
 }
 
 // Library is the handler of the actor library's log.

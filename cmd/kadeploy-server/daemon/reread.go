@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"fmt"
 	"log/slog"
 	"reflect"
 	"strings"
@@ -8,36 +9,62 @@ import (
 	"github.com/kadeploy/kadeploy/config"
 )
 
-// reread reads the configuration again, and says in the log what of it waits for a restart.
+// reread reads the configuration again, with the running values of what waits for a restart, and names that in the log.
 func reread(started *config.Snapshot, log *slog.Logger) (*config.Snapshot, error) {
 	fresh, problems := config.Load(started.Dir)
 	if problems.HasErrors() {
 		return nil, problems
 	}
-	if keys := fixed(&started.Global, &fresh.Global); len(keys) > 0 {
-		log.Warn("these changes need a restart (kadeploy-server restart)", "keys", strings.Join(keys, ", "))
+	how := restart
+	if started.Global.StateDir != fresh.Global.StateDir {
+		how = fmt.Sprintf(moving, started.Global.StateDir)
+	}
+	if keys := keep(&started.Global, &fresh.Global); len(keys) > 0 {
+		log.Warn("these changes need a restart ("+how+")", "keys", strings.Join(keys, ", "))
 	}
 	if nodes := strangers(started, fresh); len(nodes) > 0 {
-		log.Warn("these sandbox nodes are new or changed and need a restart (kadeploy-server restart)", "nodes", brief(nodes))
+		log.Warn("these sandbox nodes are new or changed and need a restart ("+how+")", "nodes", brief(nodes))
 	}
 	return fresh, nil
 }
 
-// fixed names the parameters that differ and that the running daemon has taken up for good: listeners and directories.
-func fixed(started, fresh *config.Global) []string {
+// What an operator does about changes that need a restart. The commands find the daemon by the pid file in the configured
+// state_dir: once that has changed, a restart would not find it and start a second one.
+const (
+	restart = "kadeploy-server restart"
+	moving  = "set state_dir back to %s, kadeploy-server stop, change state_dir, kadeploy-server start: stop looks for the daemon in state_dir"
+)
+
+// fixed is a parameter that the running daemon has taken up for good.
+type fixed struct {
+	key   string
+	value *string
+}
+
+// fixedIn lists the listeners, the directories and the names in them.
+func fixedIn(g *config.Global) []fixed {
+	return []fixed{
+		{"kadeploy_server, kadeploy_server_port", &g.Server},
+		{"agents_listen", &g.AgentsListen},
+		{"tftp_listen", &g.TFTPListen},
+		{"state_dir", &g.StateDir},
+		{"tftp_repository", &g.TFTPRoot},
+		{"tftp_images_path", &g.ImagesPath},
+		{"tftp_cfg", &g.ProfilePath},
+		{"pxe_profile_name", &g.ProfileName},
+		{"kadeploy_cache_dir", &g.CacheDir},
+		{"log_to_file", &g.LogFile},
+	}
+}
+
+// keep puts the running values of the fixed parameters in the place of the fresh ones, so that nobody is told of a port on
+// which nobody listens, and returns the keys of those that differed.
+func keep(started, fresh *config.Global) []string {
 	var keys []string
-	for _, p := range []struct{ key, was, is string }{
-		{"kadeploy_server, kadeploy_server_port", started.Server, fresh.Server},
-		{"agents_listen", started.AgentsListen, fresh.AgentsListen},
-		{"tftp_listen", started.TFTPListen, fresh.TFTPListen},
-		{"state_dir", started.StateDir, fresh.StateDir},
-		{"tftp_repository", started.TFTPRoot, fresh.TFTPRoot},
-		{"tftp_cfg", started.ProfilePath, fresh.ProfilePath},
-		{"pxe_profile_name", started.ProfileName, fresh.ProfileName},
-		{"kadeploy_cache_dir", started.CacheDir, fresh.CacheDir},
-		{"log_to_file", started.LogFile, fresh.LogFile},
-	} {
-		if p.was != p.is {
+	was := fixedIn(started)
+	for i, p := range fixedIn(fresh) {
+		if *p.value != *was[i].value {
+			*p.value = *was[i].value
 			keys = append(keys, p.key)
 		}
 	}
