@@ -129,14 +129,14 @@ func (w *walker) failure(ctx context.Context, micro workflow.Micro, err error) *
 	var said *orderError
 	var fatal *fatalError
 	switch {
+	case errors.Is(err, agentlink.ErrLost): // also when the try's time is over: an agent that obeys no abort is of no use
+		e.Kind = workflow.KindLost
 	case errors.Is(context.Cause(ctx), errTimeout):
 		e.Kind = workflow.KindTimeout
 		e.Cause = fmt.Sprintf("not done in %s, the time of one try", w.attempt.Timeout)
 		if !errors.Is(err, context.Canceled) {
 			e.Cause += ": " + err.Error()
 		}
-	case errors.Is(err, agentlink.ErrLost):
-		e.Kind = workflow.KindLost
 	case errors.As(err, &fatal):
 		e.Kind = workflow.KindFatal
 	}

@@ -36,7 +36,9 @@ func (s *session) Receive(ctx actor.Context) {
 	case eventsRead:
 		s.deliver(ctx, m)
 	case *actor.Terminated: // the client's process or its link is gone; it subscribes again if it lives
-		supervisor.Done(ctx)
+		if m.Who.Equal(s.client) { // nobody else's end is believed
+			supervisor.Done(ctx)
+		}
 	}
 }
 

@@ -40,7 +40,7 @@ func linkProcess(name string) int {
 		return 2
 	}
 	cfg := chain.ReceiveConfig{Listener: l, Transfer: [16]byte{1, 2, 3}, Key: [32]byte{4, 5, 6}, Name: name, Sink: file,
-		Ring: 4 * chunk, StallTimeout: second, OrphanTimeout: 3 * second}
+		Ring: 4 * chunk, StallTimeout: 2 * second, OrphanTimeout: 6 * second}
 	digest, err := hex.DecodeString(os.Getenv("CHAIN_MANIFEST"))
 	if err != nil {
 		return 2
@@ -77,6 +77,7 @@ var _ = Describe("A chain of processes", func() {
 
 	DescribeTable("serves the others when one dies or freezes in the middle", func(victim int, sig syscall.Signal) {
 		b := prepare(links, size)
+		b.send.StallTimeout = 2 * second // nine processes may share one core
 		open := b.slowAfter(10 * chunk)
 		processes, files := spawn(b)
 		out := b.background(context.Background())
