@@ -29,8 +29,8 @@ func newAPI(log *slog.Logger) *api {
 func (a *api) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *message.Submit:
-		if len(m.GetClientId()) > maxClientID || len(m.GetUser()) > maxUser {
-			return // none of ours is so long
+		if m.GetClientId() == "" || len(m.GetClientId()) > maxClientID || len(m.GetUser()) > maxUser {
+			return // none of ours is like that, and without an id it could not be told from others
 		}
 		if stale(m) {
 			refuse(ctx, m.GetClientId(), message.Refusal_STALE, "the request came after its deadline; send it again")
