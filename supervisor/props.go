@@ -13,12 +13,13 @@ import (
 //   - an unplanned panic reaches its supervisor as a *PanicError with the stack;
 //   - once it is stopping, a panic is reported and ignored: the library would restart it, or never end it;
 //   - a panic in produce becomes a failed start of the child instead of a failure of its parent;
-//   - a child of its own that fails is stopped, unless the actor implements actor.SupervisorStrategy.
+//   - a child of its own that fails is stopped, unless the actor implements actor.SupervisorStrategy;
+//   - what is sent to its name while it is being spawned waits until it has been.
 //
 // Do not keep and use them twice: options may hold state.
 func Props(produce func() actor.Actor, opts ...actor.PropsOption) *actor.Props {
 	safe := func() actor.Actor { return wrap(construct(produce)) }
-	return actor.PropsFromProducer(safe, append([]actor.PropsOption{actor.WithSupervisor(stopFailed{})}, opts...)...)
+	return actor.PropsFromProducer(safe, append([]actor.PropsOption{actor.WithSupervisor(stopFailed{}), actor.WithMailbox(gated)}, opts...)...)
 }
 
 // construct calls produce; if that panics or makes nothing the actor fails when it starts.
