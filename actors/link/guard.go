@@ -37,7 +37,7 @@ func (g *guard) refuse(who string, why error) error {
 	return status.Error(codes.PermissionDenied, "the link refuses "+why.Error())
 }
 
-// unary denies every call: the library's own two of them are not implemented, by a panic.
+// unary denies every call: the link needs none, and each of the two that the library offers panics.
 func (g *guard) unary(_ context.Context, _ any, info *grpc.UnaryServerInfo, _ grpc.UnaryHandler) (any, error) {
 	return nil, g.refuse("", errors.New("calls"))
 }
