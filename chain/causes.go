@@ -42,3 +42,19 @@ func (l *link) feedCause(err error) string {
 	}
 	return short(err)
 }
+
+// size words a number of bytes for people.
+func size(n int64) string {
+	const units = "KMGTP"
+	if n < 1<<10 {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, i := float64(n)/(1<<10), 0
+	for ; f >= 1<<10 && i < len(units)-1; i++ {
+		f /= 1 << 10
+	}
+	return fmt.Sprintf("%.1f %ciB", f, units[i])
+}
+
+// speed words bytes per second for people.
+func speed(rate float64) string { return size(int64(rate)) + "/s" }

@@ -89,7 +89,7 @@ var _ = Describe("A chain that loses links", func() {
 		b.wait()
 	})
 
-	DescribeTable("skips a link that freezes in the middle of the transfer", func(victim int) {
+	DescribeTable("skips a link that is cut off in the middle of the transfer, and feeds it when it calls the head", func(victim int) {
 		b := prepare(4, size)
 		p := b.proxied(victim)
 		open := b.slowAfter(4 * chunk)
@@ -99,20 +99,45 @@ var _ = Describe("A chain that loses links", func() {
 		p.frozen.Store(true)
 		open()
 		report := settledIn(out)
-		b.expectWhole(report, without(4, victim)...)
+		b.expectWhole(report, upTo(4)...)
+		r := report.Results[victim]
+		Expect(r.Late).To(BeTrue())
+		Expect(r.Skips).To(HaveLen(1))
+		by := "the head"
+		if victim > 0 {
+			by = b.nodes[victim-1].name
+		}
+		Expect(r.Skips[0].By).To(Equal(by))
 		// When both ends notice at the same moment the predecessor calls once more, in vain.
-		Expect(report.Results[victim].Cause).To(MatchRegexp("^lost by .*: (silent for 1s|handshake: no answer in time|handshake: closed the connection after our hello.*)$"))
+		Expect(r.Skips[0].Cause).To(MatchRegexp("^(silent for 1s|handshake: no answer in time|handshake: closed the connection after our hello.*)$"))
 		b.wait()
-		Expect(b.nodes[victim].err).To(MatchError(ContainSubstring("nobody took over within 5s")))
 	}, Entry("the first", 0), Entry("in the middle", 2), Entry("the last", 3))
+
+	It("gives up a link that is cut off when the head cannot be called", func() {
+		b := prepare(4, size)
+		b.send.Listen = ""
+		for _, n := range b.nodes {
+			n.cfg.Ring = size // the others have no need of the head
+		}
+		p := b.proxied(2)
+		open := b.slowAfter(4 * chunk)
+		b.start()
+		out := b.background(context.Background())
+		b.eachHas(2 * chunk)
+		p.frozen.Store(true)
+		open()
+		b.expectWhole(settledIn(out), 0, 1, 3)
+		b.wait()
+		Expect(b.nodes[2].err).To(MatchError(ContainSubstring("nobody took over within 5s")))
+	})
 
 	It("goes on from where it was when a connection breaks and its link lives", func() {
 		b := prepare(3, size)
 		p := b.proxied(1)
-		p.dropAfter.Store(40)
+		p.dropAfter.Store(20)
 		b.expectWhole(b.run(), 0, 1, 2)
 		Expect(p.connections()).To(Equal(2))
-		Expect(p.dataFrames.Load()).To(BeNumerically("<", 2*48), "it did not begin again")
+		Expect(p.dataFrames.Load()).To(BeNumerically("<", 2*24), "it did not begin again")
 	})
 
 	When("a follower is further behind than its new predecessor's ring reaches", func() {

@@ -17,6 +17,10 @@ type feed struct {
 	over   chan struct{} // closed: the reading half has left
 }
 
+func newFeed(w *wire, from int, name string) *feed {
+	return &feed{wire: w, from: from, name: name, quit: make(chan struct{}), silent: make(chan struct{}), over: make(chan struct{})}
+}
+
 // read takes frames from the predecessor until the connection ends, and returns the event that ended it.
 func (l *link) read(ctx context.Context, f *feed) event {
 	take := flow{ring: l.ring, stall: l.timing.stall}
@@ -34,40 +38,66 @@ func (l *link) read(ctx context.Context, f *feed) event {
 		if err != nil {
 			return event{kind: evLost, feed: f, cause: l.feedCause(err)}
 		}
-		switch h.kind {
-		case kindPing:
-		case kindStart:
-			err = l.start(ctx, f, &take, h.offset, b)
-		case kindBye:
-			return event{kind: evBye, feed: f}
-		case kindAbort:
-			var cause string
-			if cause, err = decodeAbort(b); err == nil {
-				return event{kind: evAbort, feed: f, cause: cause}
-			}
-		default:
-			err = fmt.Errorf("sent a frame of kind %d away from the head", h.kind)
-		}
-		var fatal *fatalError
-		if errors.As(err, &fatal) {
-			return event{kind: evFatal, err: fatal.err}
-		}
-		if err != nil {
+		end, err := l.hear(ctx, f, &take, h, b)
+		var gone *fatalError
+		switch {
+		case errors.As(err, &gone):
+			return event{kind: evHopeless, feed: f, err: gone.err}
+		case err != nil:
 			return event{kind: evLost, feed: f, cause: err.Error()}
+		case end != nil:
+			return *end
 		}
 	}
+}
+
+// hear takes a control frame. It returns an event when the feed ends with it.
+func (l *link) hear(ctx context.Context, f *feed, take *flow, h header, b []byte) (*event, error) {
+	switch h.kind {
+	case kindPing:
+		return nil, nil
+	case kindStart:
+		return nil, l.start(ctx, f, take, h.offset, b)
+	case kindDigests:
+		digests, err := decodeDigests(b)
+		if err == nil {
+			err = l.index.add(int(h.offset), digests)
+		}
+		l.ring.grew()
+		return nil, err
+	case kindEnd:
+		if _, now := l.index.end(); now == noEnd && h.offset < l.ring.position().received {
+			return nil, fmt.Errorf("ends the image at %d", h.offset)
+		}
+		err := l.index.seal(h.offset)
+		l.ring.grew()
+		return nil, err
+	case kindBye:
+		return &event{kind: evBye, feed: f}, nil
+	case kindAbort:
+		a, err := decodeAbort(b)
+		return &event{kind: evAbort, feed: f, abort: a}, err
+	case kindSkip:
+		cause, err := decodeSkip(b)
+		return &event{kind: evSkipped, feed: f, cause: cause}, err
+	}
+	return nil, fmt.Errorf("sent a frame of kind %d away from the head", h.kind)
 }
 
 // errStale ends a range that nobody waits for any more.
 var errStale = errors.New("another epoch began")
 
-// fatalError ends the link, not only its feed.
+// fatalError tells that a link gets no further in the chain.
 type fatalError struct{ err error }
 
 func (f *fatalError) Error() string { return f.err.Error() }
 
-// tries is how often a hop may spoil one chunk.
-const tries = 3
+// Limits of what a way may spoil.
+const (
+	hopTries = 1 // so often a chunk is asked for again over its hop, then it comes from the head
+	allTries = 3 // so often in all
+	hopSpoil = 8 // so many chunks, and the link leaves the chain
+)
 
 // start lines the flow up with what the feeder is about to send. What lies between our end and its beginning comes from the head.
 func (l *link) start(ctx context.Context, f *feed, take *flow, offset int64, b []byte) error {
@@ -75,15 +105,19 @@ func (l *link) start(ctx context.Context, f *feed, take *flow, offset int64, b [
 	if err != nil {
 		return err
 	}
-	epoch, end, _ := l.ring.wanted()
+	epoch, end, ask, _ := l.ring.wanted()
 	if s.serial != epoch {
 		return nil // an answer to an earlier want; the later one is on its way
 	}
-	if offset < end || offset > l.manifest.Size {
-		return fmt.Errorf("starts at %d where %d was wanted", offset, end)
+	if offset < ask || offset > l.index.limit() && offset != ask {
+		return fmt.Errorf("starts at %d where %d was wanted", offset, ask)
 	}
-	if chunk, times := l.ring.blame(epoch, end, s.inherited); times >= tries {
-		return &fatalError{fmt.Errorf("chunk %d arrived corrupt %d times from %s", chunk, times, f.name)}
+	chunk, times, all := l.ring.blame(epoch, end, s.inherited)
+	switch {
+	case times >= allTries:
+		return &fatalError{fmt.Errorf("chunk %d arrived corrupt %d times, from %s and from the head", chunk, times, f.name)}
+	case all >= hopSpoil && !l.left:
+		return &fatalError{fmt.Errorf("%d chunks arrived corrupt from %s", all, f.name)}
 	}
 	take.epoch, take.at = epoch, end
 	if offset == end {
@@ -108,8 +142,9 @@ func (l *link) write(ctx context.Context, f *feed) {
 	defer tick.Stop()
 	var version, asked uint64
 	for {
-		if epoch, offset, why := l.ring.wanted(); epoch != asked {
-			if f.wire.control(kindWant, offset, want{serial: epoch, reason: why}.encode()) != nil {
+		if epoch, _, ask, why := l.ring.wanted(); epoch != asked {
+			known, prefix := l.index.prefix()
+			if f.wire.control(kindWant, ask, want{serial: epoch, reason: why, known: known, prefix: prefix}.encode()) != nil {
 				return // the reading half tells why
 			}
 			asked = epoch
@@ -137,9 +172,10 @@ const statusEntries = 1500
 
 // sendStatus sends the news, an empty frame when there are none: it is the heartbeat.
 func (l *link) sendStatus(w *wire, news []numbered) error {
+	full, _ := l.ring.blocked()
 	for {
 		n := min(len(news), statusEntries)
-		if err := w.control(kindStatus, 0, encodeStatus(news[:n])); err != nil {
+		if err := w.control(kindStatus, 0, status{full, news[:n]}.encode()); err != nil {
 			return err
 		}
 		if news = news[n:]; len(news) == 0 {

@@ -15,7 +15,16 @@ type source interface {
 	sent(n int)                                          // they are through
 	vouch(offset int64) (ok, wasCorrupt bool, err error) // whether the chunk there is known to be right here
 	detach()                                             // nobody follows any more
-	wake() <-chan struct{}                               // peek and vouch may have news
+	wake() <-chan struct{}                               // peek and vouch may have news after it; asked for before them
+	pressure() pressure
+}
+
+// pressure is how a source stands to its reader.
+type pressure struct {
+	sent    int64   // position of the reader
+	backlog int64   // bytes that it could have now
+	inflow  float64 // bytes per second at which they came here; 0: all were here from the start
+	pressed bool    // there is no room for more before the reader moves on
 }
 
 // timing is how long a silent or unreachable peer is waited for.
@@ -27,23 +36,30 @@ type timing struct {
 // reconnects is how often a feeder calls a link again whose connection broke without the link being silent or refusing.
 const reconnects = 2
 
+// feederConfig is what a feeder works with.
+type feederConfig struct {
+	plan    plan // as its owner got it
+	self    int  // index of its owner, or headIndex
+	secret  secret
+	index   *index
+	source  source
+	table   *table
+	timing  timing
+	dialer  net.Dialer
+	permits <-chan struct{}    // one is taken before each frame of the image; nil: as many as are wanted
+	lookout bool               // a follower whose connection is slow is put aside
+	slow    func(cause string) // told when it is this end whose connection is slow; nil: nobody cares
+}
+
 // feeder is the forward half of the head and of every link: it keeps the nearest living link after it fed.
 type feeder struct {
-	plan     plan // as its owner got it; owner is plan.index, or headIndex
-	self     int
-	secret   secret
-	manifest []byte
-	size     int64
-	source   source
-	table    *table
-	timing   timing
-	dialer   net.Dialer
+	feederConfig
 
 	gone   []bool // links lost to this feeder
 	broken []int  // how often a connection to each broke
 
 	bye   chan struct{} // closed: everything is settled
-	abort chan string   // one cause: nothing more will come
+	abort chan abort    // one: nothing more will come
 	ended chan struct{} // closed: run has returned
 	once  sync.Once
 }
@@ -52,6 +68,7 @@ type feeder struct {
 type ending struct {
 	kind  endKind
 	cause string
+	own   bool  // of endLost: the link failed, and told it itself
 	err   error // of endFatal
 }
 
@@ -64,29 +81,37 @@ const (
 	endFatal                 // this feeder cannot go on
 )
 
-func newFeeder(p plan, self int, s secret, m *Manifest, src source, t *table, tm timing, d net.Dialer) *feeder {
-	return &feeder{plan: p, self: self, secret: s, manifest: m.Encode(), size: m.Size, source: src, table: t, timing: tm, dialer: d,
-		gone: make([]bool, len(p.links)), broken: make([]int, len(p.links)), bye: make(chan struct{}), abort: make(chan string, 1), ended: make(chan struct{})}
+func newFeeder(cfg feederConfig) *feeder {
+	n := len(cfg.plan.links)
+	return &feeder{feederConfig: cfg, gone: make([]bool, n), broken: make([]int, n),
+		bye: make(chan struct{}), abort: make(chan abort, 1), ended: make(chan struct{})}
 }
 
 // sendHome ends the feeder and all links after it, well.
 func (f *feeder) sendHome() { f.once.Do(func() { close(f.bye) }) }
 
 // giveUp ends them because no more bytes will come. It is called once.
-func (f *feeder) giveUp(cause string) { f.abort <- cause }
+func (f *feeder) giveUp(a abort) { f.abort <- a }
 
 // run feeds one link after another until all are settled, someone else feeds them, or ctx ends. It fails only when its own source does.
 func (f *feeder) run(ctx context.Context) error {
 	defer close(f.ended)
 	defer f.source.detach()
-	for {
+	for ctx.Err() == nil {
 		i, ok := nextLink(f.self, f.gone, f.table.settled(f.self+1))
-		if !ok || ctx.Err() != nil {
+		if !ok {
 			return nil
 		}
-		end := f.feed(ctx, i)
+		found, lost := f.hunt(ctx, i)
+		for _, l := range lost {
+			f.lose(ctx, l.index, ending{kind: endLost, cause: l.cause})
+		}
+		if found == nil {
+			continue
+		}
+		end := f.feed(ctx, found)
 		if end.kind == endBroken {
-			if f.broken[i]++; f.broken[i] <= reconnects {
+			if f.broken[found.index]++; f.broken[found.index] <= reconnects {
 				continue
 			}
 		}
@@ -96,37 +121,52 @@ func (f *feeder) run(ctx context.Context) error {
 		case endFatal:
 			return end.err
 		}
-		f.gone[i] = true
-		f.table.tell(i, entry{state: Failed, cause: fmt.Sprintf("lost by %s: %s", f.plan.name(f.self), end.cause)})
+		f.lose(ctx, found.index, end)
 	}
+	return nil
 }
 
-// feed calls link i and feeds it for as long as that goes.
-func (f *feeder) feed(ctx context.Context, i int) ending {
-	dialCtx, cancel := context.WithTimeout(ctx, f.timing.dial)
-	defer cancel()
-	conn, err := f.dialer.DialContext(dialCtx, "tcp", f.plan.links[i].Addr)
-	if err != nil {
-		return f.verdict(ctx, ending{kind: endLost, cause: short(err)})
+// lose notes that link i is out of the chain. A cancelled feeder buries nobody.
+func (f *feeder) lose(ctx context.Context, i int, end ending) {
+	if ctx.Err() != nil {
+		return
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	w, needs, err := dialHandshake(conn, f.secret, roleFeed, f.timing.dial)
-	if err != nil {
-		return f.verdict(ctx, ending{kind: endLost, cause: "handshake: " + short(err)})
+	f.gone[i] = true
+	if end.own {
+		f.table.tell(i, entry{state: Failed, cause: end.cause})
+		return
 	}
+	f.table.tell(i, entry{state: Failed, by: partyOf(f.self), cause: end.cause})
+}
+
+// feed feeds a link that was reached for as long as that goes.
+func (f *feeder) feed(ctx context.Context, to *reached) ending {
+	defer to.wire.conn.Close()
+	defer context.AfterFunc(ctx, func() { to.wire.conn.Close() })()
 	p := f.plan
-	p.feeder, p.index = f.self, i
-	conn.SetWriteDeadline(time.Now().Add(f.timing.dial + f.timing.stall))
-	err = w.control(kindPlan, 0, p.encode())
-	if err == nil && needs {
-		err = w.control(kindManifest, 0, f.manifest)
-	}
-	if err != nil {
+	p.feeder, p.index, p.late = f.self, to.index, false
+	if err := f.introduce(to, p); err != nil {
 		return f.verdict(ctx, ending{kind: endBroken, cause: short(err)})
 	}
-	conn.SetWriteDeadline(time.Time{})
-	return f.verdict(ctx, f.talk(w, i))
+	return f.verdict(ctx, f.talk(ctx, to.wire, to.index))
+}
+
+// introduce tells a link its place, and what the image is if it does not know.
+func (f *feeder) introduce(to *reached, p plan) error {
+	conn := to.wire.conn
+	p.head = reachable(p.head, conn.LocalAddr())
+	if err := conn.SetWriteDeadline(time.Now().Add(f.timing.dial + f.timing.stall)); err != nil {
+		return err
+	}
+	if err := to.wire.control(kindPlan, 0, p.encode()); err != nil {
+		return err
+	}
+	if to.needs {
+		if err := to.wire.control(kindManifest, 0, f.index.encode()); err != nil {
+			return err
+		}
+	}
+	return conn.SetWriteDeadline(time.Time{})
 }
 
 // verdict keeps a cancelled feeder from burying the link it happened to talk to.
@@ -135,4 +175,24 @@ func (f *feeder) verdict(ctx context.Context, e ending) ending {
 		return ending{kind: endDone}
 	}
 	return e
+}
+
+// lostBy words a cause for people: who gave the link up, and why.
+func (p plan) lostBy(e entry) string {
+	if e.by == itself {
+		return e.cause
+	}
+	return fmt.Sprintf("lost by %s: %s", p.name(e.by.index()), e.cause)
+}
+
+// reachable is the head's address for its links: when it listens on all of its addresses, the one that this link was called from.
+func reachable(head string, local net.Addr) string {
+	host, port, err := net.SplitHostPort(head)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
+		return head
+	}
+	if tcp, ok := local.(*net.TCPAddr); ok {
+		return net.JoinHostPort(tcp.IP.String(), port)
+	}
+	return head
 }

@@ -3,7 +3,6 @@ package chain
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 )
 
@@ -18,7 +17,7 @@ type flow struct {
 
 // current reports whether what comes is still wanted.
 func (f *flow) current() bool {
-	epoch, _, _ := f.ring.wanted()
+	epoch, _, _, _ := f.ring.wanted()
 	return f.epoch == epoch
 }
 
@@ -30,7 +29,7 @@ func (f *flow) data(ctx context.Context, w *wire, h header) error {
 		}
 		p = f.ring.reserve(ctx, f.epoch, h.length)
 		// The wait for room was ours, not the feeder's.
-		if err := w.conn.SetReadDeadline(time.Now().Add(f.stall)); err != nil {
+		if _, err := w.watch(f.stall); err != nil {
 			return err
 		}
 	}
@@ -38,7 +37,7 @@ func (f *flow) data(ctx context.Context, w *wire, h header) error {
 	if !wanted {
 		p = f.waste[:h.length]
 	}
-	if _, err := io.ReadFull(w.r, p); err != nil {
+	if err := w.fill(p); err != nil {
 		return err
 	}
 	if wanted {
@@ -48,8 +47,8 @@ func (f *flow) data(ctx context.Context, w *wire, h header) error {
 	return nil
 }
 
-// fits reports whether a frame lies in the image and within one chunk.
+// fits reports whether a frame lies within one chunk, and one whose digest is known.
 func (r *ring) fits(h header) bool {
-	size, chunk := r.manifest.Size, int64(r.manifest.ChunkSize)
-	return h.offset+int64(h.length) <= size && h.offset%chunk+int64(h.length) <= chunk
+	chunk := r.index.chunk
+	return h.offset+int64(h.length) <= r.index.limit() && h.offset%chunk+int64(h.length) <= chunk
 }

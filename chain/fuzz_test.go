@@ -10,12 +10,16 @@ import (
 
 // FuzzMessages feeds every decoder. What is accepted must encode to the same bytes again: there is one encoding of a message.
 func FuzzMessages(f *testing.F) {
-	f.Add(byte(kindPlan), plan{headIndex, 1, "127.0.0.1:1", []Link{{"a", "b:1"}, {"c", "d:2"}}}.encode())
+	f.Add(byte(kindPlan), plan{feeder: headIndex, index: 1, late: true, round: 9, head: "127.0.0.1:1", links: []Link{{"a", "b:1"}, {"c", "d:2"}}}.encode())
 	f.Add(byte(kindWant), want{serial: 7, until: 9, reason: wantCorrupt}.encode())
 	f.Add(byte(kindStart), start{serial: 7, inherited: true}.encode())
-	f.Add(byte(kindStatus), encodeStatus([]numbered{{3, entry{Failed, 1, 2, 3, "disk full"}}, {4, entry{state: Done}}}))
-	f.Add(byte(kindRefuse), refusal{true, "no"}.encode())
-	f.Add(byte(kindAbort), appendText(nil, "gone"))
+	f.Add(byte(kindStatus), status{true, []numbered{{3, entry{Failed, 2, 1, 2, 3, "disk full"}}, {4, entry{state: Done}}}}.encode())
+	f.Add(byte(kindRefuse), refusal{leaves, "no"}.encode())
+	f.Add(byte(kindAbort), abort{true, "gone"}.encode())
+	f.Add(byte(kindSkip), appendText(nil, "slow"))
+	f.Add(byte(kindJoin), join{whySlowDisk, "a", "its disk is slow"}.encode())
+	f.Add(byte(kindAdmit), admit{true}.encode())
+	f.Add(byte(kindDigests), encodeDigests([]Digest{{1}, {2}}))
 	f.Add(byte(kindStatus), []byte{0xff, 0xff, 0xff, 0xff})
 	f.Add(byte(kindPlan), []byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, k byte, b []byte) {
@@ -37,20 +41,37 @@ func FuzzMessages(f *testing.F) {
 			s, err = decodeStart(b)
 			again = s.encode()
 		case kindStatus:
-			var all []numbered
-			all, err = decodeStatus(b)
-			again = encodeStatus(all)
-			for _, n := range all {
-				_ = n.entry.state.String()
+			var s status
+			s, err = decodeStatus(b)
+			again = s.encode()
+			p := plan{links: make([]Link, maxLinks+1)}
+			for _, n := range s.news {
+				_ = n.entry.state.String() + p.lostBy(n.entry)
 			}
 		case kindRefuse:
 			var r refusal
 			r, err = decodeRefusal(b)
 			again = r.encode()
 		case kindAbort:
+			var a abort
+			a, err = decodeAbort(b)
+			again = a.encode()
+		case kindSkip:
 			var cause string
-			cause, err = decodeAbort(b)
+			cause, err = decodeSkip(b)
 			again = appendText(nil, cause)
+		case kindJoin:
+			var j join
+			j, err = decodeJoin(b)
+			again = j.encode()
+		case kindAdmit:
+			var a admit
+			a, err = decodeAdmit(b)
+			again = a.encode()
+		case kindDigests:
+			var all []Digest
+			all, err = decodeDigests(b)
+			again = encodeDigests(all)
 		default:
 			return
 		}
@@ -78,8 +99,9 @@ func FuzzManifest(f *testing.F) {
 			t.Fatalf("%x is a second encoding of %+v", b, m)
 		}
 		var sum int64
+		w := window{size: m.Size, chunk: int64(m.ChunkSize)}
 		for i := range m.Chunks {
-			sum += m.chunkLen(int64(i))
+			sum += w.chunkLen(int64(i))
 		}
 		if sum != m.Size {
 			t.Fatalf("chunks are %d bytes together, the image %d", sum, m.Size)
@@ -93,7 +115,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // FuzzFrames lets a stranger say anything to both ends of a handshake, and an authenticated peer any frame.
 func FuzzFrames(f *testing.F) {
-	f.Add([]byte("KDCH\x01\x01\x00\x00"))
+	f.Add([]byte("KDCH\x02\x01\x00\x00"))
 	f.Add(make([]byte, 200))
 	h := header{kindData, 3, 5}.encode()
 	f.Add(append(h[:], 1, 2, 3))
@@ -101,7 +123,7 @@ func FuzzFrames(f *testing.F) {
 	tag := controlTag([32]byte{}, 0, h, nil)
 	f.Add(append(h[:], tag[:]...))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := acceptHandshake(&script{r: bytes.NewReader(b)}, secret{}, roleFeed, true, time.Second); err == nil {
+		if _, _, err := acceptHandshake(&script{r: bytes.NewReader(b)}, secret{}, true, time.Second, roleFeed, roleJoin); err == nil {
 			t.Fatal("a stranger proved a key it does not have")
 		}
 		if _, _, err := dialHandshake(&script{r: bytes.NewReader(b)}, secret{}, roleFeed, time.Second); err == nil {

@@ -3,10 +3,12 @@ package chain
 import (
 	"crypto/rand"
 	"crypto/subtle"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"lukechampine.com/blake3"
@@ -14,7 +16,7 @@ import (
 
 const (
 	magic   = "KDCH"
-	version = 1
+	version = 2
 )
 
 // role is what a dialer came for.
@@ -23,12 +25,35 @@ type role uint8
 const (
 	roleFeed  role = 1 // a predecessor feeds the link it dials
 	roleRange role = 2 // a link asks the head for bytes that its predecessor no longer holds
+	roleJoin  role = 3 // a link asks the head to be fed by it
+	roleProbe role = 4 // a predecessor measures the way to a link
 )
 
 // secret is what the two ends of a connection of one transfer share.
 type secret struct {
 	transfer [16]byte
 	key      [32]byte
+	tls      *tls.Config // nil: the image goes in the clear
+}
+
+// TransferID is the name of a transfer that has none but its key.
+func TransferID(key [32]byte) (id [16]byte) {
+	sum := mac(key, "transfer")
+	copy(id[:], sum[:])
+	return id
+}
+
+func newSecret(transfer [16]byte, key [32]byte, encrypt bool) (secret, error) {
+	if transfer == [16]byte{} {
+		transfer = TransferID(key)
+	}
+	s := secret{transfer: transfer, key: key}
+	if !encrypt {
+		return s, nil
+	}
+	var err error
+	s.tls, err = newTLS()
+	return s, err
 }
 
 type (
@@ -42,6 +67,10 @@ var ErrKey = errors.New("peer does not have the key of this transfer")
 // dialHandshake proves the key to the acceptor first, then asks for its proof. flag is the acceptor's word: it needs the manifest.
 func dialHandshake(conn net.Conn, s secret, as role, timeout time.Duration) (w *wire, flag bool, err error) {
 	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return nil, false, err
+	}
+	conn, binding, err := s.encryptDialed(conn)
+	if err != nil {
 		return nil, false, err
 	}
 	w = newWire(conn)
@@ -63,7 +92,7 @@ func dialHandshake(conn net.Conn, s secret, as role, timeout time.Duration) (w *
 	if c[4] != version {
 		return nil, false, fmt.Errorf("peer speaks version %d of the chain protocol, this is version %d", c[4], version)
 	}
-	proof := mac(s.key, "dialer proof", h[:], c[:])
+	proof := mac(s.key, "dialer proof", h[:], c[:], binding)
 	if _, err := conn.Write(proof[:]); err != nil {
 		return nil, false, err
 	}
@@ -71,7 +100,7 @@ func dialHandshake(conn net.Conn, s secret, as role, timeout time.Duration) (w *
 	if _, err := io.ReadFull(w.r, answer[:]); err != nil {
 		return nil, false, closedEarly(err, "proof of the key")
 	}
-	want := mac(s.key, "acceptor proof", h[:], c[:], answer[:1])
+	want := mac(s.key, "acceptor proof", h[:], c[:], answer[:1], binding)
 	if subtle.ConstantTimeCompare(want[:], answer[1:]) != 1 {
 		return nil, false, ErrKey
 	}
@@ -80,52 +109,56 @@ func dialHandshake(conn net.Conn, s secret, as role, timeout time.Duration) (w *
 	return w, answer[0] == 1, conn.SetDeadline(time.Time{})
 }
 
-// acceptHandshake gives a stranger 40 bytes that depend on no secret, and nothing more.
-func acceptHandshake(conn net.Conn, s secret, want role, flag bool, timeout time.Duration) (*wire, error) {
+// acceptHandshake gives a stranger 40 bytes that depend on no secret, and nothing more. The roles are those that are welcome.
+func acceptHandshake(conn net.Conn, s secret, flag bool, timeout time.Duration, roles ...role) (w *wire, as role, err error) {
 	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	w := newWire(conn)
+	conn, binding, err := s.encryptAccepted(conn)
+	if err != nil {
+		return nil, 0, err
+	}
+	w = newWire(conn)
 	var h hello
 	if _, err := io.ReadFull(w.r, h[:]); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if string(h[:4]) != magic {
-		return nil, errors.New("peer does not speak the chain protocol")
+		return nil, 0, errors.New("peer does not speak the chain protocol")
 	}
 	var c challenge
 	copy(c[:], magic)
 	c[4] = version
 	rand.Read(c[8:])
 	if _, err := conn.Write(c[:]); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if h[4] != version {
-		return nil, fmt.Errorf("peer speaks version %d of the chain protocol, this is version %d", h[4], version)
+		return nil, 0, fmt.Errorf("peer speaks version %d of the chain protocol, this is version %d", h[4], version)
 	}
-	if role(h[5]) != want || subtle.ConstantTimeCompare(h[8:24], s.transfer[:]) != 1 {
-		return nil, errors.New("peer asks for another role or transfer")
+	if as = role(h[5]); !slices.Contains(roles, as) || subtle.ConstantTimeCompare(h[8:24], s.transfer[:]) != 1 {
+		return nil, 0, errors.New("peer asks for another role or transfer")
 	}
 	var proof [32]byte
 	if _, err := io.ReadFull(w.r, proof[:]); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	due := mac(s.key, "dialer proof", h[:], c[:])
+	due := mac(s.key, "dialer proof", h[:], c[:], binding)
 	if subtle.ConstantTimeCompare(due[:], proof[:]) != 1 {
-		return nil, ErrKey
+		return nil, 0, ErrKey
 	}
 	var answer [33]byte
 	if flag {
 		answer[0] = 1
 	}
-	mine := mac(s.key, "acceptor proof", h[:], c[:], answer[:1])
+	mine := mac(s.key, "acceptor proof", h[:], c[:], answer[:1], binding)
 	copy(answer[1:], mine[:])
 	if _, err := conn.Write(answer[:]); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	w.sendKey = mac(s.key, "acceptor frames", h[:], c[:])
 	w.recvKey = mac(s.key, "dialer frames", h[:], c[:])
-	return w, conn.SetDeadline(time.Time{})
+	return w, as, conn.SetDeadline(time.Time{})
 }
 
 // mac is keyed BLAKE3 over a label and parts of fixed length, so that no two inputs read the same.
@@ -143,7 +176,7 @@ func mac(key [32]byte, label string, parts ...[]byte) (sum [32]byte) {
 // closedEarly words the usual reason for an end of stream inside the handshake.
 func closedEarly(err error, after string) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("closed the connection after our %s: another key or transfer: %w", after, err)
+		return fmt.Errorf("closed the connection after our %s: another key or transfer, or only one side has TLS: %w", after, err)
 	}
 	return err
 }

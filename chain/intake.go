@@ -13,10 +13,10 @@ const maxStrangers = 64
 
 // candidate is a predecessor that proved the key and told its plan.
 type candidate struct {
-	wire     *wire
-	plan     plan
-	manifest *Manifest // nil when the link has it already
-	err      error     // it is authentic, but not for us
+	wire  *wire
+	plan  plan
+	index *index // nil when the link has one already
+	err   error  // it is authentic, but not for us
 }
 
 // admit lets connections in until the listener's deadline is moved to the past, then waits for those in their handshake.
@@ -63,11 +63,16 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// interview does the handshake and reads the plan, and the manifest if the link has none. ok is false for a stranger.
+// interview does the handshake and reads the plan, and the manifest if the link has none. ok is false for a stranger, and for one who
+// wants no answer.
 func (l *link) interview(conn net.Conn) (c candidate, ok bool) {
 	needs := l.needsManifest.Load()
-	w, err := acceptHandshake(conn, l.secret, roleFeed, needs, l.timing.dial)
+	w, as, err := acceptHandshake(conn, l.secret, needs, l.timing.dial, roleFeed, roleProbe)
 	if err != nil {
+		return c, false
+	}
+	if as == roleProbe {
+		_ = answerProbe(w, l.timing.dial) // whoever measures sees that the connection ends
 		return c, false
 	}
 	_, b, err := w.expect(kindPlan, l.timing.stall)
@@ -78,7 +83,7 @@ func (l *link) interview(conn net.Conn) (c candidate, ok bool) {
 	if c.plan, c.err = decodePlan(b); c.err != nil {
 		return c, true
 	}
-	if name := c.plan.links[c.plan.index].Name; name != l.cfg.Name {
+	if name := c.plan.links[c.plan.index].Name; l.cfg.Name != "" && name != l.cfg.Name {
 		c.err = fmt.Errorf("this link is %s, the plan has %s at this address", l.cfg.Name, name)
 		return c, true
 	}
@@ -88,8 +93,22 @@ func (l *link) interview(conn net.Conn) (c candidate, ok bool) {
 	if _, b, err = w.expect(kindManifest, l.timing.stall); err != nil {
 		return c, false
 	}
-	if c.manifest, c.err = DecodeManifest(b); c.err == nil && c.manifest.Digest() != l.cfg.Manifest {
-		c.err = fmt.Errorf("%w: manifest %v where %v was ordered", ErrManifest, c.manifest.Digest(), l.cfg.Manifest)
-	}
+	c.index, c.err = l.accept(b)
 	return c, true
+}
+
+// accept reads a manifest. Whoever was told which image to expect takes no other, and none that is not known to its end.
+func (l *link) accept(b []byte) (*index, error) {
+	x, err := decodeIndex(b)
+	if err != nil || l.cfg.Manifest == (Digest{}) {
+		return x, err
+	}
+	m := x.manifest()
+	if m == nil {
+		return nil, fmt.Errorf("%w: one without an end where %v was ordered", ErrManifest, l.cfg.Manifest)
+	}
+	if got := m.Digest(); got != l.cfg.Manifest {
+		return nil, fmt.Errorf("%w: manifest %v where %v was ordered", ErrManifest, got, l.cfg.Manifest)
+	}
+	return x, nil
 }

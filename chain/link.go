@@ -16,11 +16,12 @@ type link struct {
 	timing timing
 
 	needsManifest atomic.Bool
-	plan          atomic.Pointer[plan] // the first one: the order never changes during a transfer
-	manifest      *Manifest            // this and those below are set before the goroutines that read them start
+	plan          atomic.Pointer[plan] // of the present round
+	index         *index               // this and the next are set before the goroutines that read them start
 	ring          *ring
-	table         *table
+	table         *table // of the present round, as the feeder; both change only while nobody else looks at them
 	feeder        *feeder
+	stopFeeder    context.CancelFunc
 
 	events   chan event
 	askAgain chan struct{}
@@ -29,11 +30,16 @@ type link struct {
 	feed     *feed  // nil while nobody feeds us
 	lost     string // why the last one was lost
 	orphan   *time.Timer
+	call     call
+	patience patience
+	full     bool // as the predecessor was told
+	left     bool // out of the chain: a late joiner, or about to be
 	sinkErr  error
 	sinkDone bool
-	alone    bool // everything is here and nobody above: we finish for those below
-	home     bool // bye came
-	fed      bool // the feeder has ended
+	end      entry // once the sink is done
+	alone    bool  // everything is here and nobody above: we finish for those below
+	home     bool  // bye came
+	fed      bool  // the feeder has ended
 	own      entry
 }
 
@@ -41,7 +47,10 @@ type link struct {
 type event struct {
 	kind      eventKind
 	feed      *feed
+	feeder    *feeder
 	candidate candidate
+	answer    callAnswer
+	abort     abort
 	cause     string
 	err       error
 }
@@ -53,26 +62,31 @@ const (
 	evLost                // the feed's connection is over
 	evBye                 // the head has settled all
 	evAbort               // the predecessor has no hope of more
+	evSkipped             // the predecessor goes on without us
+	evHopeless            // the feed is of no use any more
+	evAnswer              // the head answered our call, or did not
+	evSlow                // it is our own connection that is slow
 	evSink                // the sink has ended, well or not
-	evFeeder              // the feeder has ended
+	evFeeder              // a feeder has ended
 	evFatal               // this link cannot go on
 )
 
-func newLink(cfg ReceiveConfig) *link {
+func newLink(cfg ReceiveConfig, s secret) *link {
 	l := &link{
 		cfg:      cfg,
-		secret:   secret{cfg.Transfer, cfg.Key},
+		secret:   s,
 		timing:   timing{cfg.DialTimeout, cfg.StallTimeout},
 		events:   make(chan event),
 		askAgain: make(chan struct{}, 1),
 		orphan:   time.NewTimer(cfg.OrphanTimeout),
+		patience: patience{limit: cfg.SlowSink},
 	}
 	l.orphan.Stop() // the first predecessor may take its time
 	l.needsManifest.Store(true)
 	return l
 }
 
-// post hands an event to the loop; false when the loop is over.
+// post hands an event to the loop; false when ctx is over before.
 func (l *link) post(ctx context.Context, e event) bool {
 	select {
 	case l.events <- e:
@@ -92,7 +106,7 @@ func (l *link) run(outer context.Context) error {
 	l.wg.Go(func() { l.admit(ctx) })
 	err := l.loop(ctx)
 	if err != nil && outer.Err() == nil && l.feed != nil {
-		<-l.refuse(l.feed, refusal{final: true, cause: err.Error()})
+		<-l.refuse(l.feed, refusal{failed, err.Error()})
 	}
 	cancel(err)
 	_ = listener.SetDeadline(time.Unix(1, 0))
@@ -104,15 +118,22 @@ func (l *link) run(outer context.Context) error {
 	return err
 }
 
+// lookAround is how often a link looks at itself.
+const lookAround = 100 * time.Millisecond
+
 // loop handles one event at a time until this link is of no more use.
 func (l *link) loop(ctx context.Context) error {
+	tick := time.NewTicker(min(lookAround, l.timing.stall/4))
+	defer tick.Stop()
 	for {
 		var err error
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-l.orphan.C:
-			err = l.giveUp(ctx, fmt.Sprintf("%s and nobody took over within %v", l.lost, l.cfg.OrphanTimeout))
+			err = l.giveUp(ctx, abort{false, fmt.Sprintf("%s and nobody took over within %v", l.lost, l.cfg.OrphanTimeout)})
+		case now := <-tick.C:
+			l.lookAround(ctx, now)
 		case e := <-l.events:
 			err = l.handle(ctx, e)
 		}
@@ -125,37 +146,66 @@ func (l *link) loop(ctx context.Context) error {
 	}
 }
 
-// handle takes events of the present feed and of no feed; what a former feed says no longer counts.
+// handle takes events of the present feed and of no feed; what a former feed or feeder says no longer counts.
 func (l *link) handle(ctx context.Context, e event) error {
-	if e.feed != nil && e.feed != l.feed {
+	if e.feed != nil && e.feed != l.feed || e.feeder != nil && e.feeder != l.feeder {
 		return nil
 	}
 	switch e.kind {
 	case evCandidate:
 		return l.consider(ctx, e.candidate)
+	case evAnswer:
+		return l.answered(ctx, e.answer)
 	case evLost:
 		l.drop(e.cause)
 	case evBye:
-		l.home = true
-		l.drop("sent us home")
-		l.orphan.Stop()
-		l.feeder.sendHome()
+		l.goHome()
 	case evAbort:
-		l.drop("gave up: " + e.cause)
-		return l.giveUp(ctx, l.lost)
+		return l.aborted(ctx, e.abort)
+	case evSkipped:
+		l.skipped(e.cause)
+	case evHopeless:
+		return l.hopeless(ctx, e.err)
+	case evSlow:
+		l.ask(ctx, whySlowLink, e.cause)
 	case evSink:
-		l.sinkDone, l.sinkErr = true, e.err
-		end := l.ring.position()
-		if end.state = Done; e.err != nil {
-			end.state, end.cause = Failed, clip(e.err.Error())
-		}
-		l.table.tell(l.plan.Load().index, end)
+		l.sinkEnded(e.err)
 	case evFeeder:
 		l.fed = true
 	case evFatal:
 		return e.err // those below are taken over by our predecessor
 	}
 	return nil
+}
+
+// lookAround notices what no event tells: that the sink holds up the chain, and that nobody feeds us.
+func (l *link) lookAround(ctx context.Context, now time.Time) {
+	if l.ring == nil || l.home || l.alone {
+		return
+	}
+	if l.feed == nil {
+		if l.call.due(now) {
+			l.ask(ctx, l.call.why, l.lost)
+		}
+		return
+	}
+	full, bySink := l.ring.blocked()
+	if full != l.full {
+		l.full = full
+		signal(l.table.news)
+	}
+	if l.patience.tick(now, bySink && !l.left) && l.call.due(now) {
+		l.ask(ctx, whySlowDisk, fmt.Sprintf("its disk is slower than the chain: its ring of %s was full for %v", size(l.cfg.Ring), l.cfg.SlowSink))
+	}
+}
+
+func (l *link) sinkEnded(err error) {
+	l.sinkDone, l.sinkErr = true, err
+	l.end = l.ring.position()
+	if l.end.state = Done; err != nil {
+		l.end.state, l.end.cause = Failed, clip(err.Error())
+	}
+	l.table.tell(l.plan.Load().index, l.end)
 }
 
 // finished reports whether nobody needs this link any more: it was sent home, or it finished for those below on its own.
@@ -172,67 +222,6 @@ func (l *link) verdict() error {
 		return errors.New("sent home before the image was complete")
 	}
 	return l.sinkErr
-}
-
-// consider takes a predecessor on, or refuses it.
-func (l *link) consider(ctx context.Context, c candidate) error {
-	stranger := &feed{wire: c.wire}
-	if c.err == nil && l.ring != nil && len(c.plan.links) != len(l.plan.Load().links) {
-		c.err = errors.New("the plan is not the one this transfer began with")
-	}
-	if c.err != nil {
-		gone := l.refuse(stranger, refusal{final: true, cause: c.err.Error()})
-		if l.ring == nil {
-			<-gone
-			return c.err // it is authentic: no later one can be better
-		}
-		return nil
-	}
-	if l.home || l.feed != nil && !takesOver(l.feed.from, c.plan.feeder) {
-		l.refuse(stranger, refusal{cause: "fed by another"})
-		return nil
-	}
-	if l.feed != nil {
-		l.refuse(l.feed, refusal{cause: "taken over by " + c.plan.name(c.plan.feeder)})
-	}
-	if l.ring == nil {
-		l.begin(ctx, c)
-	}
-	l.adopt(ctx, c)
-	return nil
-}
-
-// begin sets everything up that needs the manifest and the plan.
-func (l *link) begin(ctx context.Context, c candidate) {
-	l.plan.Store(&c.plan)
-	l.manifest, l.ring, l.table = c.manifest, newRing(c.manifest, l.cfg.Ring), newTable(len(c.plan.links))
-	l.needsManifest.Store(false)
-	l.feeder = newFeeder(c.plan, c.plan.index, l.secret, l.manifest, l.ring, l.table, l.timing, l.cfg.dialer())
-	d := &drain{sink: l.cfg.Sink, ring: l.ring, write: l.cfg.SinkTimeout, close: l.cfg.CloseTimeout, progress: l.cfg.Progress}
-	l.wg.Go(func() { l.ring.verify(ctx, l.askAgain) })
-	l.wg.Go(func() { l.post(ctx, event{kind: evSink, err: d.run(ctx)}) })
-	l.wg.Go(func() {
-		_ = l.feeder.run(ctx) // a ring never fails as a source
-		l.post(ctx, event{kind: evFeeder})
-	})
-}
-
-// adopt starts the two halves of a feed.
-func (l *link) adopt(ctx context.Context, c candidate) {
-	l.orphan.Stop()
-	l.alone = false
-	f := &feed{wire: c.wire, from: c.plan.feeder, name: c.plan.name(c.plan.feeder),
-		quit: make(chan struct{}), silent: make(chan struct{}), over: make(chan struct{})}
-	l.feed = f
-	l.ring.renew()
-	stop := context.AfterFunc(ctx, func() { f.wire.conn.Close() })
-	l.wg.Go(func() { l.write(ctx, f) })
-	l.wg.Go(func() {
-		defer stop()
-		e := l.read(ctx, f)
-		close(f.over)
-		l.post(ctx, e)
-	})
 }
 
 // tellPosition puts this link's own progress into the table.

@@ -107,11 +107,6 @@ func DecodeManifest(b []byte) (*Manifest, error) {
 // Digest is the hash of the encoding: the identity of the image.
 func (m *Manifest) Digest() Digest { return blake3.Sum256(m.Encode()) }
 
-// chunkLen is the length of chunk i; the last one may be short.
-func (m *Manifest) chunkLen(i int64) int64 {
-	return min(int64(m.ChunkSize), m.Size-i*int64(m.ChunkSize))
-}
-
 // check reports whether m was built by hand and wrongly.
 func (m *Manifest) check() error {
 	if m == nil {

@@ -20,6 +20,20 @@ func (l *link) drop(why string) {
 	<-f.silent
 	l.lost = fmt.Sprintf("predecessor %s died (%s)", f.name, why)
 	l.orphan.Reset(l.cfg.OrphanTimeout)
+	l.call.why, l.call.at = whyOrphan, time.Now()
+	if !l.left { // the chain may take us over without the head's help
+		l.call.at = l.call.at.Add(l.timing.stall / 4)
+	}
+}
+
+// goHome is told by the head, through the predecessor: everybody is settled.
+func (l *link) goHome() {
+	l.home = true
+	l.drop("sent us home")
+	l.orphan.Stop()
+	if l.feeder != nil {
+		l.feeder.sendHome()
+	}
 }
 
 // partingTime bounds the last words to a predecessor that may be frozen.
@@ -54,27 +68,31 @@ func (l *link) refuse(f *feed, r refusal) <-chan struct{} {
 }
 
 // giveUp decides what a link does for which no predecessor is left: it fails, and those below with it, unless it has everything.
-func (l *link) giveUp(ctx context.Context, cause string) error {
+func (l *link) giveUp(ctx context.Context, a abort) error {
 	if l.ring.complete() {
 		l.orphan.Stop()
 		l.alone = true
-		l.wg.Go(func() { l.closeDown(ctx) })
+		if !l.left {
+			l.wg.Go(func() { l.closeDown(ctx, l.table, l.feeder) })
+		}
 		return nil
 	}
-	l.feeder.giveUp(cause)
-	select {
-	case <-l.feeder.ended:
-	case <-time.After(l.timing.stall):
+	if l.feeder != nil && !l.left {
+		l.feeder.giveUp(a)
+		select {
+		case <-l.feeder.ended:
+		case <-time.After(l.timing.stall):
+		}
 	}
-	return errors.New(cause)
+	return errors.New(a.cause)
 }
 
 // closeDown sends those below home once they are settled.
-func (l *link) closeDown(ctx context.Context) {
-	for !l.table.settled(l.plan.Load().index + 1) {
+func (l *link) closeDown(ctx context.Context, t *table, f *feeder) {
+	for !t.settled(f.self + 1) {
 		if !pause(ctx, l.timing.stall/4) {
 			return
 		}
 	}
-	l.feeder.sendHome()
+	f.sendHome()
 }

@@ -4,47 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"sync"
 	"time"
 )
 
-// maxRanges is how many ranges the head serves at a time; others wait in the listener's queue.
-const maxRanges = 16
-
-// rangeServer answers links that need bytes which no predecessor holds any more.
-type rangeServer struct {
-	secret secret
-	source func() *shelf // one of its own for each range
-	size   int64
-	timing timing
-}
-
-// run serves until the listener is closed, then waits for the ranges under way to end with ctx.
-func (s *rangeServer) run(ctx context.Context, l net.Listener) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	slots := make(chan struct{}, maxRanges)
-	for {
-		slots <- struct{}{}
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			defer conn.Close()
-			defer context.AfterFunc(ctx, func() { conn.Close() })()
-			_ = s.serve(conn) // the link sees the connection end and says so in its report
-		})
-	}
-}
-
-func (s *rangeServer) serve(conn net.Conn) error {
-	w, err := acceptHandshake(conn, s.secret, roleRange, false, s.timing.dial)
-	if err != nil {
-		return err
-	}
-	h, b, err := w.expect(kindWant, s.timing.dial)
+// serveRange answers a link that needs bytes which no predecessor holds any more.
+func serveRange(w *wire, src *shelf, t timing) error {
+	h, b, err := w.expect(kindWant, t.dial)
 	if err != nil {
 		return err
 	}
@@ -52,26 +17,25 @@ func (s *rangeServer) serve(conn net.Conn) error {
 	if err != nil {
 		return err
 	}
-	if h.offset >= wanted.until || wanted.until > s.size {
-		return fmt.Errorf("range %d to %d is outside the image of %d bytes", h.offset, wanted.until, s.size)
+	if limit := src.index.limit(); h.offset >= wanted.until || wanted.until > limit {
+		return fmt.Errorf("range %d to %d is outside the image of %d bytes", h.offset, wanted.until, limit)
 	}
-	src := s.source()
-	src.serve(h.offset)
-	for src.cursor < wanted.until {
+	src.cursor.Store(h.offset)
+	for at := h.offset; at < wanted.until; at = src.cursor.Load() {
 		offset, p, err := src.peek()
 		if err != nil {
 			return err
 		}
 		p = p[:min(int64(len(p)), wanted.until-offset)]
-		if err := conn.SetWriteDeadline(time.Now().Add(s.timing.stall)); err != nil {
+		if err := w.conn.SetWriteDeadline(time.Now().Add(t.stall)); err != nil {
 			return err
 		}
 		if err := w.data(offset, p); err != nil {
 			return err
 		}
-		src.sent(len(p))
+		src.cursor.Add(int64(len(p)))
 	}
-	w.farewell(s.timing.stall)
+	w.farewell(t.stall)
 	return nil
 }
 
@@ -80,18 +44,12 @@ func fetch(ctx context.Context, d net.Dialer, addr string, s secret, t timing, f
 	if addr == "" {
 		return fmt.Errorf("bytes %d to %d are in no ring any more and the head serves no ranges", from, until)
 	}
-	dialCtx, cancel := context.WithTimeout(ctx, t.dial)
-	defer cancel()
-	conn, err := d.DialContext(dialCtx, "tcp", addr)
-	if err != nil {
-		return fmt.Errorf("range from the head: %s", short(err))
-	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	w, _, err := dialHandshake(conn, s, roleRange, t.dial)
+	w, _, err := dial(ctx, d, addr, s, roleRange, t.dial)
 	if err != nil {
 		return fmt.Errorf("range from the head: %w", err)
 	}
+	defer w.conn.Close()
+	defer context.AfterFunc(ctx, func() { w.conn.Close() })()
 	if err := w.control(kindWant, from, want{until: until}.encode()); err != nil {
 		return fmt.Errorf("range from the head: %s", short(err))
 	}

@@ -24,12 +24,14 @@ type ReceiveConfig struct {
 	Listener net.Listener // open, with SetDeadline as *net.TCPListener has it; the caller closes it
 	Transfer [16]byte
 	Key      [32]byte
-	Manifest Digest // of the image expected; anything else is refused
-	Name     string // as in Send's links: another name means that an address is wrong
+	Manifest Digest // of the image expected: anything else is refused; zero: what the head has
+	Name     string // as in Send's links: another name means that an address is wrong; "": any
 	Sink     Sink
+	TLS      bool // as in Send's configuration
 
 	Progress func(written int64) // calls never overlap
-	Ring     int64               // bytes kept for the follower; 0: 32 MiB; at least three chunks are kept
+	Ring     int64               // bytes kept for the follower; 0: 64 MiB; at least three chunks are kept
+	SlowSink time.Duration       // the link asks to leave the chain when its ring was full because of its sink for so long; 0: 2 s; negative: never
 	DialFrom string              // local IP to call the follower from; "": any
 
 	DialTimeout   time.Duration // to reach the follower and agree on the key; 0: 1 s
@@ -49,10 +51,20 @@ func Receive(ctx context.Context, cfg ReceiveConfig) (Result, error) {
 	if err := cfg.complete(); err != nil {
 		return Result{Name: cfg.Name, Cause: err.Error()}, fmt.Errorf("chain: receive: %w", err)
 	}
-	l := newLink(cfg)
-	err := l.run(ctx)
+	s, err := newSecret(cfg.Transfer, cfg.Key, cfg.TLS)
+	if err != nil {
+		return Result{Name: cfg.Name, Cause: err.Error()}, fmt.Errorf("chain: receive: %w", err)
+	}
+	l := newLink(cfg, s)
+	err = l.run(ctx)
 	e := l.own
-	r := Result{Name: cfg.Name, OK: err == nil && e.state == Done, Bytes: e.written, Corrupt: int(e.corrupt)}
+	r := Result{Name: cfg.Name, OK: err == nil && e.state == Done, Bytes: e.written, Corrupt: int(e.corrupt), Late: l.left}
+	if p := l.plan.Load(); p != nil {
+		r.Name = p.name(p.index)
+	}
+	if l.index != nil && r.OK {
+		r.Image = l.index.manifest().Digest()
+	}
 	if err != nil {
 		r.Cause = clip(err.Error())
 		return r, fmt.Errorf("chain: receive: %w", err)
@@ -64,14 +76,15 @@ func (c *ReceiveConfig) complete() error {
 	c.DialTimeout, c.StallTimeout = orDefault(c.DialTimeout, time.Second), orDefault(c.StallTimeout, 2*time.Second)
 	c.OrphanTimeout = orDefault(c.OrphanTimeout, 30*time.Second)
 	c.SinkTimeout, c.CloseTimeout = orDefault(c.SinkTimeout, time.Minute), orDefault(c.CloseTimeout, 10*time.Minute)
+	c.SlowSink = orDefault(c.SlowSink, 2*time.Second)
 	if c.Ring == 0 {
-		c.Ring = 32 << 20
+		c.Ring = 64 << 20
 	}
 	if _, ok := c.Listener.(deadliner); !ok {
 		return errors.New("no listener with SetDeadline")
 	}
-	if c.Sink == nil || c.Name == "" || len(c.Name) > maxName {
-		return fmt.Errorf("a sink and a name of 1 to %d bytes are needed", maxName)
+	if c.Sink == nil || len(c.Name) > maxName {
+		return fmt.Errorf("a sink and a name of at most %d bytes are needed", maxName)
 	}
 	if c.StallTimeout < 20*time.Millisecond {
 		return fmt.Errorf("stall timeout %v is below 20ms", c.StallTimeout)

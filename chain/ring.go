@@ -3,36 +3,52 @@ package chain
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // ring holds the last bytes of the image in memory: the receiver writes into it, the verifier, the sink and the follower read from it.
 // Each of the four is one goroutine with its own signal; slices handed out stay untouched until their reader has moved on.
 type ring struct {
-	manifest *Manifest
+	index *index
 
 	mu      sync.Mutex
 	w       window
 	slots   [][]byte       // chunk i is in slots[i % len], allocated at its first use
+	corrupt map[int64]int  // how often a chunk arrived corrupt though its sender's copy was right
 	failed  map[int64]bool // chunks that arrived corrupt at least once
-	corrupt map[int64]int  // how often, when the feeder's own copy was right
 	spoiled uint32         // the sum of corrupt
 	suspect bool           // a chunk was rejected and the feeder has not said yet whether its own copy was right
 	epoch   uint64         // of the bytes under way: those of an older epoch are dropped
+	first   time.Time      // when the first bytes came
+	last    time.Time      // and the latest
 
 	room, fresh, good, ready chan struct{} // for the receiver, the verifier, the sink, the follower
 }
 
-func newRing(m *Manifest, bytes int64) *ring {
-	chunk := int64(m.ChunkSize)
-	slots := max(3, bytes/chunk)
-	slots = min(slots, max(1, int64(len(m.Chunks))))
+func newRing(x *index, bytes int64) *ring {
+	known, size := x.end()
+	slots := max(3, bytes/x.chunk)
+	if size != noEnd {
+		slots = min(slots, max(1, int64(known)))
+	}
 	return &ring{
-		manifest: m,
-		w:        window{size: m.Size, chunk: chunk, slots: slots, sinking: true, feeding: true},
-		slots:    make([][]byte, slots),
-		failed:   make(map[int64]bool),
-		corrupt:  make(map[int64]int),
-		room:     make(chan struct{}, 1), fresh: make(chan struct{}, 1), good: make(chan struct{}, 1), ready: make(chan struct{}, 1),
+		index:   x,
+		w:       window{size: size, chunk: x.chunk, slots: slots, sinking: true, feeding: true},
+		slots:   make([][]byte, slots),
+		corrupt: make(map[int64]int),
+		failed:  make(map[int64]bool),
+		room:    make(chan struct{}, 1), fresh: make(chan struct{}, 1), good: make(chan struct{}, 1), ready: make(chan struct{}, 1),
+	}
+}
+
+// grew is called when the index has: its end may have become known.
+func (r *ring) grew() {
+	_, size := r.index.end()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.w.size = size
+	for _, c := range []chan struct{}{r.fresh, r.good, r.ready} {
+		signal(c)
 	}
 }
 
@@ -67,14 +83,18 @@ func (r *ring) moveTail() {
 	}
 }
 
-// wanted is the epoch and the offset that the next bytes must have.
-func (r *ring) wanted() (epoch uint64, offset int64, why reason) {
+// wanted is the epoch, the offset that the next bytes must have, and what to ask the feeder for. A chunk that its hop has spoiled
+// twice is not asked for over that hop again: the feeder is to begin after it, and the gap comes from the head.
+func (r *ring) wanted() (epoch uint64, offset, ask int64, why reason) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.w.end == r.w.verified && r.failed[r.w.end/r.w.chunk] {
-		why = wantCorrupt
+	offset, ask = r.w.end, r.w.end
+	if chunk := r.w.end / r.w.chunk; r.w.end == r.w.verified && r.failed[chunk] {
+		if why = wantCorrupt; r.corrupt[chunk] >= hopTries {
+			ask, why = min((chunk+1)*r.w.chunk, r.index.limit()), wantResume
+		}
 	}
-	return r.epoch, r.w.end, why
+	return r.epoch, offset, ask, why
 }
 
 // reserve waits for n bytes of room at the end. It returns nil when epoch is over or ctx done.
@@ -107,6 +127,10 @@ func (r *ring) commit(epoch uint64, n int) {
 	defer r.mu.Unlock()
 	if r.epoch != epoch {
 		return
+	}
+	r.last = time.Now()
+	if r.first.IsZero() {
+		r.first = r.last
 	}
 	r.w.grow(int64(n))
 	signal(r.ready)

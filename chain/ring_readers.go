@@ -19,7 +19,7 @@ func (r *ring) verify(ctx context.Context, again chan struct{}) {
 			case <-ctx.Done():
 				return
 			}
-		case Digest(blake3.Sum256(p)) == r.manifest.Chunks[chunk]:
+		case r.right(chunk, p):
 			r.mu.Lock()
 			r.w.verified += int64(len(p))
 			r.mu.Unlock()
@@ -33,6 +33,14 @@ func (r *ring) verify(ctx context.Context, again chan struct{}) {
 	}
 }
 
+func (r *ring) right(chunk int64, p []byte) bool {
+	want, known := r.index.digest(chunk)
+	return known && blake3.Sum256(p) == want
+}
+
+// chunkLen is the length of chunk c. While the image's end is not known a chunk may turn out to be shorter.
+func (w *window) chunkLen(c int64) int64 { return min(w.chunk, w.size-c*w.chunk) }
+
 // unverified returns the next chunk to verify when all of it is here.
 func (r *ring) unverified() (p []byte, chunk int64, done bool) {
 	r.mu.Lock()
@@ -41,7 +49,7 @@ func (r *ring) unverified() (p []byte, chunk int64, done bool) {
 		return nil, 0, true
 	}
 	chunk = r.w.verified / r.w.chunk
-	to := r.w.verified + r.manifest.chunkLen(chunk)
+	to := r.w.verified + r.w.chunkLen(chunk)
 	if r.w.end < to {
 		return nil, chunk, false
 	}
@@ -61,21 +69,21 @@ func (r *ring) reject(chunk int64) {
 	signal(r.room)
 }
 
-// blame counts the chunk at offset, if it was rejected, against the hop it came over, unless the feeder says that it had it corrupt
-// itself. It returns how often that hop has spoiled it.
-func (r *ring) blame(epoch uint64, offset int64, inherited bool) (chunk int64, times int) {
+// blame counts the chunk at offset, if it was rejected, against the way it came, unless the feeder says that it had it corrupt
+// itself. It returns how often it was spoiled, and how many such cases there were.
+func (r *ring) blame(epoch uint64, offset int64, inherited bool) (chunk int64, times, all int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	chunk = offset / r.w.chunk
 	if r.epoch != epoch {
-		return chunk, 0 // a chunk before it was rejected in the meantime
+		return chunk, 0, 0 // a chunk before it was rejected in the meantime
 	}
 	if r.suspect && !inherited {
 		r.corrupt[chunk]++
 		r.spoiled++
 	}
 	r.suspect = false
-	return chunk, r.corrupt[chunk]
+	return chunk, r.corrupt[chunk], int(r.spoiled)
 }
 
 // unsunk returns verified bytes for the sink, nil when there are none yet; done when it has had all or takes no more.
@@ -164,4 +172,28 @@ func (r *ring) detach() {
 	defer r.mu.Unlock()
 	r.w.feeding = false
 	signal(r.room)
+}
+
+// pressure is how the ring stands to its follower.
+func (r *ring) pressure() pressure {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := pressure{sent: r.w.cursor, backlog: max(0, r.w.end-r.w.cursor)}
+	if took := r.last.Sub(r.first); took > hopWindow {
+		p.inflow = float64(r.w.end) / took.Seconds()
+	}
+	p.pressed = r.w.end < r.w.size && !r.w.room() && r.w.feeding && r.w.floor() == r.w.cursor
+	return p
+}
+
+// blocked reports whether there is no room for more, and whether that is the sink's fault alone.
+func (r *ring) blocked() (full, bySink bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.w.end == r.w.size || r.w.room() {
+		return false, false
+	}
+	sink := r.w.sinking && r.w.sunk < r.w.verified
+	follower := r.w.feeding && r.w.cursor/r.w.chunk <= r.w.sunk/r.w.chunk
+	return true, sink && !follower
 }

@@ -12,7 +12,7 @@ func testRing(t *testing.T, chunks, slots int64) *ring {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newRing(m, slots<<10)
+	return newRing(indexOf(m), slots<<10)
 }
 
 // Whoever still reads into a reservation of a former epoch must not touch what the present one receives.
@@ -25,7 +25,7 @@ func TestReservationsOfTwoEpochsShareNoMemory(t *testing.T) {
 			r.commit(epoch, 100)
 			old := r.reserve(t.Context(), epoch, 50)
 			renew(r)
-			epoch, end, _ := r.wanted()
+			epoch, end, _, _ := r.wanted()
 			fresh := r.reserve(t.Context(), epoch, 50)
 			for i := range old {
 				old[i] = 9
@@ -34,7 +34,7 @@ func TestReservationsOfTwoEpochsShareNoMemory(t *testing.T) {
 				t.Error("the late receiver wrote into the new reservation")
 			}
 			r.commit(epoch-1, 50)
-			if _, now, _ := r.wanted(); now != end {
+			if _, now, _, _ := r.wanted(); now != end {
 				t.Errorf("a commit of a former epoch moved the end from %d to %d", end, now)
 			}
 			if r.serve(0); end > 0 {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"sync"
 	"time"
 )
 
@@ -15,18 +13,36 @@ type Link struct{ Name, Addr string }
 
 // SendConfig describes one broadcast.
 type SendConfig struct {
-	Transfer [16]byte    // names this broadcast; a link serves no other
-	Key      [32]byte    // shared with the links, of this transfer only
-	Links    []Link      // in the order of the chain; names are unique
-	Source   io.ReaderAt // the image; a read that takes longer than StallTimeout looks like a dead head
-	Manifest *Manifest
+	Transfer [16]byte // names this broadcast, a link serves no other; zero: TransferID of the key
+	Key      [32]byte // shared with the links, of this transfer only
+	Links    []Link   // in the order of the chain; names are unique
 
-	// Progress, if set, is told of each link whose state or position changed; calls never overlap.
-	Progress func(Progress)
+	// The image. Source has it; a read that takes longer than StallTimeout looks like a dead head. Without a Manifest, Input is read
+	// to its end while the image is sent, no more than 32 MiB ahead, and Source must have what Read returned as soon as it did.
+	Source    io.ReaderAt
+	Manifest  *Manifest
+	Input     io.Reader
+	ChunkSize int // without a Manifest; 0: DefaultChunkSize
+
+	// Each, if set, is called from one goroutine, one call at a time. A call that does not return holds up the others.
+	Progress func(Progress) // of each link whose state or position changed
+	Skipped  func(Skip)     // of each link that leaves the chain
+	Passed   func()         // once: the chain is settled, what is left are late joiners
+
+	Limits []Limiter     // all are asked before bytes leave the head
+	TLS    bool          // encrypts; all links must have it
+	Linger time.Duration // how long after the chain is settled missing links are still called
 
 	DialTimeout  time.Duration // to reach a link and agree on the key; 0: 1 s
 	StallTimeout time.Duration // of silence before a link is skipped; 0: 2 s, at least 20 ms
-	Listen       string        // host:port that links reach the head at for ranges; "": no ranges
+	Listen       string        // host:port that links reach the head at for ranges and as late joiners; "": neither
+}
+
+// Limiter bounds a rate. A *rate.Limiter of golang.org/x/time/rate is one, if its burst is at least 64 KiB; shared by several
+// broadcasts it shares fairly.
+type Limiter interface {
+	// WaitN returns when n bytes, at most 64 KiB, may go.
+	WaitN(ctx context.Context, n int) error
 }
 
 // Progress is where a link stands. Bytes received, and bytes its sink took.
@@ -34,20 +50,39 @@ type Progress struct {
 	Name              string
 	State             State
 	Received, Written int64
+	Corrupt           int // chunks that the way to it spoiled
 	Cause             string
+	Late              bool // it is a late joiner
+}
+
+// Skip tells that a link left the chain, and why. If it lives, it may finish as a late joiner.
+type Skip struct {
+	Name   string
+	By     string // the link that gave it up, or "the head"; Name itself when it stepped out
+	Cause  string // one line
+	Offset int64  // bytes it had received, as far as is known
 }
 
 // Result is what became of a link.
 type Result struct {
 	Name    string
-	OK      bool   // its sink took every byte, verified, and accepted the end
-	Cause   string // one line, when not OK
-	Bytes   int64  // that its sink took
-	Corrupt int    // chunks that the hop to it spoiled and that were sent again
+	OK      bool          // its sink took every byte, verified, and accepted the end
+	Cause   string        // one line, when not OK
+	Bytes   int64         // that its sink took
+	Corrupt int           // chunks that the way to it spoiled and that were sent again
+	Late    bool          // it finished, or failed, as a late joiner
+	Skips   []Skip        // how it left the chain
+	Elapsed time.Duration // from the begin of Send until it was settled; 0: it never was
+	Image   Digest        // of Receive: what the link has, when OK
 }
 
 // Report has a result for each link, in their order.
-type Report struct{ Results []Result }
+type Report struct {
+	Results []Result
+	Size    int64  // of the image; 0 when its end was not seen
+	Image   Digest // of its manifest; zero when its end was not seen
+	Elapsed time.Duration
+}
 
 // OK is how many links are.
 func (r Report) OK() (n int) {
@@ -59,15 +94,16 @@ func (r Report) OK() (n int) {
 	return n
 }
 
-// Send is the head of the chain. It returns when every link is settled: has everything, or is lost with a cause. A lost link is not
-// an error of Send; an error means that the head itself could not go on (context, source, configuration), and the report still says
-// what is known.
+// Send is the head of the chain. It returns when every link is settled: has everything, or is lost with a cause and did not come back.
+// A lost link is not an error of Send; an error means that the head itself could not go on (context, source, configuration), and the
+// report still says what is known.
 func Send(ctx context.Context, cfg SendConfig) (Report, error) {
-	if err := cfg.complete(); err != nil {
+	s, err := cfg.complete()
+	if err != nil {
 		return Report{}, fmt.Errorf("chain: send: %w", err)
 	}
-	h := &head{cfg: cfg, table: newTable(len(cfg.Links))}
-	err := h.run(ctx)
+	h := newHead(cfg, s)
+	err = h.run(ctx)
 	report := h.report(err)
 	if err != nil {
 		return report, fmt.Errorf("chain: send: %w", err)
@@ -75,28 +111,36 @@ func Send(ctx context.Context, cfg SendConfig) (Report, error) {
 	return report, nil
 }
 
-func (c *SendConfig) complete() error {
+func (c *SendConfig) complete() (secret, error) {
 	c.DialTimeout, c.StallTimeout = orDefault(c.DialTimeout, time.Second), orDefault(c.StallTimeout, 2*time.Second)
-	if err := c.Manifest.check(); err != nil {
-		return err
+	if c.Manifest != nil || c.Input == nil {
+		if err := c.Manifest.check(); err != nil {
+			return secret{}, err
+		}
+	}
+	if c.ChunkSize == 0 {
+		c.ChunkSize = DefaultChunkSize
+	}
+	if c.ChunkSize < minChunkSize || c.ChunkSize > maxChunkSize {
+		return secret{}, fmt.Errorf("chunk size %d is outside %d to %d", c.ChunkSize, minChunkSize, maxChunkSize)
 	}
 	if c.Source == nil {
-		return errors.New("no source")
+		return secret{}, errors.New("no source")
 	}
 	if len(c.Links) > maxLinks {
-		return fmt.Errorf("%d links, at most %d are possible", len(c.Links), maxLinks)
+		return secret{}, fmt.Errorf("%d links, at most %d are possible", len(c.Links), maxLinks)
 	}
 	if c.StallTimeout < 20*time.Millisecond {
-		return fmt.Errorf("stall timeout %v is below 20ms", c.StallTimeout)
+		return secret{}, fmt.Errorf("stall timeout %v is below 20ms", c.StallTimeout)
 	}
 	seen := make(map[string]bool)
 	for _, l := range c.Links {
 		if l.Name == "" || len(l.Name) > maxName || l.Addr == "" || len(l.Addr) > maxName || seen[l.Name] {
-			return fmt.Errorf("link %.40q at %.40q: names and addresses are 1 to %d bytes long, and names unique", l.Name, l.Addr, maxName)
+			return secret{}, fmt.Errorf("link %.40q at %.40q: names and addresses are 1 to %d bytes long, and names unique", l.Name, l.Addr, maxName)
 		}
 		seen[l.Name] = true
 	}
-	return nil
+	return newSecret(c.Transfer, c.Key, c.TLS)
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {
@@ -104,89 +148,4 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 		return otherwise
 	}
 	return d
-}
-
-type head struct {
-	cfg   SendConfig
-	table *table
-	seen  uint64 // version of the table that Progress knows
-}
-
-func (h *head) run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	s := secret{h.cfg.Transfer, h.cfg.Key}
-	tm := timing{h.cfg.DialTimeout, h.cfg.StallTimeout}
-	p := plan{feeder: headIndex, index: headIndex, links: h.cfg.Links}
-	if h.cfg.Listen != "" {
-		l, err := net.Listen("tcp", h.cfg.Listen)
-		if err != nil {
-			return fmt.Errorf("listen for ranges: %w", err)
-		}
-		defer l.Close()
-		p.head = l.Addr().String()
-		server := rangeServer{s, func() *shelf { return newShelf(h.cfg.Source, h.cfg.Manifest) }, h.cfg.Manifest.Size, tm}
-		wg.Go(func() { server.run(ctx, l) })
-	}
-	f := newFeeder(p, headIndex, s, h.cfg.Manifest, newShelf(h.cfg.Source, h.cfg.Manifest), h.table, tm, net.Dialer{})
-	ended := make(chan error, 1)
-	wg.Go(func() { ended <- f.run(ctx) })
-	return h.wait(ctx, f, ended)
-}
-
-// wait follows the table until every link is settled, then sends all home.
-func (h *head) wait(ctx context.Context, f *feeder, ended chan error) error {
-	tick := time.NewTicker(h.cfg.StallTimeout / 4)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case err := <-ended: // it lost every link, or its source
-			h.progress()
-			return err
-		case <-h.table.news:
-		case <-tick.C:
-		}
-		h.progress()
-		if h.table.settled(0) {
-			f.sendHome()
-			select {
-			case err := <-ended:
-				return err
-			case <-time.After(2 * h.cfg.StallTimeout): // the first link has stopped reading; its result is known
-				return nil
-			case <-ctx.Done():
-				return nil
-			}
-		}
-	}
-}
-
-func (h *head) progress() {
-	all, version := h.table.since(h.seen)
-	h.seen = version
-	if h.cfg.Progress == nil {
-		return
-	}
-	for _, n := range all {
-		h.cfg.Progress(Progress{h.cfg.Links[n.index].Name, n.entry.state, n.entry.received, n.entry.written, n.entry.cause})
-	}
-}
-
-func (h *head) report(err error) Report {
-	all := make([]Result, len(h.cfg.Links))
-	for i, l := range h.cfg.Links {
-		e := h.table.get(i)
-		all[i] = Result{Name: l.Name, OK: e.state == Done, Cause: e.cause, Bytes: e.written, Corrupt: int(e.corrupt)}
-		if e.state < Failed {
-			all[i].Cause = "not settled when the broadcast ended"
-			if err != nil {
-				all[i].Cause = "broadcast ended: " + clip(err.Error())
-			}
-		}
-	}
-	return Report{all}
 }

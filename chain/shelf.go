@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"lukechampine.com/blake3"
 )
@@ -11,46 +12,63 @@ import (
 // errSource marks a fault of the head's own image, which is no link's fault.
 var errSource = errors.New("source")
 
-// shelf is the head's source: the whole image, always there.
+// readAhead is how far the head describes an image beyond what it has sent of it.
+const readAhead = 32 << 20
+
+// shelf is the head's source: the whole image, as far as it is described.
 type shelf struct {
-	r        io.ReaderAt
-	manifest *Manifest
-	cursor   int64
-	buf      []byte
+	r      io.ReaderAt
+	index  *index
+	cursor atomic.Int64
+	buf    []byte
 }
 
-func newShelf(r io.ReaderAt, m *Manifest) *shelf {
-	return &shelf{r: r, manifest: m, buf: make([]byte, maxFrame)}
+func newShelf(r io.ReaderAt, x *index) *shelf {
+	return &shelf{r: r, index: x, buf: make([]byte, maxFrame)}
 }
 
-func (s *shelf) serve(want int64) int64 { s.cursor = want; return want }
-func (s *shelf) sent(n int)             { s.cursor += int64(n) }
+func (s *shelf) serve(want int64) int64 { s.move(want); return want }
+func (s *shelf) sent(n int)             { s.move(s.cursor.Load() + int64(n)) }
 func (s *shelf) detach()                {}
-func (s *shelf) wake() <-chan struct{}  { return nil }
+func (s *shelf) wake() <-chan struct{}  { return s.index.growth() }
+
+func (s *shelf) move(to int64) {
+	s.cursor.Store(to)
+	s.index.want(to + readAhead)
+}
 
 func (s *shelf) peek() (int64, []byte, error) {
-	w := window{chunk: int64(s.manifest.ChunkSize)}
-	n := w.span(s.cursor, s.manifest.Size, maxFrame)
+	at := s.cursor.Load()
+	w := window{chunk: s.index.chunk}
+	n := w.span(at, s.index.limit(), maxFrame)
 	if n == 0 {
-		return s.cursor, nil, nil
+		return at, nil, nil
 	}
-	if err := readAt(s.r, s.buf[:n], s.cursor); err != nil {
+	if err := readAt(s.r, s.buf[:n], at); err != nil {
 		return 0, nil, err
 	}
-	return s.cursor, s.buf[:n], nil
+	return at, s.buf[:n], nil
+}
+
+func (s *shelf) pressure() pressure {
+	at := s.cursor.Load()
+	return pressure{sent: at, backlog: s.index.limit() - at}
 }
 
 // vouch looks at the image again when a link says that a chunk is wrong: a file that changed under us must not be blamed on a link.
 func (s *shelf) vouch(offset int64) (ok, wasCorrupt bool, err error) {
-	chunk := offset / int64(s.manifest.ChunkSize)
-	if chunk >= int64(len(s.manifest.Chunks)) {
+	chunk := offset / s.index.chunk
+	want, known := s.index.digest(chunk)
+	if !known {
 		return true, false, nil
 	}
-	p := make([]byte, s.manifest.chunkLen(chunk))
-	if err := readAt(s.r, p, chunk*int64(s.manifest.ChunkSize)); err != nil {
+	_, size := s.index.end()
+	w := window{size: size, chunk: s.index.chunk}
+	p := make([]byte, w.chunkLen(chunk))
+	if err := readAt(s.r, p, chunk*s.index.chunk); err != nil {
 		return false, false, err
 	}
-	if blake3.Sum256(p) != s.manifest.Chunks[chunk] {
+	if blake3.Sum256(p) != want {
 		return false, false, fmt.Errorf("%w: chunk %d is not what the manifest says: the image changed", errSource, chunk)
 	}
 	return true, false, nil
@@ -65,3 +83,35 @@ func readAt(r io.ReaderAt, p []byte, offset int64) error {
 	}
 	return nil
 }
+
+// gated is a shelf that gives nothing before its gate opens: late joiners are fed when the chain has been.
+type gated struct {
+	*shelf
+	gate <-chan struct{} // closed: open
+}
+
+func (g gated) open() bool {
+	select {
+	case <-g.gate:
+		return true
+	default:
+		return false
+	}
+}
+
+func (g gated) peek() (int64, []byte, error) {
+	if !g.open() {
+		return g.cursor.Load(), nil, nil
+	}
+	return g.shelf.peek()
+}
+
+func (g gated) wake() <-chan struct{} {
+	if !g.open() {
+		return g.gate
+	}
+	return g.shelf.wake()
+}
+
+// serve does not make the head read ahead for a joiner that waits.
+func (g gated) serve(want int64) int64 { g.cursor.Store(want); return want }

@@ -15,9 +15,21 @@ const (
 
 func (s State) String() string { return [...]string{"waiting", "receiving", "failed", "done"}[s] }
 
+// party is who speaks: a link of itself, the head, or another link.
+type party uint32
+
+const itself party = 0
+
+// partyOf is that of index i, which may be headIndex.
+func partyOf(i int) party { return party(i + 2) }
+
+// index is the inverse of partyOf; itself has none.
+func (p party) index() int { return int(p) - 2 }
+
 // entry is what is known of a link.
 type entry struct {
 	state    State
+	by       party // who gave it up, when it failed
 	received int64
 	written  int64
 	corrupt  uint32

@@ -1,192 +1,335 @@
 package chain
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 )
 
-// heard is what the listening half of a feeder tells its sending half.
+// heard is what the listening half of a feeder leaves for its sending half: the latest want, and the end of the connection. Nobody
+// waits for it to be taken: whoever listens has to notice when the link falls silent while the other half hangs in a write.
 type heard struct {
-	offset int64
-	want   want
-	end    *ending // the connection is over
+	mu   sync.Mutex
+	want *due
+	end  *ending
+	full bool          // the link has no room
+	news chan struct{} // for want and end
 }
 
-// talk sends frames to link i until the connection ends. Another goroutine listens, always, so that a full pipe is not taken for
-// a dead link: a link that cannot take bytes still sends its heartbeat.
-func (f *feeder) talk(w *wire, i int) ending {
-	in, stop, listening := make(chan heard), make(chan struct{}), make(chan struct{})
+// due is a want without answer.
+type due struct {
+	want
+	offset int64
+}
+
+func (h *heard) asks(d *due) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.want = d
+	signal(h.news)
+}
+
+func (h *heard) ends(e *ending) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.end = e
+	signal(h.news)
+}
+
+func (h *heard) hasRoom(yes bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.full = !yes
+}
+
+// take returns what is new; a want is returned once.
+func (h *heard) take() (*due, *ending) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d := h.want
+	h.want = nil
+	return d, h.end
+}
+
+func (h *heard) isFull() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.full
+}
+
+// talk is one conversation of a feeder with link i. Its sending half owns it; another goroutine listens, always, so that a full pipe is
+// not taken for a dead link: a link that cannot take bytes still sends its heartbeat.
+type talk struct {
+	f       *feeder
+	w       *wire
+	heard   heard
+	due     *due
+	flowing bool
+	told    int  // digests that the link knows
+	whole   bool // it knows the image's end, too
+	look    looker
+}
+
+// always is never empty.
+var always = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// talk sends frames to link i until the connection ends.
+func (f *feeder) talk(ctx context.Context, w *wire, i int) ending {
+	listening := make(chan struct{})
+	t := &talk{f: f, w: w, heard: heard{news: make(chan struct{}, 1)}, look: looker{f: f, ctx: ctx, to: i}}
 	go func() {
 		defer close(listening)
-		f.listen(w, i, in, stop)
+		f.listen(w, &t.heard)
 	}()
-	defer func() { close(stop); w.conn.Close(); <-listening }()
-	ping := time.NewTicker(f.timing.stall / 4)
+	defer func() { w.conn.Close(); <-listening }()
+	ping, look := time.NewTicker(f.timing.stall/4), time.NewTicker(lookEvery)
 	defer ping.Stop()
-	always := make(chan struct{})
-	close(always)
-
-	var due *heard // a want without answer
-	var flowing bool
+	defer look.Stop()
 	for {
-		if due != nil {
-			answered, err := f.answer(w, *due)
-			if errors.Is(err, errSource) {
-				return ending{kind: endFatal, err: err}
-			}
-			if err != nil {
-				return hangup(in, err)
-			}
-			if answered {
-				due, flowing = nil, true
-			}
-		}
-		var offset int64
-		var next []byte
-		var more chan struct{}
-		if flowing {
-			var err error
-			if offset, next, err = f.source.peek(); err != nil {
-				return ending{kind: endFatal, err: err}
-			}
-			if next != nil {
-				more = always
-			}
-		}
-		var err error
-		select {
-		case <-more:
-			if err = w.data(offset, next); err == nil {
-				f.source.sent(len(next))
-			}
-		case h := <-in:
-			if h.end != nil {
-				return *h.end
-			}
-			due, flowing = &h, false
-		case <-f.source.wake():
-		case <-ping.C:
-			err = w.control(kindPing, 0, nil)
-		case <-f.bye:
-			return f.part(w, in, kindBye, nil)
-		case cause := <-f.abort:
-			return f.part(w, in, kindAbort, appendText(nil, clip(cause)))
-		}
-		if err != nil {
-			return hangup(in, err)
+		if end := t.turn(ping.C, look.C); end != nil {
+			return *end
 		}
 	}
 }
 
-// answer begins to serve a want. A chunk that arrived corrupt is sent again only when this end knows its own copy to be right.
-func (f *feeder) answer(w *wire, h heard) (bool, error) {
-	s := start{serial: h.want.serial}
-	if h.want.reason == wantCorrupt {
-		ok, wasCorrupt, err := f.source.vouch(h.offset)
+// turn does the one thing that is next, or waits for it.
+func (t *talk) turn(ping, look <-chan time.Time) *ending {
+	f := t.f
+	wake := f.source.wake() // before looking, so that nothing is missed
+	if t.due != nil {
+		if err := t.answer(); err != nil {
+			return t.broke(err)
+		}
+	}
+	offset, next, more, err := t.next()
+	if err != nil {
+		return &ending{kind: endFatal, err: err}
+	}
+	select {
+	case <-more:
+		err = t.send(offset, next)
+	case <-t.heard.news:
+		return t.take()
+	case <-wake:
+	case now := <-look:
+		if f.lookout {
+			return t.aside(t.look.tick(now, t.flowing && next != nil, t.heard.isFull()))
+		}
+	case other := <-t.look.results:
+		return t.aside(t.look.seen(time.Now(), other))
+	case <-ping:
+		err = t.w.control(kindPing, 0, nil)
+	case <-f.bye:
+		return t.part(kindBye, nil)
+	case a := <-f.abort:
+		return t.part(kindAbort, a.encode())
+	}
+	if err != nil {
+		return t.broke(err)
+	}
+	return nil
+}
+
+// next is what could be sent now; more is nil when there is nothing, and otherwise yields the permission to send it. There are no bytes
+// at the image's end, of which the link is told once.
+func (t *talk) next() (offset int64, p []byte, more <-chan struct{}, err error) {
+	if !t.flowing {
+		return 0, nil, nil, nil
+	}
+	offset, p, err = t.f.source.peek()
+	switch {
+	case err != nil || p == nil && t.whole:
+		return 0, nil, nil, err
+	case p == nil:
+		if _, size := t.f.index.end(); size == noEnd || offset != size {
+			return 0, nil, nil, nil
+		}
+		return offset, nil, always, nil
+	case t.f.permits != nil:
+		return offset, p, t.f.permits, nil
+	}
+	return offset, p, always, nil
+}
+
+// send sends bytes of the image, after the digests of what they belong to; without bytes, what the link does not know of the image.
+func (t *talk) send(offset int64, p []byte) error {
+	if err := t.describe(offset + int64(len(p))); err != nil {
+		return err
+	}
+	if p == nil {
+		t.whole = true
+		_, size := t.f.index.end()
+		return t.w.control(kindEnd, size, nil)
+	}
+	if err := t.w.data(offset, p); err != nil {
+		return err
+	}
+	t.f.source.sent(len(p))
+	return nil
+}
+
+// take handles what the link said.
+func (t *talk) take() *ending {
+	d, end := t.heard.take()
+	if d != nil {
+		t.due, t.flowing = d, false
+		t.f.index.want(int64(d.known) * t.f.index.chunk)
+	}
+	return end
+}
+
+// answer begins to serve a want. It must be of the same image, and a chunk that arrived corrupt is sent again only when this end
+// knows its own copy to be right: until then the want stays due.
+func (t *talk) answer() error {
+	asked := t.due
+	if same, err := t.f.index.agrees(asked.known, asked.prefix); err != nil || !same {
+		return err
+	}
+	s := start{serial: asked.serial}
+	if asked.reason == wantCorrupt {
+		ok, wasCorrupt, err := t.f.source.vouch(asked.offset)
 		if err != nil || !ok {
-			return false, err
+			return err
 		}
 		s.inherited = wasCorrupt
 	}
-	return true, w.control(kindStart, f.source.serve(h.offset), s.encode())
+	offset := t.f.source.serve(asked.offset)
+	t.due, t.flowing, t.told, t.whole = nil, true, asked.known, false
+	if err := t.describe(offset); err != nil { // what lies before the start, the link gets elsewhere, and has to verify
+		return err
+	}
+	return t.w.control(kindStart, offset, s.encode())
+}
+
+// describe tells the link the digests of all chunks before offset that it does not know.
+func (t *talk) describe(offset int64) error {
+	chunk := t.f.index.chunk
+	for int64(t.told)*chunk < offset {
+		digests := t.f.index.after(t.told, maxDigests)
+		if len(digests) == 0 {
+			return nil // it knows more than we do
+		}
+		if err := t.w.control(kindDigests, int64(t.told), encodeDigests(digests)); err != nil {
+			return err
+		}
+		t.told += len(digests)
+	}
+	return nil
+}
+
+// aside ends the conversation with a link whose connection is too slow, when there is a cause.
+func (t *talk) aside(cause string) *ending {
+	if cause == "" {
+		return nil
+	}
+	_ = t.w.conn.SetWriteDeadline(time.Now().Add(partingTime)) // bytes may be in the way; it will notice without this word, too
+	_ = t.w.control(kindSkip, 0, appendText(nil, clip(cause)))
+	return &ending{kind: endLost, cause: cause}
 }
 
 // part says the last word and waits for the link to close.
-func (f *feeder) part(w *wire, in chan heard, k kind, payload []byte) ending {
-	if w.control(k, 0, payload) == nil {
-		limit := time.After(f.timing.stall)
-		for over := false; !over; {
-			select {
-			case h := <-in:
-				over = h.end != nil
-			case <-limit:
-				over = true
-			}
-		}
+func (t *talk) part(k kind, payload []byte) *ending {
+	if t.w.control(k, 0, payload) == nil {
+		t.awaitEnd(t.f.timing.stall)
 	}
-	return ending{kind: endDone}
+	return &ending{kind: endDone}
 }
 
-// hangup finds out why a write failed: the listening half has the better account, and has it soon if the connection is dead.
-func hangup(in chan heard, err error) ending {
-	limit := time.After(partingTime)
+// awaitEnd waits for the end of the connection, for a while.
+func (t *talk) awaitEnd(limit time.Duration) *ending {
+	over := time.After(limit)
 	for {
+		if _, end := t.heard.take(); end != nil {
+			return end
+		}
 		select {
-		case h := <-in:
-			if h.end != nil {
-				return *h.end
-			}
-		case <-limit:
-			return ending{kind: endBroken, cause: short(err)}
+		case <-t.heard.news:
+		case <-over:
+			return nil
 		}
 	}
+}
+
+// broke finds out why something failed. Of a write the listening half has the better account, and has it soon if the connection is dead.
+func (t *talk) broke(err error) *ending {
+	switch {
+	case errors.Is(err, errSource):
+		return &ending{kind: endFatal, err: err}
+	case errors.Is(err, errAnother):
+		_ = t.w.control(kindAbort, 0, abort{true, "the broadcast goes on with another image"}.encode())
+		return &ending{kind: endLost, cause: "it has begun with another image"}
+	}
+	if end := t.awaitEnd(partingTime); end != nil {
+		return end
+	}
+	return &ending{kind: endBroken, cause: short(err)}
 }
 
 // listen reads what the link says until the connection ends, then closes it so that the sending half does not hang in a write.
-func (f *feeder) listen(w *wire, i int, in chan<- heard, stop <-chan struct{}) {
+func (f *feeder) listen(w *wire, in *heard) {
 	for {
-		h, end := f.hear(w, i)
-		if end != nil {
+		if end := f.hear(w, in); end != nil {
 			w.conn.Close()
-			h = &heard{end: end}
-		}
-		if h != nil {
-			select {
-			case in <- *h:
-			case <-stop:
-				return
-			}
-		}
-		if end != nil {
+			in.ends(end)
 			return
 		}
 	}
 }
 
-func (f *feeder) hear(w *wire, i int) (*heard, *ending) {
+// hear takes one frame.
+func (f *feeder) hear(w *wire, in *heard) *ending {
+	lost := func(format string, args ...any) *ending {
+		return &ending{kind: endLost, cause: fmt.Sprintf(format, args...)}
+	}
 	h, err := w.next(f.timing.stall)
-	if err != nil {
-		return nil, f.readEnding(err)
+	if err == nil && h.kind == kindData {
+		return lost("sent data towards the head")
 	}
-	if h.kind == kindData {
-		return nil, &ending{kind: endLost, cause: "sent data towards the head"}
+	var b []byte
+	if err == nil {
+		b, err = w.payload(h)
 	}
-	b, err := w.payload(h)
 	if err != nil {
-		return nil, f.readEnding(err)
+		return f.readEnding(err)
 	}
 	switch h.kind {
 	case kindWant:
 		wanted, err := decodeWant(b)
-		if err != nil || h.offset > f.size {
-			return nil, &ending{kind: endLost, cause: fmt.Sprintf("asked for offset %d of %d", h.offset, f.size)}
+		if _, size := f.index.end(); err != nil || h.offset > size {
+			return lost("asked for offset %d of %d", h.offset, size)
 		}
-		return &heard{offset: h.offset, want: wanted}, nil
+		in.asks(&due{wanted, h.offset})
+		return nil
 	case kindStatus:
-		all, err := decodeStatus(b)
+		s, err := decodeStatus(b)
 		if err != nil {
-			return nil, &ending{kind: endLost, cause: err.Error()}
+			return lost("%v", err)
 		}
-		for _, n := range all {
+		in.hasRoom(!s.full)
+		for _, n := range s.news {
 			if n.index > f.self { // nobody below speaks for those above
 				f.table.tell(n.index, n.entry)
 			}
 		}
-		return nil, nil
+		return nil
 	case kindRefuse:
 		r, err := decodeRefusal(b)
-		if err != nil {
-			return nil, &ending{kind: endLost, cause: err.Error()}
+		switch {
+		case err != nil:
+			return lost("%v", err)
+		case r.how != fedByAnother:
+			return &ending{kind: endLost, cause: r.cause, own: r.how == failed}
 		}
-		if !r.final {
-			return nil, &ending{kind: endDone, cause: r.cause}
-		}
-		f.table.tell(i, entry{state: Failed, cause: r.cause})
-		return nil, &ending{kind: endLost, cause: r.cause}
+		return &ending{kind: endDone, cause: r.cause}
 	}
-	return nil, &ending{kind: endLost, cause: fmt.Sprintf("sent a frame of kind %d towards the head", h.kind)}
+	return lost("sent a frame of kind %d towards the head", h.kind)
 }
 
 func (f *feeder) readEnding(err error) *ending {

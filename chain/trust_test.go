@@ -33,17 +33,30 @@ var _ = Describe("What a chain trusts", func() {
 			}
 		}, Entry("head to first", 0), Entry("first to second", 1), Entry("to the last", 4))
 
-		DescribeTable("loses the link behind it when it does so every time, and no other", func(hop int, from string) {
+		DescribeTable("gets the chunk from the head when it does so every time", func(hop int) {
 			b := prepare(4, size)
 			p := b.proxied(hop)
 			p.spoilAt = 5*chunk + 1234
 			p.spoil.Store(1 << 30)
+			report := b.run()
+			b.expectWhole(report, upTo(4)...)
+			for i, r := range report.Results {
+				Expect(r.Corrupt > 0).To(Equal(i == hop), "%s: %d", r.Name, r.Corrupt)
+			}
+		}, Entry("head to first", 0), Entry("in the middle", 2), Entry("to the last", 3))
+
+		DescribeTable("loses the link behind it when the head cannot be asked, and no other", func(hop int, from string) {
+			b := prepare(4, size)
+			b.send.Listen = ""
+			p := b.proxied(hop)
+			p.spoilAt = 5*chunk + 1234
+			p.spoil.Store(1 << 30)
 			for _, n := range b.nodes {
-				n.cfg.Ring = size // otherwise the chunk may come from the head, by another way
+				n.cfg.Ring = size // the others have no need of the head
 			}
 			report := b.run()
 			b.expectWhole(report, without(4, hop)...)
-			Expect(report.Results[hop].Cause).To(Equal("chunk 5 arrived corrupt 3 times from " + from))
+			Expect(report.Results[hop].Cause).To(ContainSubstring("are in no ring any more and the head serves no ranges"))
 			length, closed, _ := b.nodes[hop].sink.state()
 			Expect(length).To(BeNumerically("<=", 5*chunk), "no byte of the chunk reached the sink")
 			Expect(closed).To(BeFalse())
@@ -118,7 +131,7 @@ var _ = Describe("What a chain trusts", func() {
 		b.start()
 		out := b.background(context.Background())
 		b.eachHas(2 * chunk)
-		hello := append([]byte("KDCH\x01\x01\x00\x00"), b.send.Transfer[:]...)
+		hello := append([]byte("KDCH\x02\x01\x00\x00"), b.send.Transfer[:]...)
 		for _, words := range [][]byte{[]byte("GET / HTTP/1.0\r\n\r\n"), bytes.Repeat([]byte{0xff}, 4096), append(hello, bytes.Repeat([]byte{7}, 32+32)...)} {
 			conn, err := net.Dial("tcp", b.nodes[0].listener.Addr().String())
 			Expect(err).NotTo(HaveOccurred())
@@ -140,12 +153,12 @@ var _ = Describe("What a chain trusts", func() {
 		conn, err := net.Dial("tcp", b.nodes[0].listener.Addr().String())
 		Expect(err).NotTo(HaveOccurred())
 		defer conn.Close()
-		_, err = conn.Write(append([]byte("KDCH\x02"), make([]byte, 51)...))
+		_, err = conn.Write(append([]byte("KDCH\x03"), make([]byte, 51)...))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(conn.SetReadDeadline(time.Now().Add(5 * second))).To(Succeed())
 		answer, err := io.ReadAll(conn)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(string(answer[:5])).To(Equal("KDCH\x01"))
+		Expect(string(answer[:5])).To(Equal("KDCH\x02"))
 	})
 })
 

@@ -25,15 +25,21 @@ const (
 	kindPing     kind = 5
 	kindBye      kind = 6
 	kindAbort    kind = 7
+	kindSkip     kind = 8
+	kindDigests  kind = 9
+	kindEnd      kind = 10
+	kindAdmit    kind = 11
 	kindWant     kind = 16
 	kindStatus   kind = 17
 	kindRefuse   kind = 18
+	kindJoin     kind = 19
 )
 
 const (
 	headerSize = 16
 	tagSize    = 16
-	maxFrame   = 64 << 10 // bytes of the image in one DATA frame
+	maxFrame   = 128 << 10 // bytes of the image in one DATA frame
+	maxDigests = 1 << 10   // in one DIGESTS frame
 )
 
 // limit is how long the payload of a kind may be; a kind that is not listed does not exist.
@@ -47,13 +53,15 @@ func (k kind) limit() (int, bool) {
 		return manifestHeader + 32*maxChunks, true
 	case kindStatus:
 		return 1 << 20, true
-	case kindStart, kindPing, kindBye, kindAbort, kindWant, kindRefuse:
+	case kindDigests:
+		return 32 * maxDigests, true
+	case kindStart, kindPing, kindBye, kindAbort, kindSkip, kindEnd, kindAdmit, kindWant, kindRefuse, kindJoin:
 		return 2 << 10, true
 	}
 	return 0, false
 }
 
-// header starts every frame; for DATA, START and WANT offset is a position in the image, otherwise 0.
+// header starts every frame; for DATA, START, WANT and END offset is a position in the image, for DIGESTS a chunk, otherwise 0.
 type header struct {
 	kind   kind
 	length int
@@ -90,6 +98,7 @@ type wire struct {
 	r                *bufio.Reader
 	sendKey, recvKey [32]byte
 	sent, received   uint64 // control frames so far, part of their tags
+	silence          silence
 }
 
 func newWire(conn net.Conn) *wire { return &wire{conn: conn, r: bufio.NewReaderSize(conn, 4<<10)} }
@@ -115,16 +124,67 @@ func (w *wire) control(k kind, offset int64, payload []byte) error {
 	return err
 }
 
-// next reads a header; the caller then reads the payload: of DATA by itself, of any other kind with payload.
+// next reads a header; the caller then reads the payload: of DATA with fill, of any other kind with payload.
 func (w *wire) next(timeout time.Duration) (header, error) {
-	if err := w.conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {
-		return header{}, err
+	watch, err := w.watch(timeout)
+	for err == nil {
+		var b []byte
+		if b, err = w.r.Peek(headerSize); err == nil {
+			_, _ = w.r.Discard(headerSize) // it is there
+			return decodeHeader([headerSize]byte(b))
+		}
+		if errors.Is(err, io.EOF) && len(b) > 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		err = watch.after(err, len(b))
 	}
-	var b [headerSize]byte
-	if _, err := io.ReadFull(w.r, b[:]); err != nil {
-		return header{}, err
+	return header{}, err
+}
+
+// fill reads all of p. A peer is given up when nothing comes for the timeout, however slowly the rest came before.
+func (w *wire) fill(p []byte) error {
+	w.silence.got = 0
+	for got := 0; got < len(p); {
+		n, err := w.r.Read(p[got:])
+		if got += n; err == nil || got == len(p) {
+			continue
+		}
+		if errors.Is(err, io.EOF) {
+			return io.ErrUnexpectedEOF
+		}
+		if err = w.silence.after(err, got); err != nil {
+			return err
+		}
 	}
-	return decodeHeader(b)
+	return nil
+}
+
+// silence is the limit of how long nothing may come. It is no silence of the peer when we slept ourselves: a process that was stopped
+// or starved finds its deadlines gone by, and the peer's bytes waiting.
+type silence struct {
+	conn    net.Conn
+	timeout time.Duration
+	since   time.Time
+	got     int
+	slept   bool
+}
+
+func (w *wire) watch(timeout time.Duration) (*silence, error) {
+	s := &w.silence
+	*s = silence{conn: w.conn, timeout: timeout, since: time.Now()}
+	return s, w.conn.SetReadDeadline(s.since.Add(timeout))
+}
+
+// after decides what an error means of which got bytes came before: nil to go on reading.
+func (s *silence) after(err error, got int) error {
+	now := time.Now()
+	late := now.Sub(s.since) > s.timeout+s.timeout/4
+	if !isTimeout(err) || got == s.got && (!late || s.slept) {
+		return err
+	}
+	s.slept = got == s.got
+	s.since, s.got = now, got
+	return s.conn.SetReadDeadline(now.Add(s.timeout))
 }
 
 var errTag = errors.New("control frame with a wrong tag")
@@ -132,7 +192,7 @@ var errTag = errors.New("control frame with a wrong tag")
 // payload reads what follows the header of a control frame and checks the tag.
 func (w *wire) payload(h header) ([]byte, error) {
 	b := make([]byte, h.length+tagSize)
-	if _, err := io.ReadFull(w.r, b); err != nil {
+	if err := w.fill(b); err != nil {
 		return nil, err
 	}
 	want := controlTag(w.recvKey, w.received, h.encode(), b[:h.length])

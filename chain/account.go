@@ -1,0 +1,89 @@
+package chain
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// account takes in what is new of the links, and tells the caller.
+func (h *head) account() {
+	news, version := h.table.since(h.seen)
+	h.seen = version
+	now := time.Now()
+	for _, n := range news {
+		switch l := &h.roster.links[n.index]; {
+		case n.entry.state == Done:
+			l.done = true
+		case n.entry.state == Failed && n.entry.by != itself: // one that failed by itself still is in the chain
+			if l.lost.IsZero() {
+				h.skip(n.index, n.entry.by, n.entry.cause)
+			}
+			h.roster.lose(n.index, now)
+		}
+		if h.lates[n.index] == nil || n.entry.state == Done {
+			h.tell(n.index, n.entry, false, now)
+		}
+	}
+	for i, t := range h.lates {
+		if t == nil {
+			continue
+		}
+		if e := t.get(i); e != h.told[i] && h.table.get(i).state != Done {
+			h.tell(i, e, true, now)
+		}
+	}
+}
+
+func (h *head) tell(i int, e entry, late bool, now time.Time) {
+	h.told[i] = e
+	if e.state >= Failed {
+		h.settled[i] = now
+	}
+	if h.cfg.Progress == nil {
+		return
+	}
+	cause := e.cause
+	if !late {
+		cause = h.plan.lostBy(e)
+	}
+	h.cfg.Progress(Progress{Name: h.cfg.Links[i].Name, State: e.state, Received: e.received, Written: e.written,
+		Corrupt: int(e.corrupt), Cause: cause, Late: late})
+}
+
+// skip notes that link i left the chain.
+func (h *head) skip(i int, by party, cause string) {
+	s := Skip{Name: h.cfg.Links[i].Name, By: h.cfg.Links[i].Name, Cause: cause, Offset: h.table.get(i).received}
+	if by != itself {
+		s.By = h.plan.name(by.index())
+	}
+	h.skips[i] = append(h.skips[i], s)
+	if h.cfg.Skipped != nil {
+		h.cfg.Skipped(s)
+	}
+}
+
+// permitUnit is what a limiter is asked for at a time.
+const permitUnit = 64 << 10
+
+// permit gives out permissions to send one frame, as the limiters allow.
+func permit(ctx context.Context, wg *sync.WaitGroup, limits []Limiter) <-chan struct{} {
+	permits := make(chan struct{})
+	wg.Go(func() {
+		for {
+			for range maxFrame / permitUnit {
+				for _, l := range limits {
+					if l.WaitN(ctx, permitUnit) != nil {
+						return
+					}
+				}
+			}
+			select {
+			case permits <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return permits
+}

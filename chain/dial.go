@@ -1,0 +1,31 @@
+package chain
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+)
+
+// dial connects to a party of the transfer and shakes hands, all within the time given. An error is worded for people.
+func dial(ctx context.Context, d net.Dialer, addr string, s secret, as role, limit time.Duration) (w *wire, flag bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, false, fmt.Errorf("%s", short(err))
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	w, flag, err = dialHandshake(conn, s, as, limit)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		conn.Close()
+		if ctx.Err() == context.DeadlineExceeded {
+			err = ctx.Err()
+		}
+		return nil, false, fmt.Errorf("handshake: %s", short(err))
+	}
+	return w, flag, nil
+}

@@ -1,0 +1,203 @@
+package chain
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// head is the state of one Send. Its loop owns the roster and what is told to the caller.
+type head struct {
+	cfg    SendConfig
+	secret secret
+	timing timing
+	plan   plan
+	index  *index
+	table  *table // of the chain
+	shelf  *shelf // of the chain
+	begun  time.Time
+
+	roster  roster
+	lates   []*table // of late joiners, each with one entry that counts; nil for others
+	asks    chan ask
+	parts   chan int
+	gate    chan struct{} // closed: late joiners are fed
+	permits <-chan struct{}
+	knocks  chan struct{} // slots
+
+	seen    uint64 // version of the table that the caller knows
+	told    []entry
+	settled []time.Time
+	skips   map[int][]Skip
+}
+
+// ask is a link's call that waits for a decision.
+type ask struct {
+	index int
+	join
+	verdict chan<- bool
+}
+
+func newHead(cfg SendConfig, s secret) *head {
+	n := len(cfg.Links)
+	h := &head{cfg: cfg, secret: s, timing: timing{cfg.DialTimeout, cfg.StallTimeout}, table: newTable(n), begun: time.Now(),
+		roster: roster{links: make([]standing, n), grace: cfg.StallTimeout * 3 / 4, window: 2 * cfg.StallTimeout, linger: cfg.Linger},
+		lates:  make([]*table, n), asks: make(chan ask), parts: make(chan int), gate: make(chan struct{}), knocks: make(chan struct{}, huntWidth),
+		told: make([]entry, n), settled: make([]time.Time, n), skips: make(map[int][]Skip)}
+	h.plan = plan{feeder: headIndex, index: headIndex, round: uint64(h.begun.UnixMicro()), links: cfg.Links}
+	if h.index = newIndex(cfg.ChunkSize); cfg.Manifest != nil {
+		h.index = indexOf(cfg.Manifest)
+	}
+	h.shelf = newShelf(cfg.Source, h.index)
+	h.index.want(readAhead)
+	return h
+}
+
+func (h *head) run(outer context.Context) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(outer)) // the links are told before it ends
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	if h.cfg.Listen != "" {
+		l, err := net.Listen("tcp", h.cfg.Listen)
+		if err != nil {
+			return fmt.Errorf("listen for links: %w", err)
+		}
+		defer l.Close()
+		h.plan.head = l.Addr().String()
+		d := &door{secret: h.secret, timing: h.timing, source: func() *shelf { return newShelf(h.cfg.Source, h.index) },
+			links: h.cfg.Links, ask: h.ask, serve: h.feedLate}
+		wg.Go(func() { d.run(ctx, l) })
+	}
+	if len(h.cfg.Limits) > 0 {
+		h.permits = permit(ctx, &wg, h.cfg.Limits)
+	}
+	described := make(chan error, 1)
+	if h.cfg.Manifest == nil {
+		go func() { described <- describe(ctx, h.cfg.Input, h.index) }() // not waited for: nothing can end a Read that hangs
+	}
+	cfg := h.feederConfig(headIndex, h.shelf, h.table)
+	cfg.lookout = h.plan.head != "" && h.permits == nil // what is limited here is no link's fault
+	f := newFeeder(cfg)
+	ended := make(chan error, 1)
+	wg.Go(func() { ended <- f.run(ctx) })
+	err := h.loop(ctx, outer, &wg, f, ended, described)
+	if err != nil {
+		f.giveUp(abort{true, err.Error()})
+		select {
+		case <-f.ended:
+		case <-time.After(partingTime):
+		}
+	}
+	return err
+}
+
+func (h *head) feederConfig(self int, src source, t *table) feederConfig {
+	return feederConfig{plan: h.plan, self: self, secret: h.secret, index: h.index, source: src, table: t, timing: h.timing, permits: h.permits}
+}
+
+// loop follows the chain until every link of it is settled, and late joiners until nobody is to be waited for.
+func (h *head) loop(ctx, outer context.Context, wg *sync.WaitGroup, f *feeder, ended, described chan error) error {
+	tick := time.NewTicker(min(lookAround, h.timing.stall/4))
+	defer tick.Stop()
+	var home <-chan time.Time // the first link has stopped reading; its result is known
+	for {
+		select {
+		case <-outer.Done():
+			h.account()
+			return context.Cause(outer)
+		case err := <-described:
+			if err != nil {
+				return err
+			}
+		case err := <-ended: // all are sent home, or it lost every link, or its source
+			h.account()
+			if err != nil {
+				return err
+			}
+			h.pass()
+		case <-home:
+			h.pass()
+		case a := <-h.asks:
+			h.account()
+			a.verdict <- h.admit(a)
+		case i := <-h.parts:
+			h.part(i)
+		case <-h.table.news:
+		case <-tick.C:
+			h.knock(ctx, wg)
+		}
+		h.account()
+		if _, size := h.index.end(); h.shelf.cursor.Load() == size {
+			h.open()
+		}
+		if h.table.settled(0) && h.roster.passed.IsZero() {
+			f.sendHome()
+			if home == nil {
+				home = time.After(2 * h.timing.stall)
+			}
+		}
+		if over, _ := h.roster.over(time.Now()); over {
+			return nil
+		}
+	}
+}
+
+// pass ends the chain: only late joiners are left.
+func (h *head) pass() {
+	if !h.roster.passed.IsZero() {
+		return
+	}
+	h.roster.passed = time.Now()
+	h.index.want(noEnd)
+	h.open()
+	if h.cfg.Passed != nil {
+		h.cfg.Passed()
+	}
+}
+
+// open lets late joiners have the image: the last byte has left for the chain.
+func (h *head) open() {
+	select {
+	case <-h.gate:
+	default:
+		close(h.gate)
+	}
+}
+
+func (h *head) report(err error) Report {
+	r := Report{Results: make([]Result, len(h.cfg.Links)), Elapsed: time.Since(h.begun)}
+	if m := h.index.manifest(); m != nil {
+		r.Size, r.Image = m.Size, m.Digest()
+	}
+	for i, l := range h.cfg.Links {
+		e := h.table.get(i)
+		one := Result{Name: l.Name, Late: h.lates[i] != nil, Skips: h.skips[i], Corrupt: int(e.corrupt)}
+		cause := h.plan.lostBy(e)
+		if late := h.lates[i]; late != nil && e.state != Done {
+			before := e
+			e = late.get(i)
+			one.Corrupt = int(max(before.corrupt, e.corrupt))
+			if e.cause != "" {
+				cause = e.cause
+			}
+		}
+		one.OK, one.Bytes = e.state == Done, e.written
+		if !h.settled[i].IsZero() {
+			one.Elapsed = h.settled[i].Sub(h.begun)
+		}
+		switch {
+		case one.OK:
+			cause = ""
+		case cause == "" && err != nil:
+			cause = "broadcast ended: " + clip(err.Error())
+		case cause == "":
+			cause = "not settled when the broadcast ended"
+		}
+		one.Cause = cause
+		r.Results[i] = one
+	}
+	return r
+}

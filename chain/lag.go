@@ -1,0 +1,87 @@
+package chain
+
+import "time"
+
+// patience measures how long a link's own sink has held up the chain, and says when that is enough. Time in which it did not counts
+// against it by a quarter, so a sink that is a little too slow all the time is found as well as one that hangs.
+type patience struct {
+	limit time.Duration // negative: endless
+	score time.Duration
+	last  time.Time
+}
+
+// tick tells what was seen at now, and reports whether the link should ask to leave the chain.
+func (p *patience) tick(now time.Time, blocked bool) bool {
+	passed := now.Sub(p.last)
+	if p.last.IsZero() {
+		passed = 0
+	}
+	p.last = now
+	if blocked {
+		p.score += passed
+	} else {
+		p.score = max(0, p.score-passed/4)
+	}
+	return p.limit >= 0 && p.score >= p.limit
+}
+
+// Bounds of what is taken for a slow hop.
+const (
+	hopWindow  = 300 * time.Millisecond  // it must be slow in two of these, one after the other,
+	hopFactor  = 3                       // so many times slower than what comes in, and than the way to the next link,
+	hopBacklog = 2 << 20                 // with so many bytes waiting for it,
+	hopLeft    = 1500 * time.Millisecond // and so long a wait at its speed ahead
+	hopPause   = 2 * time.Second         // after a look that found nothing, doubled each time
+)
+
+// hop watches one connection to a follower, and says when it is so slow that the way to the next link is worth a look.
+type hop struct {
+	began    time.Time // of the window
+	sent     int64     // at its begin
+	fastest  float64   // bytes per second that this hop once had in a window: a later fall shows against it
+	slow     bool      // the window before was slow
+	notAgain time.Time
+	pauses   int
+}
+
+// sample is what a feeder sees at a time.
+type sample struct {
+	now     time.Time
+	sent    int64   // bytes of the image that left on this hop, or the offset reached
+	backlog int64   // bytes that could be sent now
+	left    int64   // bytes to the image's end
+	inflow  float64 // bytes per second at which the feeder itself got the image; 0: it has all of it, and no rate to compare with
+	excused bool    // the follower itself has no room, or nothing flows yet
+}
+
+// look reports whether the hop is suspicious, and its rate. The head has nothing to compare its first hop with, so it looks once in any case.
+func (h *hop) look(s sample) (rate float64, suspicious bool) {
+	if s.excused || s.backlog < hopBacklog || s.sent < h.sent || h.began.IsZero() {
+		h.began, h.sent, h.slow = s.now, s.sent, false
+		return 0, false
+	}
+	passed := s.now.Sub(h.began)
+	if passed < hopWindow {
+		return 0, false
+	}
+	rate = float64(s.sent-h.sent) / passed.Seconds()
+	h.began, h.sent = s.now, s.sent
+	before := h.slow
+	expected := max(s.inflow, h.fastest)
+	h.slow = (expected == 0 || rate*hopFactor < expected) && float64(s.left) > rate*hopLeft.Seconds()
+	if before || !h.slow {
+		h.fastest = max(h.fastest, rate)
+	}
+	return rate, before && h.slow && !s.now.Before(h.notAgain)
+}
+
+// found takes the result of a look at the way to the next link, in bytes per second: true when the hop is the slow one. If it is
+// not, nobody looks again for a while.
+func (h *hop) found(now time.Time, rate, other float64) bool {
+	if other >= rate*hopFactor {
+		return true
+	}
+	h.notAgain = now.Add(hopPause << h.pauses)
+	h.pauses = min(h.pauses+1, 4)
+	return false
+}

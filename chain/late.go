@@ -1,0 +1,96 @@
+package chain
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// ask puts a link's call to the loop.
+func (h *head) ask(ctx context.Context, i int, j join) bool {
+	verdict := make(chan bool, 1)
+	select {
+	case h.asks <- ask{i, j, verdict}:
+		return <-verdict
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// admit decides a call, and tells the caller of a link that steps out.
+func (h *head) admit(a ask) bool {
+	if !h.roster.admit(a.index, a.why, time.Now()) {
+		return false
+	}
+	if h.lates[a.index] == nil {
+		h.lates[a.index] = newTable(len(h.cfg.Links))
+		if a.why >= whySlowDisk {
+			h.skip(a.index, itself, a.cause)
+		}
+	}
+	return true
+}
+
+// feedLate feeds a late joiner from the offset it wants, once the chain has been fed.
+func (h *head) feedLate(ctx context.Context, i int, w *wire) {
+	t := h.lates[i] // made before this connection was admitted, and never changed
+	f := newFeeder(h.feederConfig(i-1, gated{newShelf(h.cfg.Source, h.index), h.gate}, t))
+	ctx, cancel := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	defer watcher.Wait()
+	defer cancel()
+	watcher.Go(func() {
+		for t.get(i).state < Failed {
+			select {
+			case <-t.news:
+			case <-ctx.Done():
+				return
+			}
+		}
+		f.sendHome()
+	})
+	if end := f.talk(ctx, w, i); end.kind == endLost && end.own {
+		t.tell(i, entry{state: Failed, cause: end.cause})
+	}
+	select {
+	case h.parts <- i:
+	case <-ctx.Done():
+	}
+}
+
+// part notes the end of a late joiner's connection.
+func (h *head) part(i int) {
+	if e := h.lates[i].get(i); e.state >= Failed {
+		h.roster.finish(i, e.state == Done)
+		return
+	}
+	h.roster.part(i, time.Now())
+}
+
+// knock calls the links that are missing: one that has come to life meanwhile calls the head.
+func (h *head) knock(ctx context.Context, wg *sync.WaitGroup) {
+	if h.plan.head == "" {
+		return
+	}
+	for _, i := range h.roster.missing(time.Now()) {
+		select {
+		case h.knocks <- struct{}{}:
+		default:
+			return // the others have their turn later
+		}
+		wg.Go(func() {
+			defer func() { <-h.knocks }()
+			f := newFeeder(h.feederConfig(headIndex, h.shelf, h.table))
+			found := f.reach(ctx, i).reached
+			if found == nil {
+				return
+			}
+			p := h.plan
+			p.feeder, p.index, p.late = headIndex, i, true
+			if f.introduce(found, p) == nil {
+				found.wire.farewell(h.timing.stall)
+			}
+			found.wire.conn.Close()
+		})
+	}
+}

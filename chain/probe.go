@@ -1,0 +1,97 @@
+package chain
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// probeSize is what a probe sends: enough to tell a slow way from a fast one, and next to nothing beside an image.
+const probeSize = 256 << 10
+
+// measure sends a link bytes that mean nothing, and returns how many per second went through.
+func (f *feeder) measure(ctx context.Context, i int) (float64, error) {
+	w, _, err := dial(ctx, f.dialer, f.plan.links[i].Addr, f.secret, roleProbe, f.timing.dial)
+	if err != nil {
+		return 0, err
+	}
+	defer w.conn.Close()
+	defer context.AfterFunc(ctx, func() { w.conn.Close() })()
+	begin := time.Now()
+	if err := w.conn.SetDeadline(begin.Add(f.timing.dial)); err != nil {
+		return 0, err
+	}
+	if _, err := w.conn.Write(make([]byte, probeSize)); err != nil {
+		return 0, err
+	}
+	if _, err := w.r.ReadByte(); err != nil {
+		return 0, err
+	}
+	return probeSize / time.Since(begin).Seconds(), nil
+}
+
+// answerProbe takes the bytes of a probe and says that they are here.
+func answerProbe(w *wire, limit time.Duration) error {
+	if err := w.conn.SetDeadline(time.Now().Add(limit)); err != nil {
+		return err
+	}
+	if _, err := io.CopyN(io.Discard, w.r, probeSize); err != nil {
+		return err
+	}
+	_, err := w.conn.Write([]byte{1})
+	return err
+}
+
+// looker looks at the hop to a follower from time to time, and at the way to the link after it when the hop is suspicious.
+type looker struct {
+	f       *feeder
+	ctx     context.Context
+	to      int // the follower
+	hop     hop
+	rate    float64      // of the hop when the look began
+	results chan float64 // of the way to the next link; nil while nobody looks
+	next    int
+}
+
+// lookEvery is how often a hop is sampled.
+const lookEvery = 100 * time.Millisecond
+
+// tick samples the hop, and returns the cause when the follower is to be put aside.
+func (l *looker) tick(now time.Time, flowing, full bool) string {
+	p := l.f.source.pressure()
+	_, size := l.f.index.end()
+	s := sample{now: now, sent: p.sent, backlog: p.backlog, left: size - p.sent, inflow: p.inflow,
+		excused: !flowing || full || l.f.permits != nil || l.results != nil}
+	rate, suspicious := l.hop.look(s)
+	if !suspicious {
+		return ""
+	}
+	next, ok := nextLink(l.to, l.f.gone, false)
+	switch {
+	case ok:
+		l.rate, l.next, l.results = rate, next, make(chan float64, 1)
+		results := l.results
+		go func() {
+			other, err := l.f.measure(l.ctx, next)
+			if err != nil {
+				other = 0 // nothing is known
+			}
+			results <- other
+		}()
+	case p.pressed: // nobody to compare with, but everyone before it waits
+		return "its link takes " + speed(rate) + " and holds up the chain"
+	}
+	return ""
+}
+
+// seen takes the result of a look, and returns the cause when the follower is to be put aside.
+func (l *looker) seen(now time.Time, other float64) string {
+	l.results = nil
+	if l.hop.found(now, l.rate, other) {
+		return "its link takes " + speed(l.rate) + ", that of " + l.f.plan.name(l.next) + " " + speed(other)
+	}
+	if l.f.slow != nil && other > 0 && l.f.source.pressure().inflow > l.rate*hopFactor {
+		l.f.slow("its link gives " + speed(l.rate) + " to those after it and takes " + speed(l.f.source.pressure().inflow))
+	}
+	return ""
+}

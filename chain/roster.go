@@ -1,0 +1,132 @@
+package chain
+
+import "time"
+
+// standing is how a link stands with the head.
+type standing struct {
+	lost    time.Time // since when it is out of the chain; zero: it is in it, or done
+	done    bool      // it has everything, by either way
+	late    lateness
+	gone    time.Time // since when a late joiner's connection is over
+	asked   time.Time // when it last asked to leave the chain
+	knocked time.Time // when the head last called it
+}
+
+// lateness is how far a late joiner has come.
+type lateness uint8
+
+const (
+	notLate  lateness = iota
+	served            // the head feeds it, or will when the chain has passed
+	parted            // its connection broke: it may call again
+	finished          // well or not
+)
+
+// roster decides who is admitted as a late joiner, who is called, and when a broadcast is over. It knows no clock and no connection.
+type roster struct {
+	links  []standing
+	grace  time.Duration // how long after it was lost a link may take to call
+	window time.Duration // for so long a link's wish to leave is remembered
+	linger time.Duration // how long after the chain those that are missing are called
+	passed time.Time     // when the chain was settled
+}
+
+// lose notes that a link is out of the chain.
+func (r *roster) lose(i int, now time.Time) {
+	if r.links[i].lost.IsZero() {
+		r.links[i].lost = now
+	}
+}
+
+// admit decides a link's wish to be fed by the head. One that is lost to the chain anyway may come. One that slows the chain down
+// may if it is one of few: when many ask, slow is what this cluster is, and nobody is the better for it. The disk of one that asks
+// for the first time may just have hiccuped.
+func (r *roster) admit(i int, why why, now time.Time) bool {
+	l := &r.links[i]
+	if l.lost.IsZero() && !l.done && r.passed.IsZero() {
+		switch why {
+		case whyOrphan:
+			return false
+		case whySlowDisk, whySlowLink:
+			again := !l.asked.IsZero() && now.Sub(l.asked) < r.window
+			l.asked = now
+			if why == whySlowDisk && !again || !r.few(now) {
+				return false
+			}
+		}
+		l.lost = now
+	}
+	l.late = served
+	return true
+}
+
+// few reports whether those who want to leave are at most a quarter of the chain, and not all of it.
+func (r *roster) few(now time.Time) bool {
+	living, asking := 0, 0
+	for _, l := range r.links {
+		if !l.lost.IsZero() || l.late != notLate {
+			continue
+		}
+		living++
+		if !l.asked.IsZero() && now.Sub(l.asked) < r.window {
+			asking++
+		}
+	}
+	return living > 1 && asking <= max(1, living/4)
+}
+
+// part notes that a late joiner's connection is over, before it was settled.
+func (r *roster) part(i int, now time.Time) {
+	if r.links[i].late == served {
+		r.links[i].late, r.links[i].gone = parted, now
+	}
+}
+
+// finish notes that a late joiner is settled.
+func (r *roster) finish(i int, ok bool) { r.links[i].late, r.links[i].done = finished, ok }
+
+// over reports whether nobody is to be waited for any more; otherwise when to ask again at the latest, if that is known.
+func (r *roster) over(now time.Time) (over bool, wake time.Time) {
+	if r.passed.IsZero() {
+		return false, time.Time{}
+	}
+	for _, l := range r.links {
+		var until time.Time
+		switch {
+		case l.late == served:
+			return false, time.Time{}
+		case l.done || l.late == finished:
+			continue
+		case l.late == parted:
+			until = l.gone.Add(2 * r.grace)
+		case !l.lost.IsZero():
+			until = l.lost.Add(r.grace)
+		}
+		if linger := r.passed.Add(r.linger); linger.After(until) {
+			until = linger
+		}
+		if until.After(now) && until.After(wake) {
+			wake = until
+		}
+	}
+	return wake.IsZero(), wake
+}
+
+// knockEvery is how often the head calls a link that is missing.
+const knockEvery = time.Second
+
+// missing lists the links that are to be called now, to find out whether they have come to life.
+func (r *roster) missing(now time.Time) (all []int) {
+	if !r.passed.IsZero() && !now.Before(r.passed.Add(r.linger)) {
+		return nil
+	}
+	for i := range r.links {
+		l := &r.links[i]
+		if l.lost.IsZero() || l.done || l.late == served || l.late == finished || now.Sub(l.lost) < knockEvery || now.Sub(l.knocked) < knockEvery {
+			continue
+		}
+		l.knocked = now
+		all = append(all, i)
+	}
+	return all
+}
