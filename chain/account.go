@@ -13,9 +13,13 @@ func (h *head) account() {
 	now := time.Now()
 	for _, n := range news {
 		switch l := &h.roster.links[n.index]; {
+		case n.entry.state < Failed:
+			l.met = true
 		case n.entry.state == Done:
 			l.done = true
-		case n.entry.state == Failed && n.entry.by != itself: // one that failed by itself still is in the chain
+		case n.entry.by == itself: // it still is in the chain, for those after it
+			l.failed = true
+		default:
 			if l.lost.IsZero() {
 				h.skip(n.index, n.entry.by, n.entry.cause)
 			}

@@ -32,8 +32,9 @@ type link struct {
 	orphan   *time.Timer
 	call     call
 	patience patience
-	full     bool // as the predecessor was told
-	left     bool // out of the chain: a late joiner, or about to be
+	full     bool      // as the predecessor was told
+	idle     time.Time // since when the sink is all that is left to do; zero: there is more
+	left     bool      // out of the chain: a late joiner, or about to be
 	sinkErr  error
 	sinkDone bool
 	end      entry // once the sink is done
@@ -194,9 +195,28 @@ func (l *link) lookAround(ctx context.Context, now time.Time) {
 		l.full = full
 		signal(l.table.news)
 	}
-	if l.patience.tick(now, bySink && !l.left) && l.call.due(now) {
+	switch impatient := l.patience.tick(now, bySink); {
+	case l.left || l.sinkDone || !l.call.due(now):
+	case impatient:
 		l.ask(ctx, whySlowDisk, fmt.Sprintf("its disk is slower than the chain: its ring of %s was full for %v", size(l.cfg.Ring), l.cfg.SlowSink))
+	case l.onlyWrites(now):
+		l.ask(ctx, whyWriting, "it has the whole image and still writes it")
 	}
+}
+
+// writingGrace is how long those who are done wait for a sink.
+const writingGrace = 500 * time.Millisecond
+
+// onlyWrites reports whether everything came and went on a while ago, and nothing but the sink is not done.
+func (l *link) onlyWrites(now time.Time) bool {
+	if !l.ring.complete() || l.ring.pressure().backlog > 0 {
+		l.idle = time.Time{}
+		return false
+	}
+	if l.idle.IsZero() {
+		l.idle = now
+	}
+	return now.Sub(l.idle) >= writingGrace
 }
 
 func (l *link) sinkEnded(err error) {

@@ -189,6 +189,7 @@ const (
 	whySlowDisk why = 2 // it paces the chain by its sink
 	whySlowLink why = 3 // or by its connection to those after it
 	whySpoiled  why = 4 // or the way to it spoils what it carries
+	whyWriting  why = 5 // or it has everything, and others would wait for its sink
 )
 
 func (j join) encode() []byte {
@@ -198,7 +199,7 @@ func (j join) encode() []byte {
 func decodeJoin(b []byte) (join, error) {
 	r := fields{b: b}
 	j := join{why: why(r.u8()), name: r.text(maxName), cause: r.text(maxCause)}
-	r.bad = r.bad || j.why > whySpoiled
+	r.bad = r.bad || j.why > whyWriting
 	return j, r.done("join")
 }
 

@@ -93,7 +93,7 @@ func (r *ring) unsunk() (p []byte, done bool) {
 	if !r.w.sinking || r.w.sunk == r.w.size {
 		return nil, true
 	}
-	if n := r.w.span(r.w.sunk, r.w.verified, r.w.chunk); n > 0 {
+	if n := r.w.span(r.w.sunk, r.w.verified, maxWrite); n > 0 {
 		return r.slot(r.w.sunk, r.w.sunk+n), false
 	}
 	return nil, false

@@ -4,8 +4,10 @@ import "time"
 
 // standing is how a link stands with the head.
 type standing struct {
+	met     bool      // it was heard of
 	lost    time.Time // since when it is out of the chain; zero: it is in it, or done
 	done    bool      // it has everything, by either way
+	failed  bool      // by itself, and for good
 	late    lateness
 	gone    time.Time // since when a late joiner's connection is over
 	asked   time.Time // when it last asked to leave the chain
@@ -90,15 +92,18 @@ func (r *roster) over(now time.Time) (over bool, wake time.Time) {
 	if r.passed.IsZero() {
 		return false, time.Time{}
 	}
+	alone := r.alone()
 	for _, l := range r.links {
 		var until time.Time
 		switch {
 		case l.late == served:
 			return false, time.Time{}
-		case l.done || l.late == finished:
+		case l.done || l.failed || l.late == finished:
 			continue
 		case l.late == parted:
 			until = l.gone.Add(2 * r.grace)
+		case alone && l.met:
+			until = l.lost.Add(isolation * r.grace)
 		case !l.lost.IsZero():
 			until = l.lost.Add(r.grace)
 		}
@@ -112,12 +117,24 @@ func (r *roster) over(now time.Time) (over bool, wake time.Time) {
 	return wake.IsZero(), wake
 }
 
+// isolation is how many times longer the head waits when it has lost all links: then it may be the one that is cut off.
+const isolation = 6
+
+func (r *roster) alone() bool {
+	for _, l := range r.links {
+		if l.lost.IsZero() || l.done || l.late == finished {
+			return false
+		}
+	}
+	return true
+}
+
 // knockEvery is how often the head calls a link that is missing.
 const knockEvery = time.Second
 
 // missing lists the links that are to be called now, to find out whether they have come to life.
 func (r *roster) missing(now time.Time) (all []int) {
-	if !r.passed.IsZero() && !now.Before(r.passed.Add(r.linger)) {
+	if !r.passed.IsZero() && !now.Before(r.passed.Add(r.linger)) && !r.alone() {
 		return nil
 	}
 	for i := range r.links {

@@ -20,6 +20,9 @@ type drain struct {
 	progress     func(int64)
 }
 
+// maxWrite is the most that a sink is given at a time: its time limit is that of so many bytes.
+const maxWrite = 256 << 10
+
 // run returns nil when the sink took everything and accepted the end. Otherwise the ring goes on without a sink.
 func (d *drain) run(ctx context.Context) (err error) {
 	calls, results, idle := make(chan []byte), make(chan error, 1), make(chan struct{})
