@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/wording"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 )
 
@@ -54,7 +55,7 @@ func (b *Board) Apply(e *message.Event, now time.Time) bool {
 	if lag := now.Sub(at); !b.heard || lag < b.lag {
 		b.lag, b.heard = lag, true
 	}
-	b.ID = Clean(e.GetId())
+	b.ID = wording.Clean(e.GetId())
 	switch fact := e.GetFact().(type) {
 	case *message.Event_Started:
 		b.start(fact.Started, at)
@@ -63,7 +64,7 @@ func (b *Board) Apply(e *message.Event, now time.Time) bool {
 	case *message.Event_Chain:
 		b.Note = "chain: " + chainText(fact.Chain)
 	case *message.Event_Note:
-		b.Note = Clean(fact.Note.GetText())
+		b.Note = wording.Clean(fact.Note.GetText())
 	case *message.Event_Ended:
 		b.Ended = fact.Ended
 	}
@@ -71,12 +72,12 @@ func (b *Board) Apply(e *message.Event, now time.Time) bool {
 }
 
 func (b *Board) start(s *message.Started, at time.Time) {
-	b.Operation, b.User, b.Started = s.GetOperation(), Clean(s.GetUser()), at
-	b.Environment, b.Image, b.ImageSize = Clean(s.GetEnvironment()), Clean(s.GetImage()), s.GetImageSize()
+	b.Operation, b.User, b.Started = s.GetOperation(), wording.Clean(s.GetUser()), at
+	b.Environment, b.Image, b.ImageSize = wording.Clean(s.GetEnvironment()), wording.Clean(s.GetImage()), s.GetImageSize()
 	b.MinNodes = int(s.GetMinNodes())
 	for _, n := range s.GetNodes() {
 		if r := b.row(n.GetName(), at); r != nil {
-			r.Cluster = Clean(n.GetCluster())
+			r.Cluster = wording.Clean(n.GetCluster())
 		}
 	}
 }
@@ -89,8 +90,8 @@ func (b *Board) change(n *message.NodeChanged, at time.Time) bool {
 	}
 	next := *r
 	next.Phase = n.GetPhase()
-	next.Macro, next.Instance, next.Micro = Clean(n.GetMacro()), Clean(n.GetInstance()), Clean(n.GetMicro())
-	next.Try, next.Cause, next.Evidence = n.GetTry(), Clean(n.GetCause()), n.GetEvidence()
+	next.Macro, next.Instance, next.Micro = wording.Clean(n.GetMacro()), wording.Clean(n.GetInstance()), wording.Clean(n.GetMicro())
+	next.Try, next.Cause, next.Evidence = n.GetTry(), wording.Clean(n.GetCause()), n.GetEvidence()
 	moved := next.Phase != r.Phase || next.Macro != r.Macro || next.Instance != r.Instance || next.Micro != r.Micro || next.Try != r.Try
 	if moved {
 		next.Since = at
@@ -125,7 +126,7 @@ func (r *Row) counted() uint64 {
 
 // row finds a node's row or makes it; nil when there are too many.
 func (b *Board) row(name string, at time.Time) *Row {
-	name = Clean(name)
+	name = wording.Clean(name)
 	if i, ok := b.index[name]; ok {
 		return &b.rows[i]
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/nodeset"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // Lines writes one line per change, for logs and pipes: no colours, no progress but every quarter of the broadcast.
@@ -33,7 +34,7 @@ func (l *Lines) Event(e *message.Event) {
 		}
 		l.write(at, kind(l.board.Operation), l.opening())
 	case *message.Event_Node:
-		if r, ok := l.board.Row(Clean(fact.Node.GetNode())); ok && moved {
+		if r, ok := l.board.Row(wording.Clean(fact.Node.GetNode())); ok && moved {
 			l.write(at, r.Name, Describe(r))
 		}
 		l.progress(at)
@@ -77,7 +78,7 @@ func (l *Lines) opening() string {
 		parts = append(parts, "environment "+b.Environment)
 	}
 	if b.Image != "" {
-		parts = append(parts, fmt.Sprintf("image %s (%s)", b.Image, Size(b.ImageSize)))
+		parts = append(parts, fmt.Sprintf("image %s (%s)", b.Image, wording.Size(b.ImageSize)))
 	}
 	parts = append(parts, plural(len(names), "node")+" "+nodeset.Fold(names))
 	if b.MinNodes > 0 {
@@ -134,9 +135,9 @@ func because(text, cause string) string {
 // chainText is what the chain says; without words, its order.
 func chainText(c *message.ChainChanged) string {
 	if c.GetText() != "" {
-		return Clean(c.GetText())
+		return wording.Clean(c.GetText())
 	}
-	return Clean("in the order " + strings.Join(c.GetOrder(), ", "))
+	return wording.Clean("in the order " + strings.Join(c.GetOrder(), ", "))
 }
 
 func kind(o message.Operation) string {

@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 const (
@@ -43,9 +44,9 @@ func (m Model) title() string {
 		parts = append(parts, b.Environment)
 	}
 	if b.ImageSize > 0 {
-		parts = append(parts, Size(b.ImageSize))
+		parts = append(parts, wording.Size(b.ImageSize))
 	}
-	parts = append(parts, Elapsed(b.Elapsed(m.frame.Now)))
+	parts = append(parts, wording.Elapsed(b.Elapsed(m.frame.Now)))
 	return lipgloss.NewStyle().Bold(true).Render(strings.Join(parts, "  "))
 }
 

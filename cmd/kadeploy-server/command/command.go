@@ -17,7 +17,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/kadeploy/kadeploy/actors/message"
-	"github.com/kadeploy/kadeploy/internal/terminal"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // The exit codes.
@@ -200,7 +200,7 @@ func (r *runner) complain(err error) int {
 		f = &failure{exitFailed, err}
 	}
 	if f.err != nil {
-		fmt.Fprintf(r.Stderr, "kadeploy-server: %s\n", terminal.Clean(strings.ReplaceAll(err.Error(), "\n", "; ")))
+		fmt.Fprintf(r.Stderr, "kadeploy-server: %s\n", wording.Clean(strings.ReplaceAll(err.Error(), "\n", "; ")))
 	}
 	return f.code
 }

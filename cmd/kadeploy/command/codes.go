@@ -12,7 +12,7 @@ import (
 	"github.com/kadeploy/kadeploy/actors/client"
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/nodeset"
-	"github.com/kadeploy/kadeploy/internal/terminal"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // The exit codes.
@@ -79,7 +79,7 @@ func (r *runner) complain(err error) int {
 	code, hint := classify(err)
 	var f *failure
 	if !errors.As(err, &f) || f.err != nil {
-		fmt.Fprintf(r.Stderr, "kadeploy: %s\n", terminal.Clean(err.Error()))
+		fmt.Fprintf(r.Stderr, "kadeploy: %s\n", wording.Clean(err.Error()))
 	}
 	for _, line := range hint {
 		fmt.Fprintf(r.Stderr, "  %s\n", line)
@@ -133,7 +133,7 @@ func holders(busy []*message.Holder) []string {
 		if since := h.GetSince(); since != nil {
 			line += " since " + since.AsTime().Local().Format(time.DateTime)
 		}
-		lines = append(lines, terminal.Clean(line))
+		lines = append(lines, wording.Clean(line))
 	}
 	return lines
 }

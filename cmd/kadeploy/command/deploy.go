@@ -7,7 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/kadeploy/kadeploy/actors/message"
-	"github.com/kadeploy/kadeploy/internal/terminal"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 func (r *runner) deployCommand() *cli.Command {
@@ -78,7 +78,7 @@ func (r *runner) dryRun(ctx context.Context, svc Service, p *plan) error {
 	}
 	lines := make([]string, len(checked.GetLines()))
 	for i, l := range checked.GetLines() {
-		lines[i] = terminal.Clean(l)
+		lines[i] = wording.Clean(l)
 	}
 	if p.json {
 		return r.writeJSON(map[string]any{"dry_run": true, "lines": lines})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/terminal"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // follower stays with one operation.
@@ -47,7 +48,7 @@ func (f *follower) follow(ctx context.Context, r *runner, svc Service) ending {
 		case e := <-ends:
 			return e
 		case f.cancelled = <-refused:
-			f.display.Notice(fmt.Sprintf("cannot cancel %s: %s", f.id, terminal.Clean(f.cancelled.Error())))
+			f.display.Notice(fmt.Sprintf("cannot cancel %s: %s", f.id, wording.Clean(f.cancelled.Error())))
 		case <-over:
 			leave()
 		case <-r.interrupts:
@@ -64,7 +65,7 @@ func (f *follower) follow(ctx context.Context, r *runner, svc Service) ending {
 
 // cancel asks the server to end the operation and returns the time at which the wait for that end is over.
 func (f *follower) cancel(ctx context.Context, r *runner, svc Service, refused chan<- error) <-chan time.Time {
-	f.display.Notice(fmt.Sprintf("interrupted: cancelling %s, for up to %s; Ctrl-C again leaves at once", f.id, terminal.Elapsed(r.Grace)))
+	f.display.Notice(fmt.Sprintf("interrupted: cancelling %s, for up to %s; Ctrl-C again leaves at once", f.id, wording.Elapsed(r.Grace)))
 	go func() {
 		if err := svc.Cancel(ctx, f.id); err != nil && ctx.Err() == nil {
 			refused <- err

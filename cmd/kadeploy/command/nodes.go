@@ -9,7 +9,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/nodeset"
-	"github.com/kadeploy/kadeploy/internal/terminal"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // nodeStatus is one of the "nodes" in the JSON of kadeploy nodes.
@@ -95,7 +95,7 @@ func choose(all []*message.NodeStatus, only []string) ([]nodeStatus, error) {
 }
 
 func newNodeStatus(n *message.NodeStatus) nodeStatus {
-	clean := terminal.Clean
+	clean := wording.Clean
 	return nodeStatus{Name: clean(n.GetName()), Cluster: clean(n.GetCluster()), Address: clean(n.GetAddress()), State: clean(n.GetState()),
 		Operation: clean(n.GetOperation()), User: clean(n.GetUser()), Environment: clean(n.GetEnvironment()), Since: rfc3339(n.GetSince())}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/terminal"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // report is the end of an operation as written with --output json. The names are a promise to scripts.
@@ -46,7 +47,7 @@ func newReport(f *follower, ended *message.Ended) *report {
 		MinNodes: b.MinNodes, Nodes: []nodeReport{}, interrupted: f.interrupted}
 	seen := make(map[string]bool)
 	if ended != nil {
-		rep.Outcome, rep.Text = strings.ToLower(ended.GetOutcome().String()), terminal.Clean(ended.GetText())
+		rep.Outcome, rep.Text = strings.ToLower(ended.GetOutcome().String()), wording.Clean(ended.GetText())
 		rep.Seconds = ended.GetTook().AsDuration().Seconds()
 		for _, n := range ended.GetNodes() {
 			rep.Nodes = append(rep.Nodes, nodeEnded(n))
@@ -69,11 +70,11 @@ func newReport(f *follower, ended *message.Ended) *report {
 
 func nodeEnded(n *message.NodeReport) nodeReport {
 	out := nodeReport{
-		Name: terminal.Clean(n.GetName()), Cluster: terminal.Clean(n.GetCluster()), Phase: phase(n.GetPhase()), Tries: n.GetTries(),
-		State: terminal.Clean(n.GetState()), Cause: terminal.Clean(n.GetCause()), Evidence: lines(n.GetEvidence()), Seconds: map[string]float64{},
+		Name: wording.Clean(n.GetName()), Cluster: wording.Clean(n.GetCluster()), Phase: phase(n.GetPhase()), Tries: n.GetTries(),
+		State: wording.Clean(n.GetState()), Cause: wording.Clean(n.GetCause()), Evidence: lines(n.GetEvidence()), Seconds: map[string]float64{},
 	}
 	for _, m := range n.GetMacros() {
-		name := terminal.Clean(m.GetMacro())
+		name := wording.Clean(m.GetMacro())
 		if _, again := out.Seconds[name]; !again {
 			out.macros = append(out.macros, name)
 		}
@@ -126,7 +127,7 @@ const maxEvidence = 10 // lines
 func lines(text string) []string {
 	var out []string
 	for _, l := range strings.Split(text, "\n") {
-		if l = terminal.Clean(l); l != "" {
+		if l = wording.Clean(l); l != "" {
 			out = append(out, l)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kadeploy/kadeploy/actors/message"
-	"github.com/kadeploy/kadeploy/internal/terminal"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // serverStatus is the JSON of kadeploy status.
@@ -60,7 +60,7 @@ func (r *runner) status(ctx context.Context, svc Service, id string, asJSON bool
 	if err != nil {
 		return err
 	}
-	out := serverStatus{Version: terminal.Clean(s.GetVersion()), Started: rfc3339(s.GetStarted()), ConfigDir: terminal.Clean(s.GetConfigDir()),
+	out := serverStatus{Version: wording.Clean(s.GetVersion()), Started: rfc3339(s.GetStarted()), ConfigDir: wording.Clean(s.GetConfigDir()),
 		Operations: []operationStatus{}}
 	for _, o := range s.GetOperations() {
 		out.Operations = append(out.Operations, newOperationStatus(o))
@@ -74,9 +74,9 @@ func (r *runner) status(ctx context.Context, svc Service, id string, asJSON bool
 
 func newOperationStatus(o *message.OperationStatus) operationStatus {
 	s := operationStatus{
-		ID: terminal.Clean(o.GetId()), Operation: lower(o.GetOperation()), User: terminal.Clean(o.GetUser()), Since: rfc3339(o.GetSince()),
+		ID: wording.Clean(o.GetId()), Operation: lower(o.GetOperation()), User: wording.Clean(o.GetUser()), Since: rfc3339(o.GetSince()),
 		Running: o.GetRunning(), Total: o.GetTotal(), OK: o.GetOk(), KO: o.GetKo(), MinNodes: o.GetMinNodes(),
-		Environment: terminal.Clean(o.GetEnvironment()), Text: terminal.Clean(o.GetText()),
+		Environment: wording.Clean(o.GetEnvironment()), Text: wording.Clean(o.GetText()),
 	}
 	if !s.Running {
 		s.Outcome = lower(o.GetOutcome())

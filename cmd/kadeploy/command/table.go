@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/kadeploy/kadeploy/internal/terminal"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 const maxTold = 5 // nodes whose last words are shown; all are in the JSON
@@ -109,7 +109,7 @@ func (rep *report) summary() string {
 		parts = append(parts, rep.Text)
 	}
 	if rep.Outcome != outcomeUnknown {
-		parts = append(parts, "in "+terminal.Elapsed(time.Duration(rep.Seconds*float64(time.Second))))
+		parts = append(parts, "in "+wording.Elapsed(time.Duration(rep.Seconds*float64(time.Second))))
 	}
 	return fmt.Sprintf("%s (exit code %d)", strings.Join(parts, ", "), rep.ExitCode)
 }

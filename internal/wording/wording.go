@@ -1,4 +1,5 @@
-package terminal
+// Package wording words sizes, times and texts from outside for people.
+package wording
 
 import (
 	"fmt"
