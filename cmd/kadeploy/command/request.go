@@ -45,7 +45,7 @@ func (r *runner) newPlan(c *cli.Context, op message.Operation) (*plan, error) {
 	if p.results, err = newResults(c); err != nil {
 		return nil, err
 	}
-	if p.noWait && (p.ok.path != "" || p.ko.path != "" || p.script != "") {
+	if p.noWait && (p.ok.place.Path != "" || p.ko.place.Path != "" || p.script != "") {
 		return nil, usage(p.command, "--no-wait leaves before the end: -o, -n and -s would never be; use kadeploy watch ID -o FILE -n FILE")
 	}
 	nodes, err := readNodes(p.command, c.StringSlice("machine"), c.StringSlice("file"), r.Stdin)

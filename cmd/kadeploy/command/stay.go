@@ -66,7 +66,7 @@ func (r *runner) runScript(ctx context.Context, rep *report, res results) error 
 		cmd.WaitDelay = time.Second
 		cmd.Env = append(cmd.Environ(),
 			"KADEPLOY_ID="+rep.ID, "KADEPLOY_OUTCOME="+rep.Outcome, fmt.Sprintf("KADEPLOY_EXIT_CODE=%d", rep.ExitCode),
-			"KADEPLOY_OK_FILE="+res.ok.path, "KADEPLOY_KO_FILE="+res.ko.path)
+			"KADEPLOY_OK_FILE="+res.ok.place.Path, "KADEPLOY_KO_FILE="+res.ko.place.Path)
 		return struct{}{}, cmd.Run()
 	})
 	if err != nil {
