@@ -20,11 +20,13 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kadeploy/kadeploy/internal/process"
 )
 
 const (
 	// TailSize is how many bytes of output are kept.
-	TailSize = 4 << 10
+	TailSize = process.TailSize
 	// Path is the PATH of every script.
 	Path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -53,7 +55,7 @@ func Run(ctx context.Context, c Config) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("script %s: %w", c.Name, err)
 	}
-	out := &output{tail: &tail{}}
+	out := &output{tail: &process.Tail{}}
 	if c.Stdout != nil {
 		out.lines = &lines{to: c.Stdout, also: out.tail}
 		defer out.lines.flush()
@@ -63,7 +65,7 @@ func Run(ctx context.Context, c Config) (string, error) {
 	err = <-done
 	text := out.tail.String()
 	if err != nil {
-		return text, fmt.Errorf("script %s: %w", c.Name, explain(ctx, err, text))
+		return text, fmt.Errorf("script %s: %w", c.Name, explain(ctx, err, out.tail.LastLine()))
 	}
 	return text, nil
 }
@@ -83,7 +85,7 @@ func run(ctx context.Context, c *Config, env []string, out *output) error {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { unix.Kill(-cmd.Process.Pid, unix.SIGKILL) })
-	awaitExit(cmd.Process.Pid)
+	process.AwaitExit(cmd.Process.Pid)
 	stop()
 	// The leader is dead but not yet reaped, so its number still names its group and nothing else.
 	unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
@@ -117,16 +119,6 @@ func start(ctx context.Context, c *Config, env []string, out *output) (*exec.Cmd
 	}
 }
 
-// awaitExit waits until the process is dead and leaves it unreaped.
-func awaitExit(pid int) {
-	for {
-		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if !errors.Is(err, unix.EINTR) {
-			return
-		}
-	}
-}
-
 func environment(vars map[string]string) ([]string, error) {
 	env := []string{"PATH=" + Path}
 	for name, value := range vars {
@@ -140,7 +132,7 @@ func environment(vars map[string]string) ([]string, error) {
 }
 
 // explain turns the error of a process into one line.
-func explain(ctx context.Context, err error, output string) error {
+func explain(ctx context.Context, err error, lastLine string) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("killed: %w", context.Cause(ctx))
 	}
@@ -150,8 +142,8 @@ func explain(ctx context.Context, err error, output string) error {
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("%w: it must be executable", err)
 	}
-	if last := lastLine(output); last != "" {
-		return fmt.Errorf("%w: %s", err, last)
+	if lastLine != "" {
+		return fmt.Errorf("%w: %s", err, lastLine)
 	}
 	return err
 }
