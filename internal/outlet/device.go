@@ -1,0 +1,57 @@
+package outlet
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kadeploy/kadeploy/internal/outfile"
+)
+
+// device is a file that is written in place.
+type device struct {
+	file *os.File
+	sync bool
+}
+
+func openDevice(place outfile.Place, sync bool) (Outlet, error) {
+	flags := os.O_WRONLY
+	if isBlock(place.Type) {
+		flags |= unix.O_EXCL // without O_CREAT: nobody else may hold it, mounted or as part of another device
+	}
+	f, err := os.OpenFile(place.Path, flags, 0)
+	if err != nil {
+		return nil, bare(err)
+	}
+	return &device{f, sync || isBlock(place.Type)}, nil
+}
+
+func isBlock(t fs.FileMode) bool { return t&fs.ModeDevice != 0 && t&fs.ModeCharDevice == 0 }
+
+func (d *device) Write(p []byte) (int, error) {
+	n, err := d.file.Write(p)
+	return n, bare(err)
+}
+
+func (d *device) Close() error {
+	if d.sync {
+		if err := d.file.Sync(); err != nil && !errors.Is(err, unix.EINVAL) { // EINVAL: it has no disk below it
+			d.file.Close()
+			return bare(err)
+		}
+	}
+	return bare(d.file.Close())
+}
+
+func (d *device) Abort(error) { d.file.Close() }
+
+// bare takes the path off an error.
+func bare(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
