@@ -63,7 +63,7 @@ func (r *runner) nodes(ctx context.Context, svc Service, only []string, asJSON b
 	for _, n := range nodes {
 		rows = append(rows, []string{n.Name, n.Cluster, n.Address, n.State, local(n.Since), dash(n.Operation), dash(n.User), dash(n.Environment)})
 	}
-	writeTable(r.Stdout, rows)
+	wording.Table(r.Stdout, rows)
 	return nil
 }
 

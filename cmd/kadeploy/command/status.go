@@ -104,7 +104,7 @@ func (r *runner) showStatus(s serverStatus, id string) {
 		rows = append(rows, []string{o.ID, o.Operation, o.User, local(o.Since), state, fmt.Sprint(o.Total), fmt.Sprint(o.OK), fmt.Sprint(o.KO),
 			minNodes, dash(o.Environment), o.Text})
 	}
-	writeTable(r.Stdout, rows)
+	wording.Table(r.Stdout, rows)
 }
 
 // rfc3339 writes a time for programs, "" for none.

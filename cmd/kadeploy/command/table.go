@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/kadeploy/kadeploy/internal/wording"
@@ -22,7 +21,7 @@ func (r *runner) writeText(rep *report) error {
 	for _, n := range rep.Nodes {
 		rows = append(rows, n.cells(macros))
 	}
-	writeTable(&b, rows)
+	wording.Table(&b, rows)
 	rep.evidence(&b)
 	fmt.Fprintf(&b, "%s\n", rep.summary())
 	if _, err := r.Stdout.Write(b.Bytes()); err != nil {
@@ -112,17 +111,4 @@ func (rep *report) summary() string {
 		parts = append(parts, "in "+wording.Elapsed(time.Duration(rep.Seconds*float64(time.Second))))
 	}
 	return fmt.Sprintf("%s (exit code %d)", strings.Join(parts, ", "), rep.ExitCode)
-}
-
-// writeTable aligns cells in columns; blanks at the end of lines are left out.
-func writeTable(w io.Writer, rows [][]string) {
-	var b bytes.Buffer
-	t := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	for _, cells := range rows {
-		fmt.Fprintln(t, strings.Join(cells, "\t"))
-	}
-	_ = t.Flush() // a buffer does not fail
-	for line := range strings.Lines(b.String()) {
-		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
-	}
 }
