@@ -1,7 +1,8 @@
 // Command kadeploy-agent is the program of the deployment system on a node: it calls the server named on the kernel
-// command line and does what it is told to the machine, one order at a time.
+// command line and does what it is told to the machine, one order at a time. It exits 0 when a reboot was ordered, 1 when
+// the server is lost or something is wrong.
 //
-// It exits 0 when a reboot was ordered, 1 when the server is lost or something is wrong.
+// `kadeploy-agent chain` is its broadcast as a tool of its own, between any machines.
 package main
 
 import (
@@ -23,29 +24,49 @@ import (
 )
 
 func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), signals()...)
+	context.AfterFunc(ctx, stop) // the second one ends the process as usual
+	os.Exit(complain(execute(ctx, os.Args)))
+}
+
+// signals are those that end what is under way in good order. Whoever ignores hangups wants to outlive its terminal.
+func signals() []os.Signal {
+	all := []os.Signal{unix.SIGINT, unix.SIGTERM}
+	if !signal.Ignored(unix.SIGHUP) {
+		all = append(all, unix.SIGHUP)
+	}
+	return all
+}
+
+func execute(ctx context.Context, words []string) error {
+	chain := chainCommand()
 	app := &cli.App{
 		Name:            "kadeploy-agent",
 		Usage:           "the node's side of a deployment",
-		HideHelpCommand: true,
-		Version:         version(),
-		Commands: []*cli.Command{{
-			Name:   "run",
-			Usage:  "call the server and obey its orders until a reboot",
-			Action: run,
-			Flags: []cli.Flag{
-				&cli.StringFlag{Name: "cmdline", EnvVars: []string{"KADEPLOY_CMDLINE"}, Usage: "kernel command `LINE`; it holds a token, so give it by the environment (default: /proc/cmdline)"},
-				&cli.StringFlag{Name: "sandbox-disk", Usage: "work on a disk that is the `DIRECTORY`"},
-				&cli.Int64Flag{Name: "sandbox-capacity", Usage: "size of that disk in `BYTES` (0: unlimited)"},
-				&cli.StringSliceFlag{Name: "sandbox-fault", Usage: "misbehave once: agent-crash:STEP or hung-order:STEP (`FAULT`)"},
-				&cli.StringFlag{Name: "address", Value: "127.0.0.1", Usage: "own `IP` address"},
-			},
-		}},
+		HideHelpCommand: true, DisableSliceFlagSeparator: true,
+		Version:        version(),
+		ExitErrHandler: func(*cli.Context, error) {},
+		Commands:       []*cli.Command{runCommand(), chain},
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
-	defer stop()
-	if err := app.RunContext(ctx, os.Args); err != nil {
-		fmt.Fprintln(os.Stderr, "kadeploy-agent:", err)
-		os.Exit(1)
+	words, err := ordered(chain, words)
+	if err != nil {
+		return err
+	}
+	return app.RunContext(ctx, words)
+}
+
+func runCommand() *cli.Command {
+	return &cli.Command{
+		Name:   "run",
+		Usage:  "call the server and obey its orders until a reboot",
+		Action: run,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "cmdline", EnvVars: []string{"KADEPLOY_CMDLINE"}, Usage: "kernel command `LINE`; it holds a token, so give it by the environment (default: /proc/cmdline)"},
+			&cli.StringFlag{Name: "sandbox-disk", Usage: "work on a disk that is the `DIRECTORY`"},
+			&cli.Int64Flag{Name: "sandbox-capacity", Usage: "size of that disk in `BYTES` (0: unlimited)"},
+			&cli.StringSliceFlag{Name: "sandbox-fault", Usage: "misbehave once: agent-crash:STEP or hung-order:STEP (`FAULT`)"},
+			&cli.StringFlag{Name: "address", Value: "127.0.0.1", Usage: "own `IP` address"},
+		},
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // Draft is a regular file under way, under another name beside its place. Exactly one of Commit and Discard decides.
@@ -24,11 +26,11 @@ func (p Place) Create() (*Draft, error) {
 	if f, err := os.OpenFile(p.Path, os.O_WRONLY, 0); err == nil {
 		f.Close()
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, bare(err)
+		return nil, wording.Bare(err)
 	}
 	f, err := os.OpenFile(fmt.Sprintf("%s.%s.tmp", p.Path, rand.Text()[:8]), os.O_WRONLY|os.O_CREATE|os.O_EXCL, p.mode)
 	if err != nil {
-		return nil, bare(err)
+		return nil, wording.Bare(err)
 	}
 	return &Draft{file: f, place: p.Path}, nil
 }
@@ -36,7 +38,7 @@ func (p Place) Create() (*Draft, error) {
 // Write implements io.Writer.
 func (d *Draft) Write(p []byte) (int, error) {
 	n, err := d.file.Write(p)
-	return n, bare(err)
+	return n, wording.Bare(err)
 }
 
 // Commit puts the draft in its place; durably, when sync is set. After an error it is discarded.
@@ -56,7 +58,7 @@ func (d *Draft) Commit(sync bool) error {
 	}
 	if err != nil {
 		os.Remove(d.file.Name())
-		return bare(err)
+		return wording.Bare(err)
 	}
 	if sync {
 		return syncDir(filepath.Dir(d.place))
@@ -80,7 +82,7 @@ func (d *Draft) Discard() {
 func syncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {
-		return bare(err)
+		return wording.Bare(err)
 	}
-	return bare(errors.Join(dir.Sync(), dir.Close()))
+	return wording.Bare(errors.Join(dir.Sync(), dir.Close()))
 }

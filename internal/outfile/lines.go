@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // WriteLines makes the file of so many lines, durably; of none an empty one.
@@ -16,10 +18,10 @@ func (p Place) WriteLines(lines []string) error {
 	if p.Direct {
 		f, err := os.OpenFile(p.Path, os.O_WRONLY|os.O_APPEND, 0)
 		if err != nil {
-			return bare(err)
+			return wording.Bare(err)
 		}
 		_, err = f.WriteString(text)
-		return bare(errors.Join(err, f.Close()))
+		return wording.Bare(errors.Join(err, f.Close()))
 	}
 	d, err := p.Create()
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // Place is where a file will be.
@@ -30,7 +32,7 @@ func Find(name string) (Place, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return p, nil
 	case err != nil:
-		return p, bare(err)
+		return p, wording.Bare(err)
 	case info.IsDir():
 		return p, errors.New("is a directory, not a file")
 	}
@@ -40,7 +42,7 @@ func Find(name string) (Place, error) {
 	}
 	p.mode = info.Mode().Perm()
 	p.Path, err = filepath.EvalSymlinks(path)
-	return p, bare(err)
+	return p, wording.Bare(err)
 }
 
 // Probe tries what writing will do, up to the last step.
@@ -54,17 +56,4 @@ func (p Place) Probe() error {
 	}
 	d.Discard()
 	return nil
-}
-
-// bare takes the path off an error of the file system: whoever asked knows it, and a temporary's says nothing to anyone.
-func bare(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	var l *os.LinkError
-	if errors.As(err, &l) {
-		return l.Err
-	}
-	return err
 }

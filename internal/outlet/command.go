@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kadeploy/kadeploy/internal/process"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // stderrGrace is how long a command's standard error is read on after its death: a program that it left behind may hold it.
@@ -129,7 +130,7 @@ func (c *command) Write(p []byte) (int, error) {
 		c.satisfied = true
 		return len(p), nil
 	}
-	return n, bare(err)
+	return n, wording.Bare(err)
 }
 
 func (c *command) Close() error {

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kadeploy/kadeploy/internal/outfile"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // device is a file that is written in place.
@@ -23,7 +24,7 @@ func openDevice(place outfile.Place, sync bool) (Outlet, error) {
 	}
 	f, err := os.OpenFile(place.Path, flags, 0)
 	if err != nil {
-		return nil, bare(err)
+		return nil, wording.Bare(err)
 	}
 	return &device{f, sync || isBlock(place.Type)}, nil
 }
@@ -32,26 +33,17 @@ func isBlock(t fs.FileMode) bool { return t&fs.ModeDevice != 0 && t&fs.ModeCharD
 
 func (d *device) Write(p []byte) (int, error) {
 	n, err := d.file.Write(p)
-	return n, bare(err)
+	return n, wording.Bare(err)
 }
 
 func (d *device) Close() error {
 	if d.sync {
 		if err := d.file.Sync(); err != nil && !errors.Is(err, unix.EINVAL) { // EINVAL: it has no disk below it
 			d.file.Close()
-			return bare(err)
+			return wording.Bare(err)
 		}
 	}
-	return bare(d.file.Close())
+	return wording.Bare(d.file.Close())
 }
 
 func (d *device) Abort(error) { d.file.Close() }
-
-// bare takes the path off an error.
-func bare(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}

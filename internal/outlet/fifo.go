@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // readerPoll is how often a named pipe is looked at while nobody has it open for reading.
@@ -30,7 +32,7 @@ func (f *fifo) open() error {
 		case err == nil:
 			return f.adopt(file)
 		case !errors.Is(err, unix.ENXIO):
-			return bare(err)
+			return wording.Bare(err)
 		}
 		select {
 		case <-f.aborted:
@@ -59,14 +61,14 @@ func (f *fifo) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := f.file.Write(p)
-	return n, bare(err)
+	return n, wording.Bare(err)
 }
 
 func (f *fifo) Close() error {
 	if err := f.open(); err != nil {
 		return err
 	}
-	return bare(f.file.Close())
+	return wording.Bare(f.file.Close())
 }
 
 func (f *fifo) Abort(error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kadeploy/kadeploy/internal/nodeset"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 const (
@@ -129,7 +130,7 @@ func openNodeFile(command, name string, stdin io.Reader) (in io.ReadCloser, labe
 func openInput(command, flag, name string) (*os.File, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, usage(command, "%s %s: %w", flag, name, bare(err))
+		return nil, usage(command, "%s %s: %w", flag, name, wording.Bare(err))
 	}
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		f.Close()
@@ -147,7 +148,7 @@ func readInput(command, flag, name string, limit int64) ([]byte, error) {
 	defer f.Close()
 	data, err := io.ReadAll(&limited{r: f, left: limit})
 	if err != nil {
-		return nil, usage(command, "%s %s: %w", flag, name, bare(err))
+		return nil, usage(command, "%s %s: %w", flag, name, wording.Bare(err))
 	}
 	return data, nil
 }

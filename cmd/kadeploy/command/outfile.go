@@ -1,9 +1,7 @@
 package command
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/kadeploy/kadeploy/internal/outfile"
 )
@@ -53,13 +51,4 @@ func distinct(command string, files ...*outFile) error {
 		seen[o.place.Path] = o
 	}
 	return nil
-}
-
-// bare takes the path off an error of the file system: the message names it already.
-func bare(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }

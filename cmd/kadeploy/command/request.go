@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 const (
@@ -96,12 +97,12 @@ func checkScript(command, name string) (string, error) {
 	}
 	path, err := filepath.Abs(name)
 	if err != nil {
-		return "", usage(command, "-s %s: %w", name, bare(err))
+		return "", usage(command, "-s %s: %w", name, wording.Bare(err))
 	}
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return "", usage(command, "-s %s: %w", name, bare(err))
+		return "", usage(command, "-s %s: %w", name, wording.Bare(err))
 	case !info.Mode().IsRegular():
 		return "", usage(command, "-s %s: not a file", name)
 	case info.Mode().Perm()&0o111 == 0:
