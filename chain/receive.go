@@ -29,6 +29,7 @@ type ReceiveConfig struct {
 	Sink     Sink
 	TLS      bool // as in Send's configuration
 
+	Begun    func()              // called once: a predecessor has proved the key, the transfer has begun
 	Progress func(written int64) // calls never overlap
 	Ring     int64               // bytes kept for the follower; 0: 64 MiB; at least three chunks are kept
 	SlowSink time.Duration       // the link asks to leave the chain when its ring was full because of its sink for so long; 0: 2 s; negative: never

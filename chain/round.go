@@ -52,6 +52,9 @@ func (l *link) consider(ctx context.Context, c candidate) error {
 func (l *link) begin(ctx context.Context, c candidate) {
 	l.index, l.ring = c.index, newRing(c.index, l.cfg.Ring)
 	l.needsManifest.Store(false)
+	if l.cfg.Begun != nil {
+		l.cfg.Begun()
+	}
 	d := &drain{sink: l.cfg.Sink, ring: l.ring, write: l.cfg.SinkTimeout, close: l.cfg.CloseTimeout, progress: l.cfg.Progress}
 	l.wg.Go(func() { l.ring.verify(ctx, l.askAgain) })
 	l.wg.Go(func() { l.post(ctx, event{kind: evSink, err: d.run(ctx)}) })

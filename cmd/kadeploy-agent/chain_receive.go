@@ -21,6 +21,7 @@ func receiveCommand() *cli.Command {
 			keyFlag(),
 			&cli.DurationFlag{Name: "wait", Value: 2 * time.Minute, Usage: "give up when nobody has called after `TIME`; 0: never"},
 			&cli.DurationFlag{Name: "orphan", Value: 30 * time.Second, Usage: "give up when whoever feeds this machine is lost and nobody takes over within `TIME`"},
+			&cli.DurationFlag{Name: "stall", Value: 2 * time.Second, Usage: "take a machine that is silent for `TIME` for lost; the same as the sender's"},
 			&cli.StringFlag{Name: "ring", Value: "64M", Usage: "keep the last `SIZE` bytes in memory for those after this machine"},
 			&cli.DurationFlag{Name: "slow-sink", Value: 2 * time.Second, Usage: "leave the chain, to be fed apart, when the output holds it up for `TIME`; 0: never"},
 			toggle("expect encryption", "tls"),
@@ -48,12 +49,12 @@ func receiveConfig(c *cli.Context) (cfg broadcast.ReceiveConfig, err error) {
 	}
 	cfg = broadcast.ReceiveConfig{
 		Listen: c.String("listen"), Name: c.String("name"), Wait: c.Duration("wait"), Orphan: c.Duration("orphan"),
-		SlowSink: c.Duration("slow-sink"), TLS: c.Bool("tls"), Stderr: os.Stderr,
+		Stall: c.Duration("stall"), SlowSink: c.Duration("slow-sink"), TLS: c.Bool("tls"), Stderr: os.Stderr,
 	}
 	if _, _, err := net.SplitHostPort(cfg.Listen); err != nil {
 		return cfg, usage("chain receive", "--listen %s: want ADDR:PORT or :PORT", cfg.Listen)
 	}
-	if err := positive(c, "wait", "orphan", "slow-sink"); err != nil {
+	if err := positive(c, "wait", "orphan", "stall", "slow-sink"); err != nil {
 		return cfg, err
 	}
 	if cfg.Ring, err = quantity(c, "ring", broadcast.ParseSize); err != nil {

@@ -9,14 +9,6 @@ import (
 	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
-// Skip is that a machine left the chain: who says so (another machine, the head, or the machine itself), why, and where it was.
-type Skip struct {
-	By     string `json:"by"`
-	Offset int64  `json:"offset"`
-	Cause  string `json:"cause"`
-	Late   bool   `json:"late,omitempty"` // it was being fed by the head already
-}
-
 // board is what is known of a broadcast under way. Its methods return what a person is told at once, or "".
 type board struct {
 	size  int64 // -1: not known
@@ -40,16 +32,16 @@ func newBoard(links []chain.Link, size int64) *board {
 }
 
 // moved takes an account of a machine.
-func (b *board) moved(p chain.Progress, late bool) string {
+func (b *board) moved(p chain.Progress) string {
 	n := b.nodes[p.Name]
 	if n == nil {
 		return ""
 	}
-	cameBack := late && !n.late && p.State == chain.Receiving
+	cameBack := p.Late && !n.late && p.State == chain.Receiving
 	failed := p.State == chain.Failed && n.state != chain.Failed && !n.out
-	n.state, n.received, n.late = p.State, p.Received, n.late || late
-	if n.late && n.state >= chain.Receiving {
-		n.out = false
+	n.state, n.received = p.State, p.Received
+	if p.Late && p.State >= chain.Receiving {
+		n.late, n.out = true, false
 	}
 	switch {
 	case failed:
@@ -60,27 +52,40 @@ func (b *board) moved(p chain.Progress, late bool) string {
 	return ""
 }
 
-// skipped takes that a machine left the chain.
-func (b *board) skipped(name string, s Skip) string {
-	if n := b.nodes[name]; n != nil {
+// skipped takes that a machine left the chain: by its own wish, or because another one or the head gave it up.
+func (b *board) skipped(s chain.Skip) string {
+	if n := b.nodes[s.Name]; n != nil {
 		n.out, n.late = true, false
 	}
-	if s.By == name {
-		return fmt.Sprintf("%s stepped out at %s: %s", name, size(s.Offset), wording.Clean(s.Cause))
+	how := "skipped by " + s.By
+	if s.By == s.Name {
+		how = "stepped out"
 	}
-	return fmt.Sprintf("%s skipped by %s at %s: %s", name, s.By, size(s.Offset), wording.Clean(s.Cause))
+	return fmt.Sprintf("%s %s at %s: %s", s.Name, how, size(s.Offset), wording.Clean(s.Cause))
 }
 
 // passed takes that the chain is through, and for how long the head goes on for those it lost.
 func (b *board) passed(linger time.Duration) string {
-	_, lost, late := b.count()
-	switch {
-	case late > 0:
-		return fmt.Sprintf("the chain is through; the head feeds %s that came late", machines(late))
-	case lost > 0 && linger > 0:
-		return fmt.Sprintf("the chain is through; the head calls %s that it lost for %v more", machines(lost), linger)
+	out, late := 0, 0
+	for _, n := range b.nodes {
+		switch {
+		case n.out:
+			out++
+		case n.late && n.state < chain.Failed:
+			late++
+		}
 	}
-	return ""
+	if late == 0 && (out == 0 || linger == 0) {
+		return ""
+	}
+	text := "the chain is through"
+	if late > 0 {
+		text += fmt.Sprintf("; %s fed late", machines(late))
+	}
+	if out > 0 && linger > 0 {
+		text += fmt.Sprintf("; %s lost, called for %v more", machines(out), linger)
+	}
+	return text
 }
 
 // count says how many machines have everything, how many are lost at this moment, and how many the head feeds apart.

@@ -73,13 +73,13 @@ func play(t *testing.T, b *board, words []string) string {
 	}
 	switch words[0] {
 	case "has": // has NODE OFFSET [late]
-		return b.moved(chain.Progress{Name: words[1], State: chain.Receiving, Received: offset(2)}, words[len(words)-1] == "late")
+		return b.moved(chain.Progress{Name: words[1], State: chain.Receiving, Received: offset(2), Late: words[len(words)-1] == "late"})
 	case "done": // done NODE OFFSET [late]
-		return b.moved(chain.Progress{Name: words[1], State: chain.Done, Received: offset(2)}, words[len(words)-1] == "late")
+		return b.moved(chain.Progress{Name: words[1], State: chain.Done, Received: offset(2), Late: words[len(words)-1] == "late"})
 	case "failed": // failed NODE OFFSET CAUSE
-		return b.moved(chain.Progress{Name: words[1], State: chain.Failed, Received: offset(2), Cause: strings.Join(words[3:], " ")}, false)
+		return b.moved(chain.Progress{Name: words[1], State: chain.Failed, Received: offset(2), Cause: strings.Join(words[3:], " ")})
 	case "skip": // skip NODE BY OFFSET CAUSE
-		return b.skipped(words[1], Skip{By: words[2], Offset: offset(3), Cause: strings.Join(words[4:], " ")})
+		return b.skipped(chain.Skip{Name: words[1], By: words[2], Offset: offset(3), Cause: strings.Join(words[4:], " ")})
 	case "passed": // passed LINGER
 		linger, err := time.ParseDuration(words[1])
 		if err != nil {

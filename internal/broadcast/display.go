@@ -82,16 +82,16 @@ func (d *display) say(text string) {
 	fmt.Fprintln(d.out, text)
 }
 
-func (d *display) moved(p chain.Progress, late bool) {
+func (d *display) moved(p chain.Progress) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.say(d.board.moved(p, late))
+	d.say(d.board.moved(p))
 }
 
-func (d *display) skipped(name string, s Skip) {
+func (d *display) skipped(s chain.Skip) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.say(d.board.skipped(name, s))
+	d.say(d.board.skipped(s))
 }
 
 // passed takes that the chain is through and that the head goes on for so long, for those it lost.

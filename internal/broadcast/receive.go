@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/kadeploy/kadeploy/chain"
 	"github.com/kadeploy/kadeploy/internal/outlet"
 	"github.com/kadeploy/kadeploy/internal/wording"
 )
@@ -19,9 +20,10 @@ type ReceiveConfig struct {
 	Name   string // "": as the head calls this machine
 	Outlet outlet.Outlet
 
-	Wait     time.Duration // for the first call
+	Wait     time.Duration // for the first call; 0: without end
 	Orphan   time.Duration // for another predecessor, when one was lost
-	SlowSink time.Duration // how long a full ring may wait for the outlet before this machine steps out of the chain
+	Stall    time.Duration // of silence before another machine is taken for lost; the head's
+	SlowSink time.Duration // how long a full ring may wait for the outlet before this machine leaves the chain; 0: it never does
 	Ring     int64         // bytes kept for those after it
 	TLS      bool
 
@@ -31,41 +33,52 @@ type ReceiveConfig struct {
 // Receive takes part in a broadcast until it ends. It returns nil when the whole image is here and the outlet has committed it;
 // otherwise the outlet was given up.
 func Receive(ctx context.Context, cfg ReceiveConfig) error {
+	err := cfg.receive(ctx)
+	if err != nil {
+		cfg.Outlet.Abort(err) // before the first call the chain knows no outlet
+	}
+	return err
+}
+
+func (cfg *ReceiveConfig) receive(ctx context.Context) error {
 	l, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		cfg.Outlet.Abort(err)
 		return err
 	}
 	defer l.Close()
 	fmt.Fprintf(cfg.Stderr, "listening on %s\n", l.Addr())
-	ctx, called, stop := boundedWait(ctx, cfg.Wait)
-	defer stop()
+	ctx, called := boundedWait(ctx, cfg.Wait)
+	defer called()
 	began := time.Now()
-	got, err := cfg.transfer(ctx, l, func() {
-		began = time.Now()
-		called()
+	slowSink := cfg.SlowSink
+	if slowSink == 0 {
+		slowSink = -1
+	}
+	got, err := chain.Receive(ctx, chain.ReceiveConfig{
+		Listener: l, Key: cfg.Key, Name: cfg.Name, Sink: cfg.Outlet, TLS: cfg.TLS,
+		Ring: cfg.Ring, SlowSink: slowSink, OrphanTimeout: cfg.Orphan, StallTimeout: cfg.Stall,
+		Begun: func() {
+			called()
+			began = time.Now()
+		},
 	})
 	if err != nil {
-		cfg.Outlet.Abort(err) // before the first call the chain knows no outlet
-		return err
+		return errors.New(got.Cause)
 	}
 	took := time.Since(began)
-	fmt.Fprintf(cfg.Stderr, "received %d bytes in %s (%s), image %s\n",
-		got.bytes, wording.Elapsed(took), perSecond(float64(got.bytes)/took.Seconds()), got.image)
+	fmt.Fprintf(cfg.Stderr, "received %d bytes in %s (%s), image blake3-manifest %v\n",
+		got.Bytes, wording.Elapsed(took), perSecond(float64(got.Bytes)/took.Seconds()), got.Image)
 	return nil
 }
 
-// received is what a receiver can say of the image.
-type received struct {
-	bytes int64
-	image string
-}
-
 // boundedWait ends the context with a cause unless called is called in time.
-func boundedWait(outer context.Context, limit time.Duration) (ctx context.Context, called, stop func()) {
+func boundedWait(outer context.Context, limit time.Duration) (ctx context.Context, called func()) {
+	if limit == 0 {
+		return outer, func() {}
+	}
 	ctx, cancel := context.WithCancelCause(outer)
 	timer := time.AfterFunc(limit, func() {
 		cancel(fmt.Errorf("nobody with the key called within %v: is the sender running, and is it the same key?", limit))
 	})
-	return ctx, func() { timer.Stop() }, func() { timer.Stop(); cancel(errors.New("over")) }
+	return ctx, func() { timer.Stop() }
 }

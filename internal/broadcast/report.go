@@ -15,7 +15,7 @@ type Report struct {
 	OK       int     `json:"ok"`
 	KO       int     `json:"ko"`
 	Bytes    int64   `json:"bytes"` // of the image
-	Image    string  `json:"image"` // digest of its manifest; "" when it was not read to its end
+	Image    string  `json:"image"` // BLAKE3 of its manifest; "" when it was not read to its end
 	Seconds  float64 `json:"seconds"`
 	ExitCode int     `json:"exit_code"`
 	Error    string  `json:"error,omitempty"` // why the head itself could not go on
@@ -32,6 +32,13 @@ type Node struct {
 	Corrupt int     `json:"corrupt,omitempty"` // chunks that were spoiled on their way to it and sent again
 	Cause   string  `json:"cause,omitempty"`   // when not OK
 	Skips   []Skip  `json:"skips,omitempty"`
+}
+
+// Skip is that a machine left the chain.
+type Skip struct {
+	By     string `json:"by"`     // another machine or the head; the machine's own name when it stepped out
+	Offset int64  `json:"offset"` // that it had reached, as far as is known
+	Cause  string `json:"cause"`
 }
 
 // Exit codes of a broadcast.
@@ -122,17 +129,25 @@ func (n *Node) remark() string {
 }
 
 func (r *Report) summary() string {
-	parts := []string{
-		fmt.Sprintf("%d of %s OK", r.OK, machines(len(r.Nodes))),
-		fmt.Sprintf("%d bytes in %s", r.Bytes, wording.Elapsed(seconds(r.Seconds))),
-	}
-	if r.Seconds > 0 {
-		parts[1] += fmt.Sprintf(" (%s)", perSecond(float64(r.Bytes)/r.Seconds))
+	parts := []string{fmt.Sprintf("%d of %s OK", r.OK, machines(len(r.Nodes)))}
+	if took := r.took(); took > 0 {
+		parts = append(parts, fmt.Sprintf("%d bytes in %s (%s)", r.Bytes, wording.Elapsed(seconds(took)), perSecond(float64(r.Bytes)/took)))
 	}
 	if r.Image != "" {
-		parts = append(parts, "image "+r.Image)
+		parts = append(parts, "image blake3-manifest "+r.Image)
 	}
 	return fmt.Sprintf("%s (exit code %d)", strings.Join(parts, ", "), r.ExitCode)
+}
+
+// took is when the last machine that has the image had it, in seconds; 0: none has.
+func (r *Report) took() float64 {
+	last := 0.0
+	for _, n := range r.Nodes {
+		if n.OK {
+			last = max(last, n.Seconds)
+		}
+	}
+	return last
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

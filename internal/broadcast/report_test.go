@@ -11,7 +11,7 @@ import (
 
 var _ = Describe("a report", func() {
 	report := &broadcast.Report{
-		OK: 2, KO: 1, Bytes: 67108864, Image: "blake3-manifest 3f", Seconds: 2.84, ExitCode: broadcast.ExitSome,
+		OK: 2, KO: 1, Bytes: 67108864, Image: "3f", Seconds: 2.84, ExitCode: broadcast.ExitSome,
 		Nodes: []broadcast.Node{
 			{Name: "n1", OK: true, Bytes: 67108864, Seconds: 2.8},
 			{Name: "n2", OK: true, Bytes: 67108864, Seconds: 5.6, Late: true, Corrupt: 1,
@@ -27,7 +27,7 @@ var _ = Describe("a report", func() {
 n1    OK     67108864  2.8      24.0  0
 n2    OK     67108864  5.6      12.0  1      fed late by the head; skipped by n1: silent for 2s
 n3    KO     0         0.0      -     1      lost by n1: dial: [2J connection refused
-2 of 3 nodes OK, 67108864 bytes in 2.8 s (23.6 MB/s), image blake3-manifest 3f (exit code 2)
+2 of 3 nodes OK, 67108864 bytes in 5.6 s (12.0 MB/s), image blake3-manifest 3f (exit code 2)
 `))
 	})
 
@@ -35,7 +35,7 @@ n3    KO     0         0.0      -     1      lost by n1: dial: [2J connection re
 		var b strings.Builder
 		Expect(report.WriteJSON(&b)).To(Succeed())
 		Expect(b.String()).To(MatchJSON(`{
-			"ok": 2, "ko": 1, "bytes": 67108864, "image": "blake3-manifest 3f", "seconds": 2.84, "exit_code": 2,
+			"ok": 2, "ko": 1, "bytes": 67108864, "image": "3f", "seconds": 2.84, "exit_code": 2,
 			"nodes": [
 				{"name": "n1", "ok": true, "bytes": 67108864, "seconds": 2.8, "late": false},
 				{"name": "n2", "ok": true, "bytes": 67108864, "seconds": 5.6, "late": true, "corrupt": 1,

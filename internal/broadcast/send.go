@@ -23,7 +23,7 @@ type SendConfig struct {
 	ChunkSize int           // bytes
 	Stall     time.Duration // of silence before a machine is skipped
 	Linger    time.Duration // how long machines that were lost are called once all others are settled
-	Listen    string        // host:port of the head, see listenAddress
+	Listen    string        // host:port that machines reach the head at; without a host or port: any
 	TLS       bool
 
 	OK, KO *outfile.Place // get the names of the machines that have the image, and of those that do not; may be nil

@@ -37,7 +37,7 @@ func openSource(name, spool string, stdin *os.File) (*source, error) {
 	switch mode := info.Mode(); {
 	case mode.IsDir():
 		in.Close()
-		return nil, fmt.Errorf("%s is a directory: send an archive of it, tar c %s | kadeploy-agent chain send -i - ...", name, name)
+		return nil, fmt.Errorf("%s is a directory: send an archive of it, tar c %s | kadeploy-agent chain send -i -", name, name)
 	case mode.IsRegular():
 		return direct(in, info.Size())
 	case mode&fs.ModeDevice != 0 && mode&fs.ModeCharDevice == 0:
