@@ -34,7 +34,7 @@ func (h *head) account() {
 			continue
 		}
 		if e := t.get(i); e != h.told[i] && h.table.get(i).state != Done {
-			h.tell(i, e, true, now)
+			h.tell(i, e, !h.writes[i], now)
 		}
 	}
 }

@@ -77,6 +77,7 @@ func (l *link) answered(ctx context.Context, a callAnswer) error {
 		a.wire.conn.Close()
 		return nil
 	}
+	l.late = l.late || a.why != whyWriting
 	l.leave(a.cause)
 	l.adopt(ctx, newFeed(a.wire, headIndex, "the head"))
 	return nil

@@ -21,6 +21,7 @@ type head struct {
 
 	roster  roster
 	lates   []*table // of late joiners, each with one entry that counts; nil for others
+	writes  []bool   // a link that was there in time and only writes: late to nobody
 	asks    chan ask
 	parts   chan int
 	gate    chan struct{} // closed: late joiners are fed
@@ -43,8 +44,8 @@ type ask struct {
 func newHead(cfg SendConfig, s secret) *head {
 	n := len(cfg.Links)
 	h := &head{cfg: cfg, secret: s, timing: timing{cfg.DialTimeout, cfg.StallTimeout}, table: newTable(n), begun: time.Now(),
-		roster: roster{links: make([]standing, n), grace: cfg.StallTimeout * 3 / 4, window: 2 * cfg.StallTimeout, linger: cfg.Linger},
-		lates:  make([]*table, n), asks: make(chan ask), parts: make(chan int), gate: make(chan struct{}), knocks: make(chan struct{}, huntWidth),
+		roster: roster{links: make([]standing, n), begun: time.Now(), grace: cfg.StallTimeout * 3 / 4, window: 2 * cfg.StallTimeout, linger: cfg.Linger},
+		lates:  make([]*table, n), writes: make([]bool, n), asks: make(chan ask), parts: make(chan int), gate: make(chan struct{}), knocks: make(chan struct{}, huntWidth),
 		told: make([]entry, n), settled: make([]time.Time, n), skips: make(map[int][]Skip)}
 	h.plan = plan{feeder: headIndex, index: headIndex, round: uint64(h.begun.UnixMicro()), links: cfg.Links}
 	if h.index = newIndex(cfg.ChunkSize); cfg.Manifest != nil {
@@ -78,6 +79,7 @@ func (h *head) run(outer context.Context) error {
 	if h.cfg.Manifest == nil {
 		go func() { described <- describe(ctx, h.cfg.Input, h.index) }() // not waited for: nothing can end a Read that hangs
 	}
+	h.gather(outer)
 	cfg := h.feederConfig(headIndex, h.shelf, h.table)
 	cfg.lookout = h.plan.head != "" && h.permits == nil // what is limited here is no link's fault
 	f := newFeeder(cfg)
@@ -174,7 +176,7 @@ func (h *head) report(err error) Report {
 	}
 	for i, l := range h.cfg.Links {
 		e := h.table.get(i)
-		one := Result{Name: l.Name, Late: h.lates[i] != nil, Skips: h.skips[i], Corrupt: int(e.corrupt)}
+		one := Result{Name: l.Name, Late: h.lates[i] != nil && !h.writes[i], Skips: h.skips[i], Corrupt: int(e.corrupt)}
 		cause := h.plan.lostBy(e)
 		if late := h.lates[i]; late != nil && e.state != Done {
 			before := e

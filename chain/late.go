@@ -24,7 +24,8 @@ func (h *head) admit(a ask) bool {
 	}
 	if h.lates[a.index] == nil {
 		h.lates[a.index] = newTable(len(h.cfg.Links))
-		if a.why >= whySlowDisk {
+		h.writes[a.index] = a.why == whyWriting
+		if a.why == whySlowDisk || a.why == whySlowLink {
 			h.skip(a.index, itself, a.cause)
 		}
 	}

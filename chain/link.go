@@ -34,7 +34,8 @@ type link struct {
 	patience patience
 	full     bool      // as the predecessor was told
 	idle     time.Time // since when the sink is all that is left to do; zero: there is more
-	left     bool      // out of the chain: a late joiner, or about to be
+	left     bool      // out of the chain: fed by the head, or about to be
+	late     bool      // and not only because of the sink's last bytes
 	sinkErr  error
 	sinkDone bool
 	end      entry // once the sink is done

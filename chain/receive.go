@@ -59,7 +59,7 @@ func Receive(ctx context.Context, cfg ReceiveConfig) (Result, error) {
 	l := newLink(cfg, s)
 	err = l.run(ctx)
 	e := l.own
-	r := Result{Name: cfg.Name, OK: err == nil && e.state == Done, Bytes: e.written, Corrupt: int(e.corrupt), Late: l.left}
+	r := Result{Name: cfg.Name, OK: err == nil && e.state == Done, Bytes: e.written, Corrupt: int(e.corrupt), Late: l.late}
 	if p := l.plan.Load(); p != nil {
 		r.Name = p.name(p.index)
 	}

@@ -27,6 +27,7 @@ const (
 // roster decides who is admitted as a late joiner, who is called, and when a broadcast is over. It knows no clock and no connection.
 type roster struct {
 	links  []standing
+	begun  time.Time
 	grace  time.Duration // how long after it was lost a link may take to call
 	window time.Duration // for so long a link's wish to leave is remembered
 	linger time.Duration // how long after the chain those that are missing are called
@@ -105,7 +106,9 @@ func (r *roster) over(now time.Time) (over bool, wake time.Time) {
 		case alone && l.met:
 			until = l.lost.Add(isolation * r.grace)
 		case !l.lost.IsZero():
-			until = l.lost.Add(r.grace)
+			if until = l.lost.Add(r.grace); !l.met { // it may be about to start
+				until = r.begun.Add(2 * r.grace)
+			}
 		}
 		if linger := r.passed.Add(r.linger); linger.After(until) {
 			until = linger
@@ -134,12 +137,12 @@ const knockEvery = time.Second
 
 // missing lists the links that are to be called now, to find out whether they have come to life.
 func (r *roster) missing(now time.Time) (all []int) {
-	if !r.passed.IsZero() && !now.Before(r.passed.Add(r.linger)) && !r.alone() {
+	if !r.passed.IsZero() && !now.Before(r.passed.Add(r.linger)) && !r.alone() && now.Sub(r.begun) >= 2*r.grace {
 		return nil
 	}
 	for i := range r.links {
 		l := &r.links[i]
-		if l.lost.IsZero() || l.done || l.late == served || l.late == finished || now.Sub(l.lost) < knockEvery || now.Sub(l.knocked) < knockEvery {
+		if l.lost.IsZero() || l.done || l.late == served || l.late == finished || now.Sub(l.lost) < knockEvery/2 || now.Sub(l.knocked) < knockEvery {
 			continue
 		}
 		l.knocked = now
