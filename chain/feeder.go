@@ -55,8 +55,9 @@ type feederConfig struct {
 type feeder struct {
 	feederConfig
 
-	gone   []bool // links lost to this feeder
-	broken []int  // how often a connection to each broke
+	gone   []bool  // links lost to this feeder
+	broken []int   // how often a connection to each broke
+	aside  float64 // bytes per second of the follower that was put aside, until it is known whether the next one is faster
 
 	bye   chan struct{} // closed: everything is settled
 	abort chan abort    // one: nothing more will come

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// cutThrough is how many bytes of a frame are passed on before the rest of it is here.
+const cutThrough = 16 << 10
+
 // flow puts DATA frames into the ring. Frames of an epoch that is over are read and dropped.
 type flow struct {
 	ring  *ring
@@ -33,18 +36,13 @@ func (f *flow) data(ctx context.Context, w *wire, h header) error {
 			return err
 		}
 	}
-	wanted := p != nil
-	if !wanted {
-		p = f.waste[:h.length]
+	if p == nil {
+		return w.fill(f.waste[:h.length], 0, nil)
 	}
-	if err := w.fill(p); err != nil {
-		return err
-	}
-	if wanted {
-		f.ring.commit(f.epoch, h.length)
-		f.at += int64(h.length)
-	}
-	return nil
+	return w.fill(p, cutThrough, func(n int) {
+		f.ring.commit(f.epoch, n)
+		f.at += int64(n)
+	})
 }
 
 // fits reports whether a frame lies within one chunk, and one whose digest is known.

@@ -27,12 +27,16 @@ func (p *patience) tick(now time.Time, blocked bool) bool {
 
 // Bounds of what is taken for a slow hop.
 const (
-	hopWindow  = 300 * time.Millisecond  // it must be slow in two of these, one after the other,
-	hopFactor  = 3                       // so many times slower than what comes in, and than the way to the next link,
-	hopBacklog = 2 << 20                 // with so many bytes waiting for it,
-	hopLeft    = 1500 * time.Millisecond // and so long a wait at its speed ahead
-	hopPause   = 2 * time.Second         // after a look that found nothing, doubled each time
+	hopWindow  = 300 * time.Millisecond // it must be slow in two of these, one after the other,
+	hopFactor  = 3                      // so many times slower than what comes in, and than the way to the next link,
+	hopBacklog = 2 << 20                // with so many bytes waiting for it,
+	hopLeft    = 3 * time.Second        // and so long a wait at its speed ahead
+	hopPause   = 2 * time.Second        // after a look that found nothing, doubled each time
 )
+
+// misjudged reports whether a follower that took the place of one put aside is hardly faster than that one was: some networks let
+// the first bytes through faster than the rest, and a look at them is deceived.
+func misjudged(before, after float64) bool { return after < 2*before }
 
 // hop watches one connection to a follower, and says when it is so slow that the way to the next link is worth a look.
 type hop struct {

@@ -9,7 +9,8 @@ import (
 // probeSize is what a probe sends: enough to tell a slow way from a fast one, and next to nothing beside an image.
 const probeSize = 256 << 10
 
-// measure sends a link bytes that mean nothing, and returns how many per second went through.
+// measure sends a link bytes that mean nothing, and returns how many per second went through. The first half does not count: queues
+// on the way may take it in at once.
 func (f *feeder) measure(ctx context.Context, i int) (float64, error) {
 	w, _, err := dial(ctx, f.dialer, f.plan.links[i].Addr, f.secret, roleProbe, f.timing.dial)
 	if err != nil {
@@ -17,8 +18,7 @@ func (f *feeder) measure(ctx context.Context, i int) (float64, error) {
 	}
 	defer w.conn.Close()
 	defer context.AfterFunc(ctx, func() { w.conn.Close() })()
-	begin := time.Now()
-	if err := w.conn.SetDeadline(begin.Add(f.timing.dial)); err != nil {
+	if err := w.conn.SetDeadline(time.Now().Add(f.timing.dial)); err != nil {
 		return 0, err
 	}
 	if _, err := w.conn.Write(make([]byte, probeSize)); err != nil {
@@ -27,19 +27,27 @@ func (f *feeder) measure(ctx context.Context, i int) (float64, error) {
 	if _, err := w.r.ReadByte(); err != nil {
 		return 0, err
 	}
-	return probeSize / time.Since(begin).Seconds(), nil
+	half := time.Now()
+	if _, err := w.r.ReadByte(); err != nil {
+		return 0, err
+	}
+	return probeSize / 2 / time.Since(half).Seconds(), nil
 }
 
-// answerProbe takes the bytes of a probe and says that they are here.
+// answerProbe takes the bytes of a probe and says when each half of them is here.
 func answerProbe(w *wire, limit time.Duration) error {
 	if err := w.conn.SetDeadline(time.Now().Add(limit)); err != nil {
 		return err
 	}
-	if _, err := io.CopyN(io.Discard, w.r, probeSize); err != nil {
-		return err
+	for range 2 {
+		if _, err := io.CopyN(io.Discard, w.r, probeSize/2); err != nil {
+			return err
+		}
+		if _, err := w.conn.Write([]byte{1}); err != nil {
+			return err
+		}
 	}
-	_, err := w.conn.Write([]byte{1})
-	return err
+	return nil
 }
 
 // looker looks at the hop to a follower from time to time, and at the way to the link after it when the hop is suspicious.
@@ -63,7 +71,11 @@ func (l *looker) tick(now time.Time, flowing, full bool) string {
 	s := sample{now: now, sent: p.sent, backlog: p.backlog, left: size - p.sent, inflow: p.inflow,
 		excused: !flowing || full || l.f.permits != nil || l.results != nil}
 	rate, suspicious := l.hop.look(s)
-	if !suspicious {
+	if rate > 0 && l.f.aside > 0 {
+		l.f.lookout = !misjudged(l.f.aside, rate)
+		l.f.aside = 0
+	}
+	if !suspicious || !l.f.lookout {
 		return ""
 	}
 	next, ok := nextLink(l.to, l.f.gone, false)
@@ -88,6 +100,7 @@ func (l *looker) tick(now time.Time, flowing, full bool) string {
 func (l *looker) seen(now time.Time, other float64) string {
 	l.results = nil
 	if l.hop.found(now, l.rate, other) {
+		l.f.aside = l.rate
 		return "its link takes " + speed(l.rate) + ", that of " + l.f.plan.name(l.next) + " " + speed(other)
 	}
 	if l.f.slow != nil && other > 0 && l.f.source.pressure().inflow > l.rate*hopFactor {

@@ -141,12 +141,18 @@ func (w *wire) next(timeout time.Duration) (header, error) {
 	return header{}, err
 }
 
-// fill reads all of p. A peer is given up when nothing comes for the timeout, however slowly the rest came before.
-func (w *wire) fill(p []byte) error {
+// fill reads all of p, and tells of every step bytes or more that came meanwhile, if told is set. A peer is given up when nothing
+// comes for the timeout, however slowly the rest came before.
+func (w *wire) fill(p []byte, step int, told func(n int)) error {
 	w.silence.got = 0
+	known := 0
 	for got := 0; got < len(p); {
 		n, err := w.r.Read(p[got:])
-		if got += n; err == nil || got == len(p) {
+		if got += n; told != nil && (got-known >= step || got == len(p)) {
+			told(got - known)
+			known = got
+		}
+		if err == nil || got == len(p) {
 			continue
 		}
 		if errors.Is(err, io.EOF) {
@@ -192,7 +198,7 @@ var errTag = errors.New("control frame with a wrong tag")
 // payload reads what follows the header of a control frame and checks the tag.
 func (w *wire) payload(h header) ([]byte, error) {
 	b := make([]byte, h.length+tagSize)
-	if err := w.fill(b); err != nil {
+	if err := w.fill(b, 0, nil); err != nil {
 		return nil, err
 	}
 	want := controlTag(w.recvKey, w.received, h.encode(), b[:h.length])
