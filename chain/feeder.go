@@ -24,7 +24,6 @@ type pressure struct {
 	sent    int64   // position of the reader
 	backlog int64   // bytes that it could have now
 	inflow  float64 // bytes per second at which they came here; 0: all were here from the start
-	pressed bool    // there is no room for more before the reader moves on
 }
 
 // timing is how long a silent or unreachable peer is waited for.

@@ -27,9 +27,9 @@ func (p *patience) tick(now time.Time, blocked bool) bool {
 
 // Bounds of what is taken for a slow hop.
 const (
-	hopWindow  = 300 * time.Millisecond // it must be slow in two of these, one after the other,
+	hopWindow  = 150 * time.Millisecond // it must be slow in two of these, one after the other,
 	hopFactor  = 3                      // so many times slower than what comes in, and than the way to the next link,
-	hopBacklog = 2 << 20                // with so many bytes waiting for it,
+	hopBacklog = 1 << 20                // with so many bytes waiting for it,
 	hopLeft    = 3 * time.Second        // and so long a wait at its speed ahead
 	hopPause   = 2 * time.Second        // after a look that found nothing, doubled each time
 )

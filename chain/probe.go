@@ -62,7 +62,7 @@ type looker struct {
 }
 
 // lookEvery is how often a hop is sampled.
-const lookEvery = 100 * time.Millisecond
+const lookEvery = 50 * time.Millisecond
 
 // tick samples the hop, and returns the cause when the follower is to be put aside.
 func (l *looker) tick(now time.Time, flowing, full bool) string {
@@ -90,8 +90,8 @@ func (l *looker) tick(now time.Time, flowing, full bool) string {
 			}
 			results <- other
 		}()
-	case p.pressed: // nobody to compare with, but everyone before it waits
-		return "its link takes " + speed(rate) + " and holds up the chain"
+	case p.inflow > 0: // nobody to compare with, and nobody to lose by it: the head will feed the last link as well
+		return "its link takes " + speed(rate) + ", that before it " + speed(p.inflow)
 	}
 	return ""
 }

@@ -182,7 +182,6 @@ func (r *ring) pressure() pressure {
 	if took := r.last.Sub(r.first); took > hopWindow {
 		p.inflow = float64(r.w.end) / took.Seconds()
 	}
-	p.pressed = r.w.end < r.w.size && !r.w.room() && r.w.feeding && r.w.floor() == r.w.cursor
 	return p
 }
 

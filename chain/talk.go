@@ -229,8 +229,9 @@ func (t *talk) aside(cause string) *ending {
 	if cause == "" {
 		return nil
 	}
-	_ = t.w.conn.SetWriteDeadline(time.Now().Add(partingTime)) // bytes may be in the way; it will notice without this word, too
+	_ = t.w.conn.SetWriteDeadline(time.Now().Add(lookEvery)) // bytes may be in the way; it will notice without this word, too
 	_ = t.w.control(kindSkip, 0, appendText(nil, clip(cause)))
+	t.w.reset() // what is still queued would go on using the way for nothing
 	return &ending{kind: endLost, cause: cause}
 }
 

@@ -233,6 +233,18 @@ func (w *wire) farewell(limit time.Duration) {
 	}
 }
 
+// reset closes the connection and throws away what is not sent yet.
+func (w *wire) reset() {
+	raw := w.conn
+	if sealed, ok := raw.(abrupt); ok {
+		raw = sealed.NetConn()
+	}
+	if tcp, ok := raw.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	w.conn.Close()
+}
+
 func controlTag(key [32]byte, seq uint64, h [headerSize]byte, payload []byte) (tag [tagSize]byte) {
 	m := blake3.New(tagSize, key[:])
 	var n [8]byte
