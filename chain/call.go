@@ -101,6 +101,7 @@ func (l *link) knocked(ctx context.Context, c candidate) {
 	c.wire.conn.Close()
 	if l.ring == nil {
 		l.begin(ctx, c)
+		l.ring.detach() // nobody follows
 		l.settle(c.plan)
 		l.left, l.fed = true, true
 		l.lost = "it came late"
