@@ -40,8 +40,14 @@ func (b *broadcast) slowAfter(offset int64) (open func()) {
 // eachHas waits until the sink of every node holds n bytes.
 func (b *broadcast) eachHas(n int) {
 	GinkgoHelper()
-	for _, one := range b.nodes {
-		Eventually(func() int { l, _, _ := one.sink.state(); return l }).WithTimeout(20 * second).Should(BeNumerically(">=", n))
+	b.hasBytes(n, upTo(len(b.nodes))...)
+}
+
+// hasBytes waits until the sinks of the nodes given do.
+func (b *broadcast) hasBytes(n int, nodes ...int) {
+	GinkgoHelper()
+	for _, i := range nodes {
+		Eventually(func() int { l, _, _ := b.nodes[i].sink.state(); return l }).WithTimeout(20*second).Should(BeNumerically(">=", n), b.nodes[i].name)
 	}
 }
 

@@ -93,6 +93,15 @@ func (n *node) kill() {
 	n.listener.Close()
 }
 
+// relisten opens the address of a node again, whose listener was closed.
+func (n *node) relisten(addr string) {
+	GinkgoHelper()
+	l, err := net.Listen("tcp", addr)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { l.Close() }) // some specs have closed it
+	n.listener, n.cfg.Listener = l, l
+}
+
 // broadcast is a chain of nodes in this process and the head's configuration for it.
 type broadcast struct {
 	image []byte

@@ -1,0 +1,189 @@
+package chain_test
+
+import (
+	"context"
+	"io"
+	"slices"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/kadeploy/kadeploy/chain"
+)
+
+// absent takes a machine off the network before its link has started.
+func (n *node) absent() { n.listener.Close() }
+
+// arrive starts the link of a machine that was absent, at the address that the head knows.
+func (b *broadcast) arrive(i int) {
+	GinkgoHelper()
+	n := b.nodes[i]
+	n.relisten(b.send.Links[i].Addr)
+	n.start()
+}
+
+// diary is a source that remembers where it was read, in order.
+type diary struct {
+	io.ReaderAt
+	mu    sync.Mutex
+	reads []int64 // ends of what was read
+}
+
+func (d *diary) ReadAt(p []byte, offset int64) (int, error) {
+	n, err := d.ReaderAt.ReadAt(p, offset)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.reads = append(d.reads, offset+int64(n))
+	return n, err
+}
+
+// again is how many reads there were before the image was begun a second time, toEnd before its end was read.
+func (d *diary) order() (toEnd, again int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	last := slices.Max(d.reads)
+	toEnd = slices.Index(d.reads, last)
+	again = slices.IndexFunc(d.reads[1:], func(end int64) bool { return end == d.reads[0] })
+	return toEnd, again + 1
+}
+
+var _ = Describe("A link that comes late", func() {
+	const size = 12 * chunk
+
+	It("is called by the head while the transfer runs, and gets everything", func() {
+		b := prepare(3, size)
+		open := b.slowAfter(4 * chunk)
+		b.nodes[1].absent()
+		b.nodes[0].start()
+		b.nodes[2].start()
+		begun := make(chan struct{})
+		b.nodes[1].cfg.Begun = func() { close(begun) }
+		out := b.background(context.Background())
+		b.hasBytes(2*chunk, 0, 2)
+		b.arrive(1)
+		Eventually(begun).WithTimeout(10 * second).Should(BeClosed())
+		length, _, _ := b.nodes[1].sink.state()
+		Expect(length).To(BeZero(), "it waits for the others")
+		open()
+		report := settledIn(out)
+		b.expectWhole(report, 0, 1, 2)
+		r := report.Results[1]
+		Expect(r.Late).To(BeTrue())
+		Expect(r.Skips).To(ConsistOf(chain.Skip{Name: "n1", By: "n0", Cause: "dial: connect: connection refused"}))
+		b.wait()
+		Expect(b.nodes[1].result.Late).To(BeTrue())
+		Expect(b.nodes[2].result.Late).To(BeFalse())
+	})
+
+	It("is fed only when the last byte has left the head for the chain", func() {
+		b := prepare(4, size)
+		open := b.slowAfter(4 * chunk)
+		d := &diary{ReaderAt: b.send.Source}
+		b.send.Source = d
+		b.nodes[2].absent()
+		for _, i := range without(4, 2) {
+			b.nodes[i].start()
+		}
+		begun := make(chan struct{})
+		b.nodes[2].cfg.Begun = func() { close(begun) }
+		out := b.background(context.Background())
+		b.hasBytes(2*chunk, 0, 1, 3)
+		b.arrive(2)
+		Eventually(begun).WithTimeout(10 * second).Should(BeClosed())
+		open()
+		b.expectWhole(settledIn(out), upTo(4)...)
+		toEnd, again := d.order()
+		Expect(again).To(BeNumerically(">", toEnd))
+		b.wait()
+	})
+
+	It("is still called for a while when the chain is settled, if the head lingers", func() {
+		b := prepare(3, size)
+		b.send.Linger = 60 * second
+		passed := make(chan struct{})
+		b.send.Passed = func() { close(passed) }
+		b.nodes[0].absent()
+		b.nodes[1].start()
+		b.nodes[2].start()
+		out := b.background(context.Background())
+		Eventually(passed).WithTimeout(20 * second).Should(BeClosed())
+		b.arrive(0)
+		report := settledIn(out)
+		b.expectWhole(report, 0, 1, 2)
+		Expect(report.Results[0].Late).To(BeTrue())
+		Expect(report.Elapsed).To(BeNumerically("<", 60*second), "nobody is missing any more")
+		b.wait()
+	})
+
+	It("is not waited for when the head does not linger", func() {
+		b := prepare(2, size)
+		b.nodes[1].absent()
+		b.nodes[0].start()
+		report, err := b.sendNow(context.Background())
+		Expect(err).NotTo(HaveOccurred())
+		b.expectWhole(report, 0)
+		Expect(report.Results[1].Late).To(BeFalse())
+		Expect(report.Results[1].Elapsed).To(BeNumerically(">", 0))
+		b.wait()
+	})
+
+	It("is one of several", func() {
+		b := prepare(6, size)
+		open := b.slowAfter(4 * chunk)
+		for i, n := range b.nodes {
+			if i%2 == 0 {
+				n.absent()
+				continue
+			}
+			n.start()
+		}
+		out := b.background(context.Background())
+		b.hasBytes(2*chunk, 1, 3, 5)
+		var begun sync.WaitGroup
+		for i := 0; i < 6; i += 2 {
+			begun.Add(1)
+			b.nodes[i].cfg.Begun = begun.Done
+			b.arrive(i)
+		}
+		begun.Wait()
+		open()
+		report := settledIn(out)
+		b.expectWhole(report, upTo(6)...)
+		for i, r := range report.Results {
+			Expect(r.Late).To(Equal(i%2 == 0), r.Name)
+		}
+		b.wait()
+	})
+
+	It("fails alone when it dies while it is fed", func() {
+		b := prepare(3, size)
+		b.send.Linger = second
+		b.nodes[1].absent()
+		b.nodes[0].start()
+		b.nodes[2].start()
+		passed := make(chan struct{})
+		b.send.Passed = func() { close(passed) }
+		sink := b.nodes[1].sink
+		sink.hang, sink.held = make(chan struct{}), make(chan struct{})
+		out := b.background(context.Background())
+		Eventually(passed).WithTimeout(20 * second).Should(BeClosed())
+		b.arrive(1)
+		Eventually(sink.held).WithTimeout(10 * second).Should(BeClosed())
+		b.nodes[1].kill()
+		close(sink.hang)
+		report := settledIn(out)
+		b.expectWhole(report, 0, 2)
+		Expect(report.Results[1].Late).To(BeTrue())
+		b.wait()
+	})
+
+	It("is no reason to linger when it has failed by itself", func() {
+		b := prepare(2, size)
+		b.send.Linger = 10 * 60 * second
+		b.nodes[1].sink.failAt = 2 * chunk
+		report := b.run()
+		b.expectWhole(report, 0)
+		Expect(report.Results[1].Late).To(BeFalse())
+	})
+})
