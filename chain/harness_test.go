@@ -32,6 +32,7 @@ type memory struct {
 	failClose error         // what Close returns
 	hang      chan struct{} // Write waits for it to close
 	held      chan struct{} // closed by the first Write that waits
+	pace      time.Duration // that each Write takes
 	once      sync.Once
 }
 
@@ -39,6 +40,9 @@ func (m *memory) Write(p []byte) (int, error) {
 	if m.hang != nil {
 		m.once.Do(func() { close(m.held) })
 		<-m.hang
+	}
+	if m.pace > 0 {
+		<-time.After(m.pace)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
