@@ -172,7 +172,7 @@ type silence struct {
 	timeout time.Duration
 	since   time.Time
 	got     int
-	slept   bool
+	looked  bool
 }
 
 func (w *wire) watch(timeout time.Duration) (*silence, error) {
@@ -181,16 +181,20 @@ func (w *wire) watch(timeout time.Duration) (*silence, error) {
 	return s, w.conn.SetReadDeadline(s.since.Add(timeout))
 }
 
-// after decides what an error means of which got bytes came before: nil to go on reading.
+// after decides what an error means of which got bytes came before: nil to go on reading. A deadline that is over hides what came in
+// time, so there is one more look, and a whole timeout of it when we were late by far.
 func (s *silence) after(err error, got int) error {
 	now := time.Now()
-	late := now.Sub(s.since) > s.timeout+s.timeout/4
-	if !isTimeout(err) || got == s.got && (!late || s.slept) {
+	came, late := got > s.got, now.Sub(s.since) > s.timeout+s.timeout/4
+	if !isTimeout(err) || !came && s.looked {
 		return err
 	}
-	s.slept = got == s.got
-	s.since, s.got = now, got
-	return s.conn.SetReadDeadline(now.Add(s.timeout))
+	more := s.timeout
+	if !came && !late {
+		more = s.timeout / 8
+	}
+	s.looked, s.since, s.got = !came, now, got
+	return s.conn.SetReadDeadline(now.Add(more))
 }
 
 var errTag = errors.New("control frame with a wrong tag")
