@@ -64,6 +64,8 @@ type proxy struct {
 	spoil      atomic.Int64
 	dropAfter  atomic.Int64 // close the connection after so many data frames, when not 0
 	dataFrames atomic.Int64
+	dataBytes  atomic.Int64
+	hangups    atomic.Int64 // connections that the node ended
 }
 
 // proxied puts a proxy before node i.
@@ -117,6 +119,7 @@ func (p *proxy) up(to, from net.Conn) {
 	for {
 		n, err := from.Read(buf)
 		if err != nil {
+			p.hangups.Add(1)
 			return
 		}
 		if p.frozen.Load() {
@@ -149,6 +152,9 @@ func (p *proxy) down(to, from net.Conn) {
 		}
 		if data && offset <= p.spoilAt && p.spoilAt < offset+length && p.spoil.Add(-1) >= 0 {
 			rest[p.spoilAt-offset] ^= 0x40
+		}
+		if data {
+			p.dataBytes.Add(length)
 		}
 		if data && p.dataFrames.Add(1) == p.dropAfter.Load() {
 			return

@@ -2,7 +2,6 @@ package chain_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -20,17 +19,20 @@ import (
 	"github.com/kadeploy/kadeploy/chain"
 )
 
-// TestMain turns the test binary into a link when it is started as one.
+// TestMain turns the test binary into a link or a head when it is started as one.
 func TestMain(m *testing.M) {
-	if name := os.Getenv("CHAIN_LINK"); name != "" {
-		os.Exit(linkProcess(name))
+	switch {
+	case os.Getenv("CHAIN_LINK") != "":
+		os.Exit(linkProcess(os.Getenv("CHAIN_LINK")))
+	case os.Getenv("CHAIN_HEAD") != "":
+		os.Exit(headProcess(os.Getenv("CHAIN_HEAD")))
 	}
 	os.Exit(m.Run())
 }
 
 // linkProcess receives into the file named in the environment; the first line it prints is its address.
 func linkProcess(name string) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", os.Getenv("CHAIN_ADDR"))
 	if err != nil {
 		return 2
 	}
@@ -53,66 +55,97 @@ func linkProcess(name string) int {
 	return 0
 }
 
-var _ = Describe("A chain of processes", func() {
-	const links, size = 8, 40 * chunk
+// process is a link or a head that runs in a process of its own.
+type process struct {
+	*exec.Cmd
+	first string // the first line it printed
+	rest  *bufio.Reader
+	file  string // of a link: what it writes
+	gone  chan struct{}
+	err   error // how it ended, once it is gone
+}
 
-	// spawn replaces each node by a process of its own, which writes a file.
-	spawn := func(b *broadcast) (processes []*exec.Cmd, files []string) {
-		dir := GinkgoT().TempDir()
-		for i, n := range b.nodes {
-			files = append(files, filepath.Join(dir, n.name))
-			c := exec.Command(os.Args[0])
-			c.Env = append(os.Environ(), "CHAIN_LINK="+n.name, "CHAIN_FILE="+files[i], "CHAIN_MANIFEST="+b.send.Manifest.Digest().String())
-			out, err := c.StdoutPipe()
-			Expect(err).NotTo(HaveOccurred())
-			Expect(c.Start()).To(Succeed())
-			DeferCleanup(func() { c.Process.Kill(); c.Wait() })
-			line, err := bufio.NewReader(out).ReadString('\n')
-			Expect(err).NotTo(HaveOccurred())
-			b.send.Links[i].Addr = strings.TrimSpace(line)
-			processes = append(processes, c)
-		}
-		return processes, files
+// launch starts the test binary again; it ends with the spec at the latest.
+func launch(stdin *os.File, env ...string) *process {
+	GinkgoHelper()
+	p := &process{Cmd: exec.Command(os.Args[0]), gone: make(chan struct{})}
+	p.Env = append(os.Environ(), env...)
+	if stdin != nil {
+		p.Stdin = stdin
 	}
+	in, out, err := os.Pipe()
+	Expect(err).NotTo(HaveOccurred())
+	p.Stdout = out
+	Expect(p.Start()).To(Succeed())
+	out.Close()
+	go func() {
+		defer close(p.gone)
+		p.err = p.Wait()
+	}()
+	DeferCleanup(func() {
+		p.Process.Kill()
+		<-p.gone
+		in.Close()
+	})
+	p.rest = bufio.NewReader(in)
+	line, err := p.rest.ReadString('\n')
+	Expect(err).NotTo(HaveOccurred())
+	p.first = strings.TrimSpace(line)
+	return p
+}
 
-	DescribeTable("serves the others when one dies or freezes in the middle", func(victim int, sig syscall.Signal) {
-		b := prepare(links, size)
-		b.send.StallTimeout = 2 * second // nine processes may share one core
-		open := b.slowAfter(10 * chunk)
-		processes, files := spawn(b)
-		out := b.background(context.Background())
-		for _, f := range files {
-			Eventually(func() int64 {
-				info, err := os.Stat(f)
-				if err != nil {
-					return 0
-				}
-				return info.Size()
-			}).WithTimeout(20 * second).Should(BeNumerically(">", 4*chunk))
+func (p *process) signal(sig syscall.Signal) {
+	GinkgoHelper()
+	Expect(p.Process.Signal(sig)).To(Succeed())
+}
+
+// expectExit waits for a process that ends well by itself.
+func (p *process) expectExit(what string) {
+	GinkgoHelper()
+	Eventually(p.gone).WithTimeout(20*second).Should(BeClosed(), what)
+	Expect(p.err).NotTo(HaveOccurred(), what)
+}
+
+// spawn replaces node i by a process, at an address or, when that is empty, at one of its own.
+func (b *broadcast) spawn(i int, addr string) *process {
+	GinkgoHelper()
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	file := filepath.Join(GinkgoT().TempDir(), "image")
+	p := launch(nil, "CHAIN_LINK="+b.nodes[i].name, "CHAIN_FILE="+file, "CHAIN_ADDR="+addr, "CHAIN_MANIFEST="+b.send.Manifest.Digest().String())
+	p.file = file
+	b.send.Links[i].Addr = p.first
+	b.send.StallTimeout = 2 * second // many processes may share one core
+	return p
+}
+
+// spawnAll replaces every node.
+func (b *broadcast) spawnAll() (all []*process) {
+	GinkgoHelper()
+	for i := range b.nodes {
+		all = append(all, b.spawn(i, ""))
+	}
+	return all
+}
+
+// writes waits until a link has written more than n bytes.
+func (p *process) writes(n int64) {
+	GinkgoHelper()
+	Eventually(func() int64 {
+		info, err := os.Stat(p.file)
+		if err != nil {
+			return 0
 		}
-		Expect(processes[victim].Process.Signal(sig)).To(Succeed())
-		open()
-		report := settledIn(out)
-		Expect(report.OK()).To(Equal(links-1), "%+v", report)
-		for i, r := range report.Results {
-			Expect(r.OK).To(Equal(i != victim), "%+v", r)
-			if i == victim {
-				Expect(r.Cause).To(HavePrefix("lost by "))
-				continue
-			}
-			got, err := os.ReadFile(files[i])
-			Expect(err).NotTo(HaveOccurred())
-			Expect(bytes.Equal(got, b.image)).To(BeTrue(), r.Name)
-			ended := make(chan error, 1)
-			go func() { ended <- processes[i].Wait() }()
-			Eventually(ended).WithTimeout(20*second).Should(Receive(Succeed()), r.Name)
-		}
-	},
-		Entry("kill -9 of the first", 0, syscall.SIGKILL),
-		Entry("kill -9 in the middle", 4, syscall.SIGKILL),
-		Entry("kill -9 of the last", 7, syscall.SIGKILL),
-		Entry("SIGSTOP of the first", 0, syscall.SIGSTOP),
-		Entry("SIGSTOP in the middle", 4, syscall.SIGSTOP),
-		Entry("SIGSTOP of the last", 7, syscall.SIGSTOP),
-	)
-})
+		return info.Size()
+	}).WithTimeout(20 * second).Should(BeNumerically(">", n))
+}
+
+// expectImage checks that a link has written all of it, and ended well.
+func (p *process) expectImage(b *broadcast, name string) {
+	GinkgoHelper()
+	p.expectExit(name)
+	got, err := os.ReadFile(p.file)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(string(got) == string(b.image)).To(BeTrue(), name)
+}
