@@ -42,8 +42,9 @@ func misjudged(before, after float64) bool { return after < 2*before }
 type hop struct {
 	began    time.Time // of the window
 	sent     int64     // at its begin
-	fastest  float64   // bytes per second that this hop once had in a window: a later fall shows against it
-	slow     bool      // the window before was slow
+	writing  time.Duration
+	fastest  float64 // bytes per second that this hop once had in a window: a later fall shows against it
+	slow     bool    // the window before was slow
 	notAgain time.Time
 	pauses   int
 }
@@ -51,17 +52,18 @@ type hop struct {
 // sample is what a feeder sees at a time.
 type sample struct {
 	now     time.Time
-	sent    int64   // bytes of the image that left on this hop, or the offset reached
-	backlog int64   // bytes that could be sent now
-	left    int64   // bytes to the image's end
-	inflow  float64 // bytes per second at which the feeder itself got the image; 0: it has all of it, and no rate to compare with
-	excused bool    // the follower itself has no room, or nothing flows yet
+	sent    int64         // bytes of the image that left on this hop, or the offset reached
+	backlog int64         // bytes that could be sent now
+	left    int64         // bytes to the image's end
+	inflow  float64       // bytes per second at which the feeder itself got the image; 0: it has all of it, and no rate to compare with
+	writing time.Duration // that the hop has kept the feeder waiting in writes, so far: a slow source, or a limit, does not
+	excused bool          // the follower itself has no room, or nothing flows yet
 }
 
 // look reports whether the hop is suspicious, and its rate. The head has nothing to compare its first hop with, so it looks once in any case.
 func (h *hop) look(s sample) (rate float64, suspicious bool) {
 	if s.excused || s.backlog < hopBacklog || s.sent < h.sent || h.began.IsZero() {
-		h.began, h.sent, h.slow = s.now, s.sent, false
+		h.began, h.sent, h.writing, h.slow = s.now, s.sent, s.writing, false
 		return 0, false
 	}
 	passed := s.now.Sub(h.began)
@@ -69,10 +71,11 @@ func (h *hop) look(s sample) (rate float64, suspicious bool) {
 		return 0, false
 	}
 	rate = float64(s.sent-h.sent) / passed.Seconds()
-	h.began, h.sent = s.now, s.sent
+	waited := s.writing-h.writing > passed/2
+	h.began, h.sent, h.writing = s.now, s.sent, s.writing
 	before := h.slow
 	expected := max(s.inflow, h.fastest)
-	h.slow = (expected == 0 || rate*hopFactor < expected) && float64(s.left) > rate*hopLeft.Seconds()
+	h.slow = waited && (expected == 0 || rate*hopFactor < expected) && float64(s.left) > rate*hopLeft.Seconds()
 	if before || !h.slow {
 		h.fastest = max(h.fastest, rate)
 	}

@@ -56,8 +56,9 @@ type looker struct {
 	ctx     context.Context
 	to      int // the follower
 	hop     hop
-	rate    float64      // of the hop when the look began
-	results chan float64 // of the way to the next link; nil while nobody looks
+	writing time.Duration // spent so far in writes to the follower
+	rate    float64       // of the hop when the look began
+	results chan float64  // of the way to the next link; nil while nobody looks
 	next    int
 }
 
@@ -68,7 +69,7 @@ const lookEvery = 50 * time.Millisecond
 func (l *looker) tick(now time.Time, flowing, full bool) string {
 	p := l.f.source.pressure()
 	_, size := l.f.index.end()
-	s := sample{now: now, sent: p.sent, backlog: p.backlog, left: size - p.sent, inflow: p.inflow,
+	s := sample{now: now, sent: p.sent, backlog: p.backlog, left: size - p.sent, inflow: p.inflow, writing: l.writing,
 		excused: !flowing || full || l.f.permits != nil || l.results != nil}
 	rate, suspicious := l.hop.look(s)
 	if rate > 0 && l.f.aside > 0 {

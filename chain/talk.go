@@ -168,9 +168,11 @@ func (t *talk) send(offset int64, p []byte) error {
 		_, size := t.f.index.end()
 		return t.w.control(kindEnd, size, nil)
 	}
+	begin := time.Now()
 	if err := t.w.data(offset, p); err != nil {
 		return err
 	}
+	t.look.writing += time.Since(begin)
 	t.f.source.sent(len(p))
 	return nil
 }
