@@ -84,7 +84,7 @@ func dialHandshake(conn net.Conn, s secret, as role, timeout time.Duration) (w *
 	}
 	var c challenge
 	if _, err := io.ReadFull(w.r, c[:]); err != nil {
-		return nil, false, closedEarly(err, "hello")
+		return nil, false, closedEarly(err)
 	}
 	if string(c[:4]) != magic {
 		return nil, false, errors.New("peer does not speak the chain protocol")
@@ -94,11 +94,11 @@ func dialHandshake(conn net.Conn, s secret, as role, timeout time.Duration) (w *
 	}
 	proof := mac(s.key, "dialer proof", h[:], c[:], binding)
 	if _, err := conn.Write(proof[:]); err != nil {
-		return nil, false, err
+		return nil, false, refused(err)
 	}
 	var answer [33]byte // flag 1, proof 32
 	if _, err := io.ReadFull(w.r, answer[:]); err != nil {
-		return nil, false, closedEarly(err, "proof of the key")
+		return nil, false, refused(err)
 	}
 	want := mac(s.key, "acceptor proof", h[:], c[:], answer[:1], binding)
 	if subtle.ConstantTimeCompare(want[:], answer[1:]) != 1 {
@@ -173,10 +173,18 @@ func mac(key [32]byte, label string, parts ...[]byte) (sum [32]byte) {
 	return sum
 }
 
-// closedEarly words the usual reason for an end of stream inside the handshake.
-func closedEarly(err error, after string) error {
+// closedEarly words the usual reasons for an end of stream before the challenge.
+func closedEarly(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("closed the connection after our %s: another key or transfer, or only one side has TLS: %w", after, err)
+		return fmt.Errorf("closed the connection after our hello: only one side has TLS, or it is busy: %w", err)
+	}
+	return err
+}
+
+// refused words the end of a connection after the challenge. An acceptor that closes without having read the proof resets it.
+func refused(err error) error {
+	if isBreak(err) && !isTimeout(err) {
+		return errors.New("closed the connection on our proof of the key: it has another key or transfer")
 	}
 	return err
 }

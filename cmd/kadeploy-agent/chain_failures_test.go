@@ -1,0 +1,266 @@
+package main_test
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gbytes"
+	"github.com/onsi/gomega/gexec"
+	"golang.org/x/sys/unix"
+)
+
+var _ = Describe("kadeploy-agent chain, when machines fail,", func() {
+	const size = 16 * mib
+
+	// halfway sends the first half of the image and returns when all receivers have written most of it. rest sends the other half.
+	halfway := func(c *cast, flags ...string) (s *gexec.Session, rest func()) {
+		GinkgoHelper()
+		stdin, feed := pipe()
+		s = c.sendStream(stdin, append([]string{"-i", "-"}, flags...)...)
+		Expect(feed.Write(c.content[:size/2])).To(Equal(size / 2))
+		each(size/2, c.receivers...)
+		return s, func() {
+			GinkgoHelper()
+			_, err := feed.Write(c.content[size/2:])
+			Expect(err).NotTo(HaveOccurred())
+			feed.Close()
+		}
+	}
+
+	DescribeTable("goes on without one that is killed", func(victim int) {
+		c := newCast(size)
+		all := c.many(4)
+		s, rest := halfway(c)
+		all[victim].Kill()
+		Eventually(s.Err, patient).Should(gbytes.Say(`%s skipped by \S+( head)? at \S+ \S+: `, all[victim].addr))
+		rest()
+		exits(s, 2)
+		for i, r := range all {
+			if i != victim {
+				c.whole(r)
+			}
+		}
+		Expect(text(s.Out)).To(MatchRegexp(all[victim].addr + ` +KO +\d+ .* 1 +lost by `))
+	}, Entry("the first", 0), Entry("one in the middle", 2), Entry("the last", 3))
+
+	It("gives one that was frozen the rest later", func() {
+		c := newCast(size)
+		all := c.many(3)
+		s, rest := halfway(c, "--linger", "30s")
+		Expect(all[1].Command.Process.Signal(syscall.SIGSTOP)).To(Succeed())
+		Eventually(s.Err, patient).Should(gbytes.Say(`%s skipped by %s at `, all[1].addr, all[0].addr))
+		Expect(all[1].Command.Process.Signal(syscall.SIGCONT)).To(Succeed())
+		rest()
+		exits(s, 0)
+		c.whole(all...)
+		Expect(text(s.Out)).To(MatchRegexp(all[1].addr + ` +OK .* 1 +fed late by the head; skipped by `))
+	})
+
+	It("gives one that starts late all of it", func() {
+		c := newCast(size)
+		all := c.many(2)
+		late := &receiver{addr: "127.0.0.1:" + strconv.Itoa(freePort())}
+		c.receivers = append([]*receiver{late}, all...)
+		stdin, feed := pipe()
+		s := c.sendStream(stdin, "-i", "-", "--linger", "30s")
+		Expect(feed.Write(c.content[:size/2])).To(Equal(size / 2))
+		each(size/2, all...)
+		Expect(text(s.Err)).To(ContainSubstring(late.addr + " skipped by the head at 0 B: dial: connect: connection refused"))
+		late = c.receive("-o", "OUT", "-l", late.addr)
+		Expect(feed.Write(c.content[size/2:])).To(Equal(size / 2))
+		feed.Close()
+		exits(s, 0)
+		c.whole(append(all, late)...)
+	})
+
+	It("lets receivers finish with a sender that was killed and started again", func() {
+		c := newCast(size)
+		all := c.many(3)
+		first := c.send("--rate", "4M")
+		each(2*mib, all...)
+		first.Kill()
+		Eventually(first, patient).Should(gexec.Exit())
+		exits(c.send(), 0)
+		c.whole(all...)
+	})
+
+	It("tells all when the sender is interrupted, and leaves nothing half written", func() {
+		c := newCast(size)
+		all := c.many(3)
+		s, _ := halfway(c)
+		s.Interrupt()
+		exits(s, 1)
+		Expect(text(s.Err)).To(ContainSubstring("kadeploy-agent: interrupt signal received\n"))
+		for _, r := range all {
+			exits(r.Session, 1)
+			Expect(oneLine(r.Session)).To(ContainSubstring("interrupt"))
+			Expect(r.files()).To(BeEmpty())
+		}
+	})
+
+	It("loses a receiver that is terminated, which leaves nothing behind", func() {
+		c := newCast(size)
+		all := c.many(3)
+		s, rest := halfway(c)
+		all[1].Terminate()
+		exits(all[1].Session, 1)
+		Expect(oneLine(all[1].Session)).To(ContainSubstring("terminated signal received"))
+		Expect(all[1].files()).To(BeEmpty())
+		rest()
+		exits(s, 2)
+		c.whole(all[0], all[2])
+	})
+
+	It("says who has another key", func() {
+		c := newCast(size)
+		good := c.receive()
+		Expect(os.WriteFile(c.key, []byte(strings.Repeat("6", 64)), 0o600)).To(Succeed())
+		other := c.receive("-o", "OUT", "--wait", "5s")
+		Expect(os.WriteFile(c.key, []byte(strings.Repeat("5", 64)), 0o600)).To(Succeed())
+		s := c.send()
+		exits(s, 2)
+		Expect(text(s.Out)).To(MatchRegexp(other.addr + ` +KO .*another key`))
+		c.whole(good)
+		exits(other.Session, 1)
+		Expect(oneLine(other.Session)).To(ContainSubstring("nobody with the key called within 5s"))
+		Expect(other.files()).To(BeEmpty())
+	})
+
+	It("exits 1 when there is nobody", func() {
+		c := newCast(1)
+		c.receivers = []*receiver{{addr: "127.0.0.1:" + strconv.Itoa(freePort())}}
+		s := c.send()
+		exits(s, 1)
+		Expect(text(s.Out)).To(ContainSubstring("0 of 1 node OK, image "))
+		Expect(text(s.Out)).To(ContainSubstring("lost by the head: dial: connect: connection refused"))
+	})
+
+	It("gives up when nobody calls", func() {
+		r := newCast(1).receive("-o", "OUT", "--wait", "50ms")
+		exits(r.Session, 1)
+		Expect(oneLine(r.Session)).To(ContainSubstring("nobody with the key called within 50ms: is the sender running, and is it the same key?"))
+		Expect(r.files()).To(BeEmpty())
+	})
+
+	It("waits for the rest longer than for the first call", func() {
+		c := newCast(size)
+		r := c.receive("-o", "OUT", "--wait", "3s")
+		s, rest := halfway(c)
+		Consistently(r.Exited, "4s").ShouldNot(BeClosed())
+		rest()
+		exits(s, 0)
+		c.whole(r)
+	})
+
+	It("gives up when its sender is gone for good", func() {
+		c := newCast(size)
+		r := c.receive("-o", "OUT", "--orphan", "1s")
+		s, _ := halfway(c)
+		s.Kill()
+		exits(r.Session, 1)
+		Expect(oneLine(r.Session)).To(ContainSubstring("predecessor the head died"))
+		Expect(r.files()).To(BeEmpty())
+	})
+
+	When("an output fails", func() {
+		DescribeTable("tells why, and brings the data to all others", func(want string, output ...string) {
+			c := newCast(size)
+			first := c.receive()
+			bad := c.receive(output...)
+			last := c.receive()
+			s := c.send()
+			exits(s, 2)
+			c.whole(first, last)
+			exits(bad.Session, 1)
+			Expect(oneLine(bad.Session)).To(ContainSubstring(want))
+			Expect(text(s.Out)).To(MatchRegexp(bad.addr + ` +KO .*` + want))
+			Expect(bad.files()).To(BeEmpty())
+		},
+			Entry("a full device", "no space left on device", "-o", "/dev/full"),
+			Entry("a command that ends badly", "command: exit status 3", "-O", "cat >/dev/null; exit 3"),
+			Entry("a command that ends badly at once", "command: exit status 4", "-O", "exit 4"),
+			Entry("a command that is not there", "command: exit status 127", "-O", "exec 2>/dev/null; no-such-command"),
+		)
+
+		It("tells why when it is a file and the disk is full", func() {
+			if os.Geteuid() != 0 {
+				Skip("only root can mount a small disk")
+			}
+			c := newCast(size)
+			disk := GinkgoT().TempDir()
+			Expect(unix.Mount("tmpfs", disk, "tmpfs", 0, "size=4m")).To(Succeed())
+			DeferCleanup(unix.Unmount, disk, 0)
+			bad := c.receive("-o", filepath.Join(disk, "out"))
+			good := c.receive()
+			exits(c.send(), 2)
+			c.whole(good)
+			exits(bad.Session, 1)
+			Expect(oneLine(bad.Session)).To(ContainSubstring("no space left on device"))
+			Expect(os.ReadDir(disk)).To(BeEmpty())
+		})
+
+		It("shows the last line of the command's standard error", func() {
+			c := newCast(1)
+			r := c.receive("-O", "cat >/dev/null; echo the tape is torn >&2; exit 1")
+			s := c.send()
+			exits(s, 1)
+			exits(r.Session, 1)
+			Expect(text(r.Err)).To(ContainSubstring("the tape is torn\n"))
+			Expect(text(s.Out)).To(ContainSubstring("command: exit status 1: the tape is torn"))
+		})
+
+		It("goes on without a reader of its standard output that leaves", func() {
+			c := newCast(size)
+			reader, writer, err := os.Pipe()
+			Expect(err).NotTo(HaveOccurred())
+			defer reader.Close()
+			quitter := &receiver{addr: "127.0.0.1:" + strconv.Itoa(freePort())}
+			cmd := exec.Command(program, "chain", "receive", "-k", c.key, "-l", quitter.addr, "-o", "-")
+			stderr := gbytes.NewBuffer()
+			cmd.Stdout, cmd.Stderr = writer, io.MultiWriter(stderr, GinkgoWriter)
+			Expect(cmd.Start()).To(Succeed())
+			DeferCleanup(func() { _ = cmd.Process.Kill() })
+			writer.Close()
+			Eventually(stderr, patient).Should(gbytes.Say("listening on"))
+			c.receivers = []*receiver{quitter}
+			good := c.receive()
+			s := c.send()
+			Expect(reader.Read(make([]byte, 1))).To(Equal(1))
+			reader.Close()
+			exits(s, 2)
+			c.whole(good)
+			Expect(text(s.Out)).To(MatchRegexp(quitter.addr + ` +KO .*broken pipe`))
+			_ = cmd.Wait()
+			Expect(cmd.ProcessState.ExitCode()).To(Equal(1))
+		})
+	})
+
+	It("takes the command with a receiver that is killed", func() {
+		c := newCast(size)
+		r := c.receive("-O", "echo $$ > OUT.pid; cat > /dev/null; sleep 1000; touch OUT.verdict")
+		stdin, feed := pipe()
+		s := c.sendStream(stdin, "-i", "-")
+		Expect(feed.Write(c.content)).To(Equal(size))
+		var pid string
+		Eventually(func() string {
+			text, _ := os.ReadFile(r.out + ".pid")
+			pid = strings.TrimSpace(string(text))
+			return pid
+		}, patient).ShouldNot(BeEmpty())
+		r.Kill()
+		Eventually(func() bool {
+			stat, err := os.ReadFile("/proc/" + pid + "/stat")
+			return err != nil || strings.Contains(string(stat), ") Z ")
+		}, patient).Should(BeTrue())
+		feed.Close()
+		exits(s, 1)
+		Expect(r.files()).To(Equal([]string{"out.pid"}))
+	})
+})
