@@ -104,7 +104,7 @@ func (c *cast) send(args ...string) *gexec.Session {
 
 func (c *cast) sendStream(stdin io.Reader, args ...string) *gexec.Session {
 	GinkgoHelper()
-	line := []string{"send", "--stall", "1s", "--linger", "0"}
+	line := []string{"send", "--stall", "1s", "--gather", "0", "--linger", "0"}
 	for _, r := range c.receivers {
 		line = append(line, "-N", r.addr)
 	}

@@ -22,6 +22,7 @@ func sendCommand() *cli.Command {
 			keyFlag(),
 			&cli.StringFlag{Name: "rate", Usage: "send at most `RATE` bytes per second: 100M, or bits: 800Mbit"},
 			toggle("encrypt (the receivers need --tls, too)", "tls"),
+			&cli.DurationFlag{Name: "gather", Value: 5 * time.Second, Usage: "begin without machines that do not answer within `TIME`"},
 			&cli.DurationFlag{Name: "linger", Value: 30 * time.Second, Usage: "call machines that were lost for `TIME` more once all others are through; 0: not at all"},
 			&cli.DurationFlag{Name: "stall", Value: 2 * time.Second, Usage: "skip a machine that is silent for `TIME`; the same as the receivers'"},
 			&cli.StringFlag{Name: "listen", Value: ":0", DefaultText: "any port", Usage: "machines that lag or come late reach this one at `ADDR:PORT`; without ADDR at the address that it calls the first one from"},
@@ -54,7 +55,7 @@ func sendConfig(c *cli.Context) (cfg broadcast.SendConfig, err error) {
 		return cfg, err
 	}
 	cfg = broadcast.SendConfig{
-		Input: c.String("input"), Spool: c.String("spool"), Stall: c.Duration("stall"), Linger: c.Duration("linger"),
+		Input: c.String("input"), Spool: c.String("spool"), Stall: c.Duration("stall"), Gather: c.Duration("gather"), Linger: c.Duration("linger"),
 		Listen: c.String("listen"), TLS: c.Bool("tls"), JSON: c.String("output") == "json", Quiet: c.Bool("no-progress"),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	}
@@ -64,7 +65,7 @@ func sendConfig(c *cli.Context) (cfg broadcast.SendConfig, err error) {
 	if format := c.String("output"); format != "text" && !cfg.JSON {
 		return cfg, usage("chain send", "--output %s: want text or json", format)
 	}
-	if err := positive(c, "stall", "linger"); err != nil {
+	if err := positive(c, "stall", "gather", "linger"); err != nil {
 		return cfg, err
 	}
 	chunk, err := quantity(c, "chunk", broadcast.ParseSize)

@@ -22,6 +22,7 @@ type SendConfig struct {
 	Rate      int64         // bytes per second at most; 0: no limit
 	ChunkSize int           // bytes
 	Stall     time.Duration // of silence before a machine is skipped
+	Gather    time.Duration // for so long machines that do not answer yet are waited for at first
 	Linger    time.Duration // how long machines that were lost are called once all others are settled
 	Listen    string        // host:port that machines reach the head at; without a host or port: any
 	TLS       bool

@@ -18,7 +18,7 @@ func (cfg *SendConfig) transfer(ctx context.Context, src *source, d *display) (*
 	over := false // the chain is through: whoever ends the call for those that were lost has not lost anything
 	sent, err := chain.Send(ctx, chain.SendConfig{
 		Key: cfg.Key, Links: cfg.Links, Source: src.image, Input: src.input, ChunkSize: cfg.ChunkSize,
-		Limits: cfg.limits(), TLS: cfg.TLS, Linger: cfg.Linger, StallTimeout: cfg.Stall, Listen: cfg.Listen,
+		Limits: cfg.limits(), TLS: cfg.TLS, Gather: cfg.Gather, Linger: cfg.Linger, StallTimeout: cfg.Stall, Listen: cfg.Listen,
 		Progress: d.moved, Skipped: d.skipped,
 		Passed: func() { over = true; d.passed(cfg.Linger) },
 	})
