@@ -122,7 +122,7 @@ func orderMachine() func([]string) string {
 		default:
 			panic(words[0])
 		}
-		if i, ok := nextLink(self, gone, tab.settled(self+1)); ok {
+		if i, ok := tab.turnTo(self, gone); ok {
 			return fmt.Sprint("feed ", i)
 		}
 		return "nobody to feed"

@@ -98,7 +98,7 @@ func (f *feeder) run(ctx context.Context) error {
 	defer close(f.ended)
 	defer f.source.detach()
 	for ctx.Err() == nil {
-		i, ok := nextLink(f.self, f.gone, f.table.settled(f.self+1))
+		i, ok := f.table.turnTo(f.self, f.gone)
 		if !ok {
 			return nil
 		}

@@ -2,6 +2,7 @@ package chain_test
 
 import (
 	"errors"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -46,6 +47,25 @@ var _ = Describe("A link whose sink misbehaves", func() {
 		b.expectWhole(report, 0, 2)
 		Expect(report.Results[1].Cause).To(Equal("sink: write did not return within 500ms"))
 		close(sink.hang)
+		b.wait()
+	})
+
+	It("does not keep those after it from going home when it dies as the last that is not done", func() {
+		b := prepare(4, 2*chunk)
+		b.send.Listen = "" // nobody else can tell them
+		sink := b.nodes[1].sink
+		sink.hang, sink.held = make(chan struct{}), make(chan struct{})
+		for _, n := range b.nodes {
+			n.cfg.OrphanTimeout = time.Minute
+		}
+		b.start()
+		sent := b.background(GinkgoT().Context())
+		for _, i := range without(4, 1) {
+			Eventually(b.nodes[i].sink.right).WithTimeout(10*second).Should(BeTrue(), b.nodes[i].name)
+		}
+		b.nodes[1].kill()
+		close(sink.hang)
+		b.expectWhole(settledIn(sent), 0, 2, 3)
 		b.wait()
 	})
 
