@@ -15,7 +15,7 @@ type flow struct {
 	stall time.Duration
 	epoch uint64 // 0: no start has come yet
 	at    int64  // where the next frame must be
-	waste [maxFrame]byte
+	waste []byte // for what is dropped
 }
 
 // current reports whether what comes is still wanted.
@@ -37,6 +37,9 @@ func (f *flow) data(ctx context.Context, w *wire, h header) error {
 		}
 	}
 	if p == nil {
+		if f.waste == nil {
+			f.waste = make([]byte, maxFrame)
+		}
 		return w.fill(f.waste[:h.length], 0, nil)
 	}
 	return w.fill(p, cutThrough, func(n int) {

@@ -120,7 +120,8 @@ func FuzzFrames(f *testing.F) {
 	h := header{kindData, 3, 5}.encode()
 	f.Add(append(h[:], 1, 2, 3))
 	h = header{kindPing, 0, 0}.encode()
-	tag := controlTag([32]byte{}, 0, h, nil)
+	tagger := newTagger([32]byte{})
+	tag := tagger.next(h, nil)
 	f.Add(append(h[:], tag[:]...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if _, _, err := acceptHandshake(&script{r: bytes.NewReader(b)}, secret{}, true, time.Second, roleFeed, roleJoin); err == nil {
@@ -130,6 +131,7 @@ func FuzzFrames(f *testing.F) {
 			t.Fatal("a stranger proved a key it does not have")
 		}
 		w := newWire(&script{r: bytes.NewReader(b)})
+		w.recvTag = newTagger([32]byte{})
 		for {
 			h, err := w.next(time.Second)
 			if err != nil {

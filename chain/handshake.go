@@ -104,8 +104,8 @@ func dialHandshake(conn net.Conn, s secret, as role, timeout time.Duration) (w *
 	if subtle.ConstantTimeCompare(want[:], answer[1:]) != 1 {
 		return nil, false, ErrKey
 	}
-	w.sendKey = mac(s.key, "dialer frames", h[:], c[:])
-	w.recvKey = mac(s.key, "acceptor frames", h[:], c[:])
+	w.sendTag = newTagger(mac(s.key, "dialer frames", h[:], c[:]))
+	w.recvTag = newTagger(mac(s.key, "acceptor frames", h[:], c[:]))
 	return w, answer[0] == 1, conn.SetDeadline(time.Time{})
 }
 
@@ -156,8 +156,8 @@ func acceptHandshake(conn net.Conn, s secret, flag bool, timeout time.Duration, 
 	if _, err := conn.Write(answer[:]); err != nil {
 		return nil, 0, err
 	}
-	w.sendKey = mac(s.key, "acceptor frames", h[:], c[:])
-	w.recvKey = mac(s.key, "dialer frames", h[:], c[:])
+	w.sendTag = newTagger(mac(s.key, "acceptor frames", h[:], c[:]))
+	w.recvTag = newTagger(mac(s.key, "dialer frames", h[:], c[:]))
 	return w, as, conn.SetDeadline(time.Time{})
 }
 

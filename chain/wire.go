@@ -94,11 +94,11 @@ func decodeHeader(b [headerSize]byte) (header, error) {
 
 // wire speaks frames on an authenticated connection. One goroutine may write while another reads.
 type wire struct {
-	conn             net.Conn
-	r                *bufio.Reader
-	sendKey, recvKey [32]byte
-	sent, received   uint64 // control frames so far, part of their tags
-	silence          silence
+	conn    net.Conn
+	r       *bufio.Reader
+	sendTag tagger
+	recvTag tagger
+	silence silence
 }
 
 func newWire(conn net.Conn) *wire { return &wire{conn: conn, r: bufio.NewReaderSize(conn, 4<<10)} }
@@ -117,8 +117,7 @@ func (w *wire) control(k kind, offset int64, payload []byte) error {
 		return fmt.Errorf("frame of kind %d would be %d bytes long, at most %d are allowed", k, len(payload), limit)
 	}
 	h := header{k, len(payload), offset}.encode()
-	tag := controlTag(w.sendKey, w.sent, h, payload)
-	w.sent++
+	tag := w.sendTag.next(h, payload)
 	bufs := net.Buffers{h[:], payload, tag[:]}
 	_, err := bufs.WriteTo(w.conn)
 	return err
@@ -205,11 +204,10 @@ func (w *wire) payload(h header) ([]byte, error) {
 	if err := w.fill(b, 0, nil); err != nil {
 		return nil, err
 	}
-	want := controlTag(w.recvKey, w.received, h.encode(), b[:h.length])
+	want := w.recvTag.next(h.encode(), b[:h.length])
 	if subtle.ConstantTimeCompare(want[:], b[h.length:]) != 1 {
 		return nil, errTag
 	}
-	w.received++
 	return b[:h.length], nil
 }
 
@@ -249,13 +247,22 @@ func (w *wire) reset() {
 	w.conn.Close()
 }
 
-func controlTag(key [32]byte, seq uint64, h [headerSize]byte, payload []byte) (tag [tagSize]byte) {
-	m := blake3.New(tagSize, key[:])
+// tagger makes the tags of the control frames of one direction. It keeps its hasher, which is some 16 KiB.
+type tagger struct {
+	hasher *blake3.Hasher
+	frames uint64 // so far, part of each tag
+}
+
+func newTagger(key [32]byte) tagger { return tagger{hasher: blake3.New(tagSize, key[:])} }
+
+func (t *tagger) next(h [headerSize]byte, payload []byte) (tag [tagSize]byte) {
+	t.hasher.Reset()
 	var n [8]byte
-	binary.BigEndian.PutUint64(n[:], seq)
-	m.Write(n[:])
-	m.Write(h[:])
-	m.Write(payload)
-	m.Sum(tag[:0])
+	binary.BigEndian.PutUint64(n[:], t.frames)
+	t.frames++
+	t.hasher.Write(n[:])
+	t.hasher.Write(h[:])
+	t.hasher.Write(payload)
+	t.hasher.Sum(tag[:0])
 	return tag
 }
