@@ -66,7 +66,8 @@ func (d *door) join(ctx context.Context, w *wire) {
 	}
 	i := slices.IndexFunc(d.links, func(l Link) bool { return l.Name == j.name })
 	come := i >= 0 && d.ask(ctx, i, j)
-	if err := w.control(kindAdmit, 0, admit{come}.encode()); err != nil || !come {
+	_ = w.control(kindAdmit, 0, admit{come}.encode()) // whoever is admitted is served, be it only until the broken connection is noticed
+	if !come {
 		w.farewell(partingTime)
 		return
 	}

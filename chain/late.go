@@ -42,9 +42,7 @@ func (h *head) feedLate(ctx context.Context, i int, w *wire) {
 	defer cancel()
 	watcher.Go(func() {
 		for t.get(i).state < Failed {
-			select {
-			case <-t.news:
-			case <-ctx.Done():
+			if !pause(ctx, h.timing.stall/8) {
 				return
 			}
 		}
@@ -61,11 +59,10 @@ func (h *head) feedLate(ctx context.Context, i int, w *wire) {
 
 // part notes the end of a late joiner's connection.
 func (h *head) part(i int) {
+	h.roster.part(i, time.Now())
 	if e := h.lates[i].get(i); e.state >= Failed {
 		h.roster.finish(i, e.state == Done)
-		return
 	}
-	h.roster.part(i, time.Now())
 }
 
 // knock calls the links that are missing: one that has come to life meanwhile calls the head.

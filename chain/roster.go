@@ -9,6 +9,7 @@ type standing struct {
 	done    bool      // it has everything, by either way
 	failed  bool      // by itself, and for good
 	late    lateness
+	serving int       // connections on which it is served: an old one may not have been noticed to be over
 	gone    time.Time // since when a late joiner's connection is over
 	asked   time.Time // when it last asked to leave the chain
 	knocked time.Time // when the head last called it
@@ -60,6 +61,7 @@ func (r *roster) admit(i int, why why, now time.Time) bool {
 		l.lost = now
 	}
 	l.late = served
+	l.serving++
 	return true
 }
 
@@ -78,10 +80,11 @@ func (r *roster) few(now time.Time) bool {
 	return living > 1 && asking <= max(1, living/4)
 }
 
-// part notes that a late joiner's connection is over, before it was settled.
+// part notes that a late joiner's connection is over.
 func (r *roster) part(i int, now time.Time) {
-	if r.links[i].late == served {
-		r.links[i].late, r.links[i].gone = parted, now
+	l := &r.links[i]
+	if l.serving--; l.serving == 0 && l.late == served {
+		l.late, l.gone = parted, now
 	}
 }
 
