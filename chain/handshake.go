@@ -71,7 +71,7 @@ func dialHandshake(conn net.Conn, s secret, as role, timeout time.Duration) (w *
 	}
 	conn, binding, err := s.encryptDialed(conn)
 	if err != nil {
-		return nil, false, err
+		return nil, false, closedEarly(err)
 	}
 	w = newWire(conn)
 	var h hello
@@ -173,10 +173,10 @@ func mac(key [32]byte, label string, parts ...[]byte) (sum [32]byte) {
 	return sum
 }
 
-// closedEarly words the usual reasons for an end of stream before the challenge.
+// closedEarly words the usual reasons for an end of the connection before the challenge.
 func closedEarly(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("closed the connection after our hello: only one side has TLS, or it is busy: %w", err)
+	if isBreak(err) && !isTimeout(err) {
+		return errors.New("closed the connection after our hello: only one side has TLS, or it is busy")
 	}
 	return err
 }
