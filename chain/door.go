@@ -13,12 +13,13 @@ const maxRanges = 16
 
 // door is where links reach the head: for a range that no ring holds any more, or to be fed by it.
 type door struct {
-	secret secret
-	timing timing
-	source func() *shelf // one of its own for each range
-	links  []Link
-	ask    func(ctx context.Context, i int, j join) bool // whether the link may come
-	serve  func(ctx context.Context, i int, w *wire)     // feeds it until the connection ends
+	secret  secret
+	timing  timing
+	permits <-chan struct{}
+	source  func() *shelf // one of its own for each range
+	links   []Link
+	ask     func(ctx context.Context, i int, j join) bool // whether the link may come
+	serve   func(ctx context.Context, i int, w *wire)     // feeds it until the connection ends
 }
 
 // run lets links in until the listener is closed, then waits for those inside to end with ctx.
@@ -47,7 +48,7 @@ func (d *door) run(ctx context.Context, l net.Listener) {
 				d.join(ctx, w)
 			default:
 				ranges <- struct{}{}
-				_ = serveRange(w, d.source(), d.timing) // the link sees the connection end and says so in its report
+				_ = serveRange(ctx, w, d.source(), d.timing, d.permits) // the link sees the connection end and says so in its report
 				<-ranges
 			}
 		})

@@ -61,6 +61,9 @@ func (h *head) run(outer context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
+	if len(h.cfg.Limits) > 0 {
+		h.permits = permit(ctx, &wg, h.cfg.Limits)
+	}
 	if h.cfg.Listen != "" {
 		l, err := net.Listen("tcp", h.cfg.Listen)
 		if err != nil {
@@ -68,12 +71,9 @@ func (h *head) run(outer context.Context) error {
 		}
 		defer l.Close()
 		h.plan.head = l.Addr().String()
-		d := &door{secret: h.secret, timing: h.timing, source: func() *shelf { return newShelf(h.cfg.Source, h.index) },
+		d := &door{secret: h.secret, timing: h.timing, permits: h.permits, source: func() *shelf { return newShelf(h.cfg.Source, h.index) },
 			links: h.cfg.Links, ask: h.ask, serve: h.feedLate}
 		wg.Go(func() { d.run(ctx, l) })
-	}
-	if len(h.cfg.Limits) > 0 {
-		h.permits = permit(ctx, &wg, h.cfg.Limits)
 	}
 	described := make(chan error, 1)
 	if h.cfg.Manifest == nil {

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// serveRange answers a link that needs bytes which no predecessor holds any more.
-func serveRange(w *wire, src *shelf, t timing) error {
+// serveRange answers a link that needs bytes which no predecessor holds any more. A permit is taken before each frame, unless permits
+// is nil.
+func serveRange(ctx context.Context, w *wire, src *shelf, t timing, permits <-chan struct{}) error {
 	h, b, err := w.expect(kindWant, t.dial)
 	if err != nil {
 		return err
@@ -27,6 +28,13 @@ func serveRange(w *wire, src *shelf, t timing) error {
 			return err
 		}
 		p = p[:min(int64(len(p)), wanted.until-offset)]
+		if permits != nil {
+			select {
+			case <-permits:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
 		if err := w.conn.SetWriteDeadline(time.Now().Add(t.stall)); err != nil {
 			return err
 		}
