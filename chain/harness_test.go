@@ -30,6 +30,7 @@ type memory struct {
 	aborted   error
 	failAt    int           // Write fails once so many bytes are in; 0: never
 	failClose error         // what Close returns
+	hangClose chan struct{} // Close waits for it to close
 	hang      chan struct{} // Write waits for it to close
 	held      chan struct{} // closed by the first Write that waits
 	pace      time.Duration // that each Write takes
@@ -55,6 +56,9 @@ func (m *memory) Write(p []byte) (int, error) {
 }
 
 func (m *memory) Close() error {
+	if m.hangClose != nil {
+		<-m.hangClose
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed = true
