@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"time"
@@ -82,7 +83,7 @@ func outletOf(c *cli.Context) (outlet.Outlet, error) {
 	}
 	o, err := outlet.File(name, sync)
 	if err != nil {
-		return nil, usage("chain receive", "--output-file %s: %w", name, err)
+		return nil, fmt.Errorf("output %s: %w", name, err)
 	}
 	return o, nil
 }

@@ -54,7 +54,12 @@ func (c *cast) run(stdin io.Reader, args ...string) *gexec.Session {
 
 func start(stdin io.Reader, args ...string) *gexec.Session {
 	GinkgoHelper()
-	cmd := exec.Command(program, args...)
+	return startProgram(stdin, program, args...)
+}
+
+func startProgram(stdin io.Reader, name string, args ...string) *gexec.Session {
+	GinkgoHelper()
+	cmd := exec.Command(name, args...)
 	cmd.Stdin = stdin
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	s, err := gexec.Start(cmd, GinkgoWriter, GinkgoWriter)

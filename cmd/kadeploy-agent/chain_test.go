@@ -106,6 +106,18 @@ var _ = Describe("kadeploy-agent chain", func() {
 		Expect(text(r.Out) + text(r.Err) + text(s.Out) + text(s.Err)).NotTo(ContainSubstring(key))
 	})
 
+	It("takes the key from standard input, as ssh brings it", func() {
+		c := newCast(size)
+		r := &receiver{dir: GinkgoT().TempDir()}
+		r.out = filepath.Join(r.dir, "out")
+		r.Session = start(strings.NewReader(strings.Repeat("5", 64)), "chain", "receive", "-k", "-", "-l", "127.0.0.1:0", "-o", r.out)
+		Eventually(r.Err, patient).Should(gbytes.Say(`listening on \S+\n`))
+		r.addr = string(listening.FindSubmatch(r.Err.Contents())[1])
+		c.receivers = []*receiver{r}
+		exits(c.send(), 0)
+		c.whole(r)
+	})
+
 	It("reports as JSON, and names the machines in files", func() {
 		c := newCast(size)
 		good := c.receive()

@@ -56,7 +56,6 @@ var _ = Describe("kadeploy-agent chain, misused,", func() {
 		Entry("a report that cannot be written", "send -N a -i key -k key --ko no/where", "--ko no/where: cannot be written: no such file or directory", " send"),
 		Entry("nowhere to put it", "receive -k key", "nowhere to put it: give -o FILE, -o - for standard output, or -O COMMAND", " receive"),
 		Entry("two places to put it", "receive -k key -o x -O cat", "-o x and -O: one of them at a time", " receive"),
-		Entry("a directory to put it", "receive -k key -o .", "--output-file .: is a directory, not a file", " receive"),
 		Entry("a bad address", "receive -k key -o x -l here", "--listen here: want ADDR:PORT or :PORT", " receive"),
 	)
 
@@ -65,8 +64,10 @@ var _ = Describe("kadeploy-agent chain, misused,", func() {
 		Expect(s.ExitCode()).To(Equal(1))
 		Expect(oneLine(s)).To(MatchRegexp("^kadeploy-agent: " + want + "\n$"))
 	},
-		Entry("no such file", "send -N a -i image -k key", "input: image: no such file or directory"),
-		Entry("a directory", "send -N a -i . -k key", "input: . is a directory: send an archive of it, tar c . | kadeploy-agent chain send -i -"),
+		Entry("no such file", "send -N a -i image -k key", "input image: no such file or directory"),
+		Entry("a directory", "send -N a -i . -k key", "input . is a directory: send an archive of it, tar c . | kadeploy-agent chain send -i -"),
+		Entry("a directory to put it", "receive -k key -o .", "output .: is a directory, not a file"),
+		Entry("no directory to put it", "receive -k key -o no/where", "output no/where: no such file or directory"),
 		Entry("an address that is not ours", "receive -k key -o x -l 192.0.2.1:1", "listen tcp 192.0.2.1:1: bind: cannot assign requested address"),
 	)
 

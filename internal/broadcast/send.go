@@ -40,7 +40,7 @@ type SendConfig struct {
 func Send(ctx context.Context, cfg SendConfig) (int, error) {
 	src, err := openSource(cfg.Input, cfg.Spool, cfg.Stdin)
 	if err != nil {
-		return ExitNone, fmt.Errorf("input: %w", err)
+		return ExitNone, fmt.Errorf("input %w", err)
 	}
 	defer src.close()
 	d := startDisplay(cfg.Stderr, newBoard(cfg.Links, src.size), cfg.Quiet)

@@ -67,7 +67,7 @@ func spooled(in *os.File, dir string) (*source, error) {
 	}
 	if err != nil {
 		in.Close()
-		return nil, fmt.Errorf("spool: %w", err)
+		return nil, fmt.Errorf("cannot be kept in %s: %w; give --spool a directory to write to", dir, wording.Bare(err))
 	}
 	return &source{image: f, input: io.TeeReader(in, spool{f, dir}), size: -1, close: func() { in.Close(); f.Close() }}, nil
 }

@@ -23,6 +23,9 @@ func openDevice(place outfile.Place, sync bool) (Outlet, error) {
 		flags |= unix.O_EXCL // without O_CREAT: nobody else may hold it, mounted or as part of another device
 	}
 	f, err := os.OpenFile(place.Path, flags, 0)
+	if errors.Is(err, unix.EBUSY) {
+		return nil, errors.New("is in use: mounted, or a part of another device")
+	}
 	if err != nil {
 		return nil, wording.Bare(err)
 	}
