@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/kadeploy/kadeploy/chain"
 	"github.com/kadeploy/kadeploy/internal/nodeset"
@@ -158,7 +159,7 @@ func address(name string) (string, error) {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return "", fmt.Errorf("%q: the port is a number from 1 to 65535", name)
 	}
-	if host == "" || strings.ContainsAny(host, " \t/@") {
+	if host == "" || strings.ContainsFunc(host, neverInHost) {
 		return "", wrong
 	}
 	if _, err := netip.ParseAddr(host); err != nil && strings.Contains(host, ":") {
@@ -166,3 +167,5 @@ func address(name string) (string, error) {
 	}
 	return net.JoinHostPort(host, port), nil
 }
+
+func neverInHost(r rune) bool { return strings.ContainsRune(" /@[]", r) || !unicode.IsPrint(r) }
