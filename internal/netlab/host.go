@@ -22,7 +22,7 @@ func (h *Host) build() error {
 		ip("netns", "add", h.ns),
 		ip("-n", h.ns, "link", "set", "lo", "up"),
 		ip("-n", h.ns, "link", "add", "eth0", "type", "veth", "peer", "name", h.port, "netns", h.switchNS),
-		ip("-n", h.ns, "addr", "add", netip.PrefixFrom(h.Addr, network.Bits()).String(), "dev", "eth0"),
+		ip("-n", h.ns, "addr", "add", netip.PrefixFrom(h.Addr, network.Bits()).String(), "broadcast", "+", "dev", "eth0"),
 		ip("-n", h.ns, "link", "set", "eth0", "up"),
 		ip("-n", h.ns, "route", "add", "224.0.0.0/4", "dev", "eth0"),
 		ip("-n", h.switchNS, "link", "set", h.port, "master", "br0", "up"),
