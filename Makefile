@@ -11,10 +11,10 @@ CONFDIR  ?= testdata/demo
 
 export CGO_ENABLED ?= 0
 
-.PHONY: help build images demo test bench lint verify fuzz generate g5ktest clean
+.PHONY: help build images demo test test-netns bench bench-chain chainbench lint verify fuzz generate g5ktest clean
 
 help: ## this list
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 build: images ## the three programs, in bin/
 	$(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
@@ -28,8 +28,18 @@ demo: build ## deploy a real image on eight sandbox nodes, two of them with faul
 test: images ## every test, race detector on, in random order
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
 
-bench: ## benchmarks; nothing here is asserted
+test-netns: ## the tests that need root, iproute2 and socat: network namespaces
+	CGO_ENABLED=1 $(GO) test -race -tags netns ./internal/netlab ./internal/chainbench
+
+bench: chainbench ## every benchmark; nothing here is asserted
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./...
+	bin/tools/chainbench $(CHAINBENCH) || [ $$? -eq 3 ] # it has said why it cannot run here
+
+bench-chain: chainbench ## the chain beside its rivals; needs root (docs/benchmarks.md); options: CHAINBENCH='-run limit'
+	bin/tools/chainbench $(CHAINBENCH)
+
+chainbench: build
+	$(GO) build -o bin/tools/ ./internal/chainbench
 
 fuzz: ## every fuzz target for some ten thousand inputs
 	@.ci/fuzz 20000x
