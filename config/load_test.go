@@ -48,7 +48,7 @@ var _ = Describe("Load", func() {
 				ProfilePath: dir + "/var/tftp/pxelinux.cfg", ProfileName: "ip_hex", LogFile: dir + "/var/kadeploy-server.log",
 				CacheDir: dir + "/var/cache", CacheSize: 200 << 20, RebootWindow: 4,
 				RebootCommandTimeout: 2500 * time.Millisecond, ProbeInterval: 300 * time.Millisecond,
-				MinNodes: "75%", Grace: 10 * time.Second, MaxPreinstall: 20 << 20, MaxPostinstall: 1 << 20,
+				MinNodes: "75%", Grace: 10 * time.Second, ChainRate: 100 << 20, ChainRateTotal: 1_000_000_000, ChainStall: 1500 * time.Millisecond, MaxPreinstall: 20 << 20, MaxPostinstall: 1 << 20,
 				AlmightyUsers: []string{"root", "operator"},
 			}))
 		})
@@ -65,7 +65,7 @@ var _ = Describe("Load", func() {
 					{Path: "http://img.lab/keys.tbz2", Compression: "bzip2", Script: "none"},
 				},
 				TimeoutReboot: 240 * time.Second, TimeoutRebootKexec: time.Minute, FirstProbe: 20 * time.Second,
-				SSHPort: 22, MarkerPort: 25300, ChainPort: 25303, ExtractionDir: "/mnt/dest", RambinDir: "/rambin",
+				SSHPort: 22, MarkerPort: 25300, ChainPort: 25303, ChainRing: 128 << 20, SlowDisk: 5 * time.Second, ExtractionDir: "/mnt/dest", RambinDir: "/rambin",
 				Macrosteps: map[workflow.Macro][]workflow.Spec{
 					workflow.SetDeploymentEnv: {{Name: "Prod", Tries: 1, Timeout: 120 * time.Second}, {Name: "Untrusted", Tries: 2, Timeout: 400 * time.Second}},
 					workflow.BroadcastEnv:     {{Name: "Chain", Tries: 2, Timeout: 500 * time.Second}},
@@ -88,6 +88,7 @@ var _ = Describe("Load", func() {
 			Expect(odd.MAC.String()).To(Equal("52:54:00:00:00:04"))
 			Expect(odd.DeployDevice()).To(Equal("/dev/sda6"))
 			Expect(odd.KernelParams).To(Equal("console=ttyS1 quiet"))
+			Expect([]string{odd.Switch, odd.Rack}).To(Equal([]string{"sw-2", "r3"}))
 			Expect(odd.TmpPart).To(Equal("5"))
 			Expect(node(site, "blue-03.lab").Commands["reboot_hard"].Argv).To(Equal([]string{"ipmi-cycle", "--slow", "blue-03"}))
 			Expect(node(site, "blue-03.lab").Commands["reboot_very_hard"].Argv).To(Equal([]string{"sh", "-c", "pdu-cycle HOSTNAME_SHORT | logger"}))
@@ -152,7 +153,7 @@ var _ = Describe("Load", func() {
 			StateDir: dir + "/var", TFTPRoot: dir + "/var/tftp", ImagesPath: dir + "/var/tftp/kernels",
 			ProfilePath: dir + "/var/tftp/pxelinux.cfg", ProfileName: "ip_hex", LogFile: dir + "/var/kadeploy-server.log",
 			CacheDir: dir + "/var/cache", CacheSize: 10 << 30, RebootWindow: 50, RebootCommandTimeout: 30 * time.Second,
-			ProbeInterval: time.Second, Grace: 10 * time.Second, MaxPreinstall: 20 << 20, MaxPostinstall: 20 << 20,
+			ProbeInterval: time.Second, Grace: 10 * time.Second, ChainStall: 2 * time.Second, MaxPreinstall: 20 << 20, MaxPostinstall: 20 << 20,
 			AlmightyUsers: []string{"root"},
 		}))
 		n := node(site, "n1")

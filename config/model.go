@@ -53,6 +53,10 @@ type Global struct {
 	MinNodes    string        // minnodes: "" (all), a count or a percentage; default for requests that name none
 	Grace       time.Duration // broadcast_grace: how long a full quorum waits for the late before the chain starts
 
+	ChainRate      int64         // chain_rate: bytes a second of one broadcast; 0: no limit
+	ChainRateTotal int64         // chain_rate_total: of all broadcasts together; 0: no limit
+	ChainStall     time.Duration // chain_stall: silence after which a link is taken for dead
+
 	MaxPreinstall  int64 // bytes of one preinstall archive
 	MaxPostinstall int64
 	AlmightyUsers  []string
@@ -118,6 +122,11 @@ type Settings struct {
 	ChainPort     int
 	ExtractionDir string // mount point of the target on the node
 	RambinDir     string // where pre- and post-install archives are unpacked on the node
+
+	ChainRing    int64         // bytes kept for the next node of the chain
+	SlowDisk     time.Duration // chain_slow_disk: how long the node's disk may hold up the chain; 0: for ever
+	ChainTLS     bool
+	Switch, Rack string // where the node is in the network; "": not known
 
 	Macrosteps  map[workflow.Macro][]workflow.Spec // instances in order
 	StepRetries map[workflow.Micro]int             // extra tries in place (retries = format_deploy_part:1,...)

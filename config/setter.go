@@ -52,6 +52,22 @@ func setSize(field func(*target) *int64, unit int64) setter {
 	}
 }
 
+// setSizeWithin stores bytes between two sizes, given as they are written; a bare number counts MiB.
+func setSizeWithin(field func(*target) *int64, least, most string) setter {
+	size := setSize(field, 1<<20)
+	from, _ := parseSize(least, 1)
+	to, _ := parseSize(most, 1)
+	return func(t *target, v value) error {
+		if err := size(t, v); err != nil {
+			return err
+		}
+		if n := *field(t); n < from || n > to {
+			return faultf(0, "%s is not between %s and %s", v.text, least, most)
+		}
+		return nil
+	}
+}
+
 func setSeconds(field func(*target) *time.Duration) setter {
 	return func(t *target, v value) (err error) {
 		*field(t), err = parseSeconds(v.text)

@@ -9,6 +9,8 @@ timeout_reboot          = 240
 cmd_soft_reboot         = "ssh -o BatchMode=yes root@HOSTNAME_FQDN reboot"
 drivers                 = ["e1000", "ahci", "nvme"]
 partition_creation_kind = "fdisk"
+chain_ring              = "128MiB"
+chain_slow_disk         = "5s"
 admin_post_install = [
   "fixes.tgz|tgz|go.sh /rambin",
   "http://img.lab/keys.tbz2|tbz2|none",

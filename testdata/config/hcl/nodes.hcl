@@ -20,6 +20,8 @@ node "blue-04.lab" {
   cluster       = "blue"
   mac           = "52:54:00:00:00:04"
   deploy_part   = "6"
+  switch        = "sw-2"
+  rack          = format("r%d", node.index + 3)
   kernel_params = join(" ", ["console=ttyS1", "quiet"])
 }
 
