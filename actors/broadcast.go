@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -17,7 +16,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/chain"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
-	"github.com/kadeploy/kadeploy/internal/nodeset"
+	"github.com/kadeploy/kadeploy/internal/topology"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
@@ -59,17 +58,11 @@ const (
 
 func newBroadcast(c *chainActor, ctx actor.Context) *broadcast {
 	b := &broadcast{
-		job: c.job, members: slices.Clone(c.members), system: ctx.ActorSystem(), deploy: ctx.Parent(),
+		job: c.job, members: topology.Order(c.members, member.inNetwork), system: ctx.ActorSystem(), deploy: ctx.Parent(),
 		places: make(map[string]*place), changed: make(chan struct{}, 1),
 	}
 	_, _ = rand.Read(b.transfer[:]) // never fails (crypto/rand)
 	_, _ = rand.Read(b.key[:])
-	slices.SortFunc(b.members, func(x, y member) int {
-		if nodeset.Less(x.host, y.host) {
-			return -1
-		}
-		return 1
-	})
 	return b
 }
 

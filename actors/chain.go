@@ -7,6 +7,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/topology"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
@@ -15,6 +16,11 @@ type member struct {
 	incarnation
 	node    *config.Node
 	session *agentlink.Session
+}
+
+// inNetwork is where the member stands among switches and racks.
+func (m member) inNetwork() topology.Place {
+	return topology.Place{Name: m.host, Switch: m.node.Switch, Rack: m.node.Rack}
 }
 
 // chainActor runs one broadcast (broadcast.go, where orders and image bytes meet).

@@ -16,6 +16,7 @@ func TestImportDirections(t *testing.T) {
 		allowed   []string // of the project; everything else of it is forbidden when not nil
 	}{
 		{pkg: "internal/workflow", forbidden: []string{protoactor}, allowed: []string{}},
+		{pkg: "internal/topology", forbidden: []string{protoactor}, allowed: []string{"internal/nodeset"}},
 		{pkg: "chain", forbidden: []string{protoactor}, allowed: []string{}},
 		{pkg: "supervisor", allowed: []string{}},
 		{pkg: "pxe", forbidden: []string{protoactor, us + "actors"}},
