@@ -191,6 +191,7 @@ type Sandbox struct {
 //	never-boots        every boot hangs
 //	disk-full:SIZE     the disk holds SIZE bytes
 //	agent-crash:STEP   the agent is killed when it enters the micro-step, the first time only
+//	slow-disk:RATE     the disk takes RATE bytes a second
 //	slow-boot:SECONDS  every boot takes that much longer
 //	hung-order:STEP    the agent never answers the order of this micro-step, the first time only
 type Fault struct {

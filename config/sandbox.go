@@ -56,7 +56,7 @@ func parseFault(text string) (Fault, error) {
 		f.Probability = p
 	}
 	f.Kind, f.Arg, _ = strings.Cut(spec, ":")
-	if err := choice(f.Kind, "boot-fails", "never-boots", "disk-full", "agent-crash", "slow-boot", "hung-order"); err != nil {
+	if err := choice(f.Kind, "boot-fails", "never-boots", "disk-full", "slow-disk", "agent-crash", "slow-boot", "hung-order"); err != nil {
 		return f, err
 	}
 	if err := checkFault(f); err != nil {
@@ -74,6 +74,8 @@ func checkFault(f Fault) (err error) {
 		_, err = parseInt(f.Arg, 1, 1000)
 	case "disk-full":
 		_, err = parseSize(f.Arg, 1)
+	case "slow-disk":
+		_, err = f.Rate()
 	case "agent-crash", "hung-order":
 		if choice(f.Arg, microNames()...) != nil {
 			err = &fault{msg: "unknown micro-step " + strconv.Quote(f.Arg), hint: didYouMean(f.Arg, microNames())}

@@ -64,6 +64,7 @@ func runCommand() *cli.Command {
 			&cli.StringFlag{Name: "cmdline", EnvVars: []string{"KADEPLOY_CMDLINE"}, Usage: "kernel command `LINE`; it holds a token, so give it by the environment (default: /proc/cmdline)"},
 			&cli.StringFlag{Name: "sandbox-disk", Usage: "work on a disk that is the `DIRECTORY`"},
 			&cli.Int64Flag{Name: "sandbox-capacity", Usage: "size of that disk in `BYTES` (0: unlimited)"},
+			&cli.Int64Flag{Name: "sandbox-rate", Usage: "write to that disk with so many `BYTES` a second (0: as fast as can be)"},
 			&cli.StringSliceFlag{Name: "sandbox-fault", Usage: "misbehave once: agent-crash:STEP or hung-order:STEP (`FAULT`)"},
 			&cli.StringFlag{Name: "address", Value: "127.0.0.1", Usage: "own `IP` address"},
 		},
@@ -87,7 +88,7 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	disk, err := dirdisk.Open(dirdisk.Config{Root: c.String("sandbox-disk"), Capacity: c.Int64("sandbox-capacity")})
+	disk, err := dirdisk.Open(dirdisk.Config{Root: c.String("sandbox-disk"), Capacity: c.Int64("sandbox-capacity"), Rate: c.Int64("sandbox-rate")})
 	if err != nil {
 		return err
 	}

@@ -89,6 +89,9 @@ func (m *machine) agentArgs() []string {
 	if n := m.capacity(); n > 0 {
 		args = append(args, "--sandbox-capacity", strconv.FormatInt(n, 10))
 	}
+	if n := m.faults.rate; n > 0 {
+		args = append(args, "--sandbox-rate", strconv.FormatInt(n, 10))
+	}
 	for _, fault := range m.faults.pending() {
 		args = append(args, "--sandbox-fault", fault)
 	}

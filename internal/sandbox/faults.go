@@ -19,6 +19,7 @@ type faults struct {
 	neverBoots bool
 	slow       time.Duration // added to each boot
 	capacity   int64         // of the disk, bytes; 0: as the node says
+	rate       int64         // of the disk, bytes a second; 0: as fast as the directory
 
 	mu    sync.Mutex
 	agent []string // KIND:STEP, those that have not happened yet
@@ -47,6 +48,8 @@ func (f *faults) take(fault config.Fault, has bool) (err error) {
 		add.neverBoots = true
 	case "disk-full":
 		add.capacity, err = fault.Size()
+	case "slow-disk":
+		add.rate, err = fault.Rate()
 	case "slow-boot":
 		add.slow, err = fault.Delay()
 	case "agent-crash", "hung-order":
@@ -55,7 +58,7 @@ func (f *faults) take(fault config.Fault, has bool) (err error) {
 			err = errors.New("the micro-step is missing")
 		}
 	default:
-		err = errors.New("unknown kind (known: boot-fails, never-boots, disk-full, agent-crash, slow-boot, hung-order)")
+		err = errors.New("unknown kind (known: boot-fails, never-boots, disk-full, slow-disk, agent-crash, slow-boot, hung-order)")
 	}
 	if err == nil && has {
 		f.join(add)
@@ -68,10 +71,16 @@ func (f *faults) join(add *faults) {
 	f.hungBoots = max(f.hungBoots, add.hungBoots)
 	f.neverBoots = f.neverBoots || add.neverBoots
 	f.slow += add.slow
-	if f.capacity == 0 || add.capacity > 0 && add.capacity < f.capacity {
-		f.capacity = add.capacity
-	}
+	f.capacity, f.rate = lesser(f.capacity, add.capacity), lesser(f.rate, add.rate)
 	f.agent = append(f.agent, add.agent...)
+}
+
+// lesser is the lower of two limits, of which 0 is none.
+func lesser(a, b int64) int64 {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // pending are the agent's faults that have not happened yet.

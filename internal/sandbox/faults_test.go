@@ -74,6 +74,15 @@ var _ = Describe("A fault", func() {
 		Entry(nil, int64(0), "12345", "12345"),
 	)
 
+	It("slow-disk:RATE makes the disk slow, and the slowest counts", func() {
+		n := node(1, fault("slow-disk", "1MiB"), fault("slow-disk", "256KiB"), fault("slow-disk", "2MB"))
+		s.bootsDeployment(hex(n), "")
+		r := s.rack(n)
+		Expect(do(r, n, power.OpOn, power.Soft)).To(Succeed())
+		s.pid(n, "agent")
+		Expect(string(must(os.ReadFile(filepath.Join(s.disks, n.Name, "args"))))).To(HaveSuffix("--sandbox-rate 262144"))
+	})
+
 	DescribeTable("of the agent is handed to it at each boot until it has happened",
 		func(kind string) {
 			n := node(1, fault(kind, "mount_deploy_part"), fault("agent-crash", "sync"))
@@ -163,6 +172,7 @@ var _ = Describe("A rack", func() {
 		Entry("an unknown fault", func(n *sandbox.Node) { n.Faults = []config.Fault{{Kind: "fire"}} }, "fault fire:: unknown kind"),
 		Entry("boots that cannot be counted", func(n *sandbox.Node) { n.Faults = []config.Fault{{Kind: "boot-fails", Arg: "many"}} }, `"many" is not a whole number`),
 		Entry("a size that is none", func(n *sandbox.Node) { n.Faults = []config.Fault{{Kind: "disk-full", Arg: "-4GiB"}} }, `size -4GiB is out of range`),
+		Entry("a disk that stands still", func(n *sandbox.Node) { n.Faults = []config.Fault{{Kind: "slow-disk", Arg: "1"}} }, "less than 64KiB"),
 		Entry("a time that is none", func(n *sandbox.Node) { n.Faults = []config.Fault{{Kind: "slow-boot", Arg: "NaN"}} }, "not between 0 and a year"),
 		Entry("a fault without its step", func(n *sandbox.Node) { n.Faults = []config.Fault{{Kind: "agent-crash"}} }, "the micro-step is missing"),
 	)

@@ -105,16 +105,11 @@ func (m *machine) rootFS(device string) (*os.Root, error) {
 }
 
 func (m *machine) openDisk() (*dirdisk.Disk, error) {
-	return dirdisk.Open(dirdisk.Config{Root: m.disk, Capacity: m.capacity()})
+	return dirdisk.Open(dirdisk.Config{Root: m.disk, Capacity: m.capacity(), Rate: m.faults.rate})
 }
 
 // capacity is the size of the disk in bytes, 0 for no limit.
-func (m *machine) capacity() int64 {
-	if f := m.faults.capacity; f > 0 && (m.node.DiskSize == 0 || f < m.node.DiskSize) {
-		return f
-	}
-	return m.node.DiskSize
-}
+func (m *machine) capacity() int64 { return lesser(m.node.DiskSize, m.faults.capacity) }
 
 // find names the file of the file system whose bytes are the kernel's.
 func (k *kernel) find(ctx context.Context, root *os.Root) (string, error) {

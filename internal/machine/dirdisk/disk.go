@@ -20,6 +20,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/kadeploy/kadeploy/internal/machine/archive"
 )
 
 // DefaultMemory bounds what pre- and post-install archives unpack to.
@@ -30,12 +32,14 @@ type Config struct {
 	Root     string // directory; made when missing, for its owner only
 	Capacity int64  // bytes on all partitions; 0: unlimited
 	Memory   int64  // bytes below ram/; 0: DefaultMemory
+	Rate     int64  // bytes a second that archives and raw images are written with; 0: as fast as the directory takes them
 }
 
 // Disk implements machine.Machine. It is safe for concurrent use; one order at a time changes it.
 type Disk struct {
 	root     string
-	capacity *capacity // nil: unlimited
+	capacity *capacity      // nil: unlimited
+	budget   archive.Budget // of all partitions; nil: neither a limit nor a rate
 	memory   *capacity
 
 	mu     sync.Mutex
@@ -45,7 +49,7 @@ type Disk struct {
 
 // Open opens the disk in a directory, without changing what is in it.
 func Open(c Config) (*Disk, error) {
-	if c.Root == "" || c.Capacity < 0 || c.Memory < 0 {
+	if c.Root == "" || c.Capacity < 0 || c.Memory < 0 || c.Rate < 0 {
 		return nil, errors.New("sandbox disk: its directory must be given, sizes must not be negative")
 	}
 	root, err := filepath.Abs(c.Root)
@@ -62,6 +66,10 @@ func Open(c Config) (*Disk, error) {
 	d.memory = &capacity{limit: c.Memory, dirs: []string{d.ram()}}
 	if c.Capacity > 0 {
 		d.capacity = &capacity{limit: c.Capacity, dirs: []string{filepath.Join(root, "part"), filepath.Join(root, "raw")}}
+		d.budget = d.capacity
+	}
+	if c.Rate > 0 {
+		d.budget = &slow{room: d.budget, rate: c.Rate}
 	}
 	return d, nil
 }

@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -202,6 +204,49 @@ var _ = Describe("A disk that is a directory", func() {
 			_, ok := disk.PartitionDir("/dev/sda3")
 			Expect(ok).To(BeFalse())
 			Expect(os.ReadFile(filepath.Join(cfg.Root, "raw/0"))).To(Equal([]byte("whole")))
+		})
+	})
+
+	Context("when it is slow", func() {
+		BeforeEach(func() {
+			cfg.Rate = 1 << 20
+			disk = open()
+			partition()
+			Expect(disk.Format(ctx, "/dev/sda3", "ext4", "")).To(Succeed())
+			Expect(disk.Mount(ctx, "/dev/sda3", "/mnt/dest", "")).To(Succeed())
+		})
+		taking := func(write func()) time.Duration {
+			start := time.Now()
+			write()
+			return time.Since(start)
+		}
+
+		It("takes archives at its rate, and raw images", func() {
+			Expect(taking(func() { Expect(tree("/mnt/dest").Budget.Take(128 << 10)).To(Succeed()) })).To(BeNumerically(">=", 125*time.Millisecond))
+			dev, err := disk.Device("/dev/sda5")
+			Expect(err).NotTo(HaveOccurred())
+			defer dev.Close()
+			Expect(taking(func() { Expect(dev.Write(make([]byte, 128<<10))).To(Equal(128 << 10)) })).To(BeNumerically(">=", 125*time.Millisecond))
+		})
+
+		It("has one head: who writes beside another waits for both", func() {
+			Expect(taking(func() {
+				var both sync.WaitGroup
+				for range 2 {
+					both.Go(func() { _ = tree("/mnt/dest").Budget.Take(64 << 10) })
+				}
+				both.Wait()
+			})).To(BeNumerically(">=", 125*time.Millisecond))
+		})
+
+		It("is as fast as ever in memory, and no less full", func() {
+			mem, err := disk.Scratch("/rambin")
+			Expect(err).NotTo(HaveOccurred())
+			Expect(taking(func() { Expect(mem.Budget.Take(512 << 20)).To(Succeed()) })).To(BeNumerically("<", time.Minute))
+			cfg.Capacity = 64 << 10
+			disk = open()
+			Expect(disk.Mount(ctx, "/dev/sda3", "/mnt/dest", "")).To(Succeed())
+			Expect(tree("/mnt/dest").Budget.Take(65 << 10)).To(MatchError(syscall.ENOSPC))
 		})
 	})
 

@@ -94,15 +94,7 @@ func (d *Disk) Tree(dir string) (machine.Tree, error) {
 	if err != nil {
 		return machine.Tree{}, fmt.Errorf("%s: %w", dir, err)
 	}
-	return machine.Tree{Path: real, Budget: d.budget()}, nil
-}
-
-// budget of the partitions; a nil *capacity must not become an interface that is not nil.
-func (d *Disk) budget() archive.Budget {
-	if d.capacity == nil {
-		return nil
-	}
-	return d.capacity
+	return machine.Tree{Path: real, Budget: d.budget}, nil
 }
 
 // mounted finds the innermost mount that holds dir; d.mu is held.
@@ -146,7 +138,7 @@ func (d *Disk) Scratch(dir string) (machine.Tree, error) {
 	defer d.mu.Unlock()
 	root, name, budget := d.ram(), dir, archive.Budget(d.memory)
 	if at, number, ok := d.mounted(dir); ok {
-		root, name, budget = d.content(number), strings.TrimPrefix(dir, at), d.budget()
+		root, name, budget = d.content(number), strings.TrimPrefix(dir, at), d.budget
 	} else if err := d.boot(); err != nil {
 		return machine.Tree{}, err
 	}

@@ -68,8 +68,8 @@ type raw struct {
 }
 
 func (r *raw) Write(p []byte) (int, error) {
-	if r.disk.capacity != nil {
-		if err := r.disk.capacity.Take(int64(len(p))); err != nil {
+	if r.disk.budget != nil {
+		if err := r.disk.budget.Take(int64(len(p))); err != nil {
 			return 0, err
 		}
 	}
