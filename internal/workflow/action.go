@@ -20,7 +20,7 @@ type (
 	}
 
 	// Broadcast: a transfer starts to these nodes, which have all Arrived, in the order of the configuration. No other starts
-	// before its ChainEnded. Each node will say Passed or Failed.
+	// before its ChainEnded. Each node will say Passed or Failed, a straggler when others are long in the next one.
 	Broadcast struct{ Hosts []string }
 
 	// WakeAt asks for Wake at that time. A later WakeAt does not take back an earlier one.

@@ -6,12 +6,12 @@ import "time"
 //
 // The first transfer starts when every expected node has arrived, or when a quorum has and the grace time is over since then.
 // The quorum is MinNodes, or half of the expected, rounded up. A node that arrives later (slower, or after a retry) waits for
-// the next transfer, which starts once the running one has ended, by the same rule with a quorum of one: whoever is first
-// waits no longer than the grace time. Expected are the living nodes whose image is still to come by the chain; nodes with a
-// Dummy broadcast neither wait nor are waited for.
+// the next transfer, which starts once the chain of the last one has ended, by the same rule with a quorum of one: whoever is
+// first waits no longer than the grace time. Expected are the living nodes that are still to come to the chain: not those that
+// a transfer feeds, so that nobody waits for a straggler. Nodes with a Dummy broadcast neither wait nor are waited for.
 type barrier struct {
 	rounds  int  // transfers started
-	running bool // a transfer is under way
+	running bool // the chain of the last one has not ended
 
 	ticking bool      // a quorum stands here
 	since   time.Time // since when, while ticking
@@ -62,7 +62,7 @@ func (d *Deployment) broadcast(now time.Time) {
 			hosts = append(hosts, n.Host)
 		}
 	}
-	d.tally.arrived = 0
+	d.tally.arrived, d.tally.expected = 0, d.tally.expected-len(hosts)
 	d.chain = barrier{rounds: d.chain.rounds + 1, running: true}
 	d.do(Broadcast{hosts})
 }

@@ -34,8 +34,8 @@ type (
 		Evidence string // what the node said last; its last 8 KiB are kept
 	}
 
-	// ChainEnded: the transfer of the last Broadcast is over, for each of its nodes one way or the other. Passed or Failed of
-	// these nodes may come before or after it.
+	// ChainEnded: the chain of the last Broadcast is over, and the next one may start. Stragglers, whose disks or lines were too
+	// slow for the chain, may still be fed behind it: Passed or Failed of its nodes may come before or long after this.
 	ChainEnded struct{}
 
 	// Wake: the time of a WakeAt has come. An early one does no harm, it is asked for again.

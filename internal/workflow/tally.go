@@ -8,8 +8,8 @@ type tally struct {
 	ko    int
 	alive int // not settled
 
-	expected int // alive, and the image is still to come to them by the chain
-	arrived  int // of these, standing before the chain
+	expected int // alive, and still to come to the chain or standing before it
+	arrived  int // of these, standing before it
 }
 
 func (t *tally) add(n *node, sign int) {
@@ -22,7 +22,7 @@ func (t *tally) add(n *node, sign int) {
 	case PhaseCut, PhaseCancelled:
 	default:
 		t.alive += sign
-		if n.expectsImage() {
+		if n.expectsImage() && n.state != receiving {
 			t.expected += sign
 		}
 		if n.state == arrived {
