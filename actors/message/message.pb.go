@@ -834,6 +834,7 @@ type Event struct {
 	//	*Event_Chain
 	//	*Event_Ended
 	//	*Event_Note
+	//	*Event_Skip
 	Fact          isEvent_Fact `protobuf_oneof:"fact"`
 	ClientId      string       `protobuf:"bytes,9,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"` // of the subscription that this copy answers
 	unknownFields protoimpl.UnknownFields
@@ -943,6 +944,15 @@ func (x *Event) GetNote() *Note {
 	return nil
 }
 
+func (x *Event) GetSkip() *ChainSkip {
+	if x != nil {
+		if x, ok := x.Fact.(*Event_Skip); ok {
+			return x.Skip
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetClientId() string {
 	if x != nil {
 		return x.ClientId
@@ -974,6 +984,10 @@ type Event_Note struct {
 	Note *Note `protobuf:"bytes,8,opt,name=note,proto3,oneof"`
 }
 
+type Event_Skip struct {
+	Skip *ChainSkip `protobuf:"bytes,10,opt,name=skip,proto3,oneof"`
+}
+
 func (*Event_Started) isEvent_Fact() {}
 
 func (*Event_Node) isEvent_Fact() {}
@@ -983,6 +997,8 @@ func (*Event_Chain) isEvent_Fact() {}
 func (*Event_Ended) isEvent_Fact() {}
 
 func (*Event_Note) isEvent_Fact() {}
+
+func (*Event_Skip) isEvent_Fact() {}
 
 type Started struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1304,6 +1320,75 @@ func (x *ChainChanged) GetText() string {
 	return ""
 }
 
+// ChainSkip tells that a node left the chain and costs it no more. If it lives, it gets the image later in the same transfer.
+type ChainSkip struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	By            string                 `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`          // the node that went round it, itself when it stepped out, "" for the server
+	Cause         string                 `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"`    // one line
+	Offset        uint64                 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"` // bytes of the image that it had
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChainSkip) Reset() {
+	*x = ChainSkip{}
+	mi := &file_actors_message_message_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChainSkip) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChainSkip) ProtoMessage() {}
+
+func (x *ChainSkip) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChainSkip.ProtoReflect.Descriptor instead.
+func (*ChainSkip) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ChainSkip) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *ChainSkip) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *ChainSkip) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *ChainSkip) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
 type Note struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
@@ -1313,7 +1398,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_actors_message_message_proto_msgTypes[13]
+	mi := &file_actors_message_message_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1325,7 +1410,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[13]
+	mi := &file_actors_message_message_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1338,7 +1423,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{13}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Note) GetText() string {
@@ -1360,7 +1445,7 @@ type Ended struct {
 
 func (x *Ended) Reset() {
 	*x = Ended{}
-	mi := &file_actors_message_message_proto_msgTypes[14]
+	mi := &file_actors_message_message_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1457,7 @@ func (x *Ended) String() string {
 func (*Ended) ProtoMessage() {}
 
 func (x *Ended) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[14]
+	mi := &file_actors_message_message_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1470,7 @@ func (x *Ended) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ended.ProtoReflect.Descriptor instead.
 func (*Ended) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{14}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Ended) GetOutcome() Outcome {
@@ -1426,13 +1511,14 @@ type NodeReport struct {
 	State         string                 `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"` // where it stopped: "SetDeploymentEnv/Untrusted/wait_reboot"
 	Cause         string                 `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`
 	Evidence      string                 `protobuf:"bytes,8,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	Transfer      *NodeTransfer          `protobuf:"bytes,9,opt,name=transfer,proto3" json:"transfer,omitempty"` // of the last broadcast that it was in
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NodeReport) Reset() {
 	*x = NodeReport{}
-	mi := &file_actors_message_message_proto_msgTypes[15]
+	mi := &file_actors_message_message_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1444,7 +1530,7 @@ func (x *NodeReport) String() string {
 func (*NodeReport) ProtoMessage() {}
 
 func (x *NodeReport) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[15]
+	mi := &file_actors_message_message_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1457,7 +1543,7 @@ func (x *NodeReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeReport.ProtoReflect.Descriptor instead.
 func (*NodeReport) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{15}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *NodeReport) GetName() string {
@@ -1516,6 +1602,13 @@ func (x *NodeReport) GetEvidence() string {
 	return ""
 }
 
+func (x *NodeReport) GetTransfer() *NodeTransfer {
+	if x != nil {
+		return x.Transfer
+	}
+	return nil
+}
+
 type MacroTime struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Macro         string                 `protobuf:"bytes,1,opt,name=macro,proto3" json:"macro,omitempty"`
@@ -1528,7 +1621,7 @@ type MacroTime struct {
 
 func (x *MacroTime) Reset() {
 	*x = MacroTime{}
-	mi := &file_actors_message_message_proto_msgTypes[16]
+	mi := &file_actors_message_message_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1540,7 +1633,7 @@ func (x *MacroTime) String() string {
 func (*MacroTime) ProtoMessage() {}
 
 func (x *MacroTime) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[16]
+	mi := &file_actors_message_message_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1553,7 +1646,7 @@ func (x *MacroTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MacroTime.ProtoReflect.Descriptor instead.
 func (*MacroTime) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{16}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MacroTime) GetMacro() string {
@@ -1584,6 +1677,99 @@ func (x *MacroTime) GetTook() *durationpb.Duration {
 	return nil
 }
 
+// NodeTransfer is how the image came to a node.
+type NodeTransfer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Position      uint32                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"` // in the chain, from 1, which the server feeds
+	Bytes         uint64                 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`       // that its disk took
+	Took          *durationpb.Duration   `protobuf:"bytes,3,opt,name=took,proto3" json:"took,omitempty"`          // from the start of the broadcast until it had everything or was lost
+	Skips         uint32                 `protobuf:"varint,4,opt,name=skips,proto3" json:"skips,omitempty"`       // how often it left the chain
+	Skipped       []*ChainSkip           `protobuf:"bytes,5,rep,name=skipped,proto3" json:"skipped,omitempty"`    // the last of these times, without the name of the node
+	Late          bool                   `protobuf:"varint,6,opt,name=late,proto3" json:"late,omitempty"`         // the server fed it, behind the chain
+	Corrupt       uint32                 `protobuf:"varint,7,opt,name=corrupt,proto3" json:"corrupt,omitempty"`   // chunks that came spoiled and were sent again
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeTransfer) Reset() {
+	*x = NodeTransfer{}
+	mi := &file_actors_message_message_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeTransfer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeTransfer) ProtoMessage() {}
+
+func (x *NodeTransfer) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeTransfer.ProtoReflect.Descriptor instead.
+func (*NodeTransfer) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *NodeTransfer) GetPosition() uint32 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *NodeTransfer) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *NodeTransfer) GetTook() *durationpb.Duration {
+	if x != nil {
+		return x.Took
+	}
+	return nil
+}
+
+func (x *NodeTransfer) GetSkips() uint32 {
+	if x != nil {
+		return x.Skips
+	}
+	return 0
+}
+
+func (x *NodeTransfer) GetSkipped() []*ChainSkip {
+	if x != nil {
+		return x.Skipped
+	}
+	return nil
+}
+
+func (x *NodeTransfer) GetLate() bool {
+	if x != nil {
+		return x.Late
+	}
+	return false
+}
+
+func (x *NodeTransfer) GetCorrupt() uint32 {
+	if x != nil {
+		return x.Corrupt
+	}
+	return 0
+}
+
 type Cancel struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1595,7 +1781,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_actors_message_message_proto_msgTypes[17]
+	mi := &file_actors_message_message_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1607,7 +1793,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[17]
+	mi := &file_actors_message_message_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1620,7 +1806,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{17}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Cancel) GetId() string {
@@ -1654,7 +1840,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[18]
+	mi := &file_actors_message_message_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1666,7 +1852,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[18]
+	mi := &file_actors_message_message_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1679,7 +1865,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{18}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StatusRequest) GetClientId() string {
@@ -1709,7 +1895,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_actors_message_message_proto_msgTypes[19]
+	mi := &file_actors_message_message_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1721,7 +1907,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[19]
+	mi := &file_actors_message_message_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1734,7 +1920,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{19}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Status) GetOperations() []*OperationStatus {
@@ -1792,7 +1978,7 @@ type OperationStatus struct {
 
 func (x *OperationStatus) Reset() {
 	*x = OperationStatus{}
-	mi := &file_actors_message_message_proto_msgTypes[20]
+	mi := &file_actors_message_message_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1804,7 +1990,7 @@ func (x *OperationStatus) String() string {
 func (*OperationStatus) ProtoMessage() {}
 
 func (x *OperationStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[20]
+	mi := &file_actors_message_message_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1817,7 +2003,7 @@ func (x *OperationStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationStatus.ProtoReflect.Descriptor instead.
 func (*OperationStatus) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{20}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *OperationStatus) GetId() string {
@@ -1913,7 +2099,7 @@ type NodesRequest struct {
 
 func (x *NodesRequest) Reset() {
 	*x = NodesRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[21]
+	mi := &file_actors_message_message_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1925,7 +2111,7 @@ func (x *NodesRequest) String() string {
 func (*NodesRequest) ProtoMessage() {}
 
 func (x *NodesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[21]
+	mi := &file_actors_message_message_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1938,7 +2124,7 @@ func (x *NodesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodesRequest.ProtoReflect.Descriptor instead.
 func (*NodesRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{21}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *NodesRequest) GetClientId() string {
@@ -1958,7 +2144,7 @@ type Nodes struct {
 
 func (x *Nodes) Reset() {
 	*x = Nodes{}
-	mi := &file_actors_message_message_proto_msgTypes[22]
+	mi := &file_actors_message_message_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1970,7 +2156,7 @@ func (x *Nodes) String() string {
 func (*Nodes) ProtoMessage() {}
 
 func (x *Nodes) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[22]
+	mi := &file_actors_message_message_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1983,7 +2169,7 @@ func (x *Nodes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nodes.ProtoReflect.Descriptor instead.
 func (*Nodes) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{22}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Nodes) GetNodes() []*NodeStatus {
@@ -2016,7 +2202,7 @@ type NodeStatus struct {
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_actors_message_message_proto_msgTypes[23]
+	mi := &file_actors_message_message_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2028,7 +2214,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[23]
+	mi := &file_actors_message_message_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2041,7 +2227,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{23}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *NodeStatus) GetName() string {
@@ -2149,7 +2335,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\tclient_id\x18\x03 \x01(\tR\bclientId\":\n" +
 	"\vUnsubscribe\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
-	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xe8\x02\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\x96\x03\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12.\n" +
@@ -2158,7 +2344,9 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x04node\x18\x05 \x01(\v2\x18.kadeploy.v1.NodeChangedH\x00R\x04node\x121\n" +
 	"\x05chain\x18\x06 \x01(\v2\x19.kadeploy.v1.ChainChangedH\x00R\x05chain\x12*\n" +
 	"\x05ended\x18\a \x01(\v2\x12.kadeploy.v1.EndedH\x00R\x05ended\x12'\n" +
-	"\x04note\x18\b \x01(\v2\x11.kadeploy.v1.NoteH\x00R\x04note\x12\x1b\n" +
+	"\x04note\x18\b \x01(\v2\x11.kadeploy.v1.NoteH\x00R\x04note\x12,\n" +
+	"\x04skip\x18\n" +
+	" \x01(\v2\x16.kadeploy.v1.ChainSkipH\x00R\x04skip\x12\x1b\n" +
 	"\tclient_id\x18\t \x01(\tR\bclientIdB\x06\n" +
 	"\x04fact\"\x97\x02\n" +
 	"\aStarted\x124\n" +
@@ -2187,14 +2375,19 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\bevidence\x18\t \x01(\tR\bevidence\"8\n" +
 	"\fChainChanged\x12\x14\n" +
 	"\x05order\x18\x01 \x03(\tR\x05order\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\x1a\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"]\n" +
+	"\tChainSkip\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\x12\x14\n" +
+	"\x05cause\x18\x03 \x01(\tR\x05cause\x12\x16\n" +
+	"\x06offset\x18\x04 \x01(\x04R\x06offset\"\x1a\n" +
 	"\x04Note\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\"\xa9\x01\n" +
 	"\x05Ended\x12.\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x14.kadeploy.v1.OutcomeR\aoutcome\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12-\n" +
 	"\x05nodes\x18\x03 \x03(\v2\x17.kadeploy.v1.NodeReportR\x05nodes\x12-\n" +
-	"\x04took\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04took\"\xf6\x01\n" +
+	"\x04took\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04took\"\xad\x02\n" +
 	"\n" +
 	"NodeReport\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -2204,12 +2397,21 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x06macros\x18\x05 \x03(\v2\x16.kadeploy.v1.MacroTimeR\x06macros\x12\x14\n" +
 	"\x05state\x18\x06 \x01(\tR\x05state\x12\x14\n" +
 	"\x05cause\x18\a \x01(\tR\x05cause\x12\x1a\n" +
-	"\bevidence\x18\b \x01(\tR\bevidence\"\x82\x01\n" +
+	"\bevidence\x18\b \x01(\tR\bevidence\x125\n" +
+	"\btransfer\x18\t \x01(\v2\x19.kadeploy.v1.NodeTransferR\btransfer\"\x82\x01\n" +
 	"\tMacroTime\x12\x14\n" +
 	"\x05macro\x18\x01 \x01(\tR\x05macro\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x14\n" +
 	"\x05tries\x18\x03 \x01(\rR\x05tries\x12-\n" +
-	"\x04took\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04took\"I\n" +
+	"\x04took\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04took\"\xe5\x01\n" +
+	"\fNodeTransfer\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\rR\bposition\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\x12-\n" +
+	"\x04took\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04took\x12\x14\n" +
+	"\x05skips\x18\x04 \x01(\rR\x05skips\x120\n" +
+	"\askipped\x18\x05 \x03(\v2\x16.kadeploy.v1.ChainSkipR\askipped\x12\x12\n" +
+	"\x04late\x18\x06 \x01(\bR\x04late\x12\x18\n" +
+	"\acorrupt\x18\a \x01(\rR\acorrupt\"I\n" +
 	"\x06Cancel\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x1b\n" +
@@ -2299,7 +2501,7 @@ func file_actors_message_message_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_message_message_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_actors_message_message_proto_goTypes = []any{
 	(Operation)(0),                // 0: kadeploy.v1.Operation
 	(Refusal)(0),                  // 1: kadeploy.v1.Refusal
@@ -2318,53 +2520,59 @@ var file_actors_message_message_proto_goTypes = []any{
 	(*NodeInfo)(nil),              // 14: kadeploy.v1.NodeInfo
 	(*NodeChanged)(nil),           // 15: kadeploy.v1.NodeChanged
 	(*ChainChanged)(nil),          // 16: kadeploy.v1.ChainChanged
-	(*Note)(nil),                  // 17: kadeploy.v1.Note
-	(*Ended)(nil),                 // 18: kadeploy.v1.Ended
-	(*NodeReport)(nil),            // 19: kadeploy.v1.NodeReport
-	(*MacroTime)(nil),             // 20: kadeploy.v1.MacroTime
-	(*Cancel)(nil),                // 21: kadeploy.v1.Cancel
-	(*StatusRequest)(nil),         // 22: kadeploy.v1.StatusRequest
-	(*Status)(nil),                // 23: kadeploy.v1.Status
-	(*OperationStatus)(nil),       // 24: kadeploy.v1.OperationStatus
-	(*NodesRequest)(nil),          // 25: kadeploy.v1.NodesRequest
-	(*Nodes)(nil),                 // 26: kadeploy.v1.Nodes
-	(*NodeStatus)(nil),            // 27: kadeploy.v1.NodeStatus
-	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
+	(*ChainSkip)(nil),             // 17: kadeploy.v1.ChainSkip
+	(*Note)(nil),                  // 18: kadeploy.v1.Note
+	(*Ended)(nil),                 // 19: kadeploy.v1.Ended
+	(*NodeReport)(nil),            // 20: kadeploy.v1.NodeReport
+	(*MacroTime)(nil),             // 21: kadeploy.v1.MacroTime
+	(*NodeTransfer)(nil),          // 22: kadeploy.v1.NodeTransfer
+	(*Cancel)(nil),                // 23: kadeploy.v1.Cancel
+	(*StatusRequest)(nil),         // 24: kadeploy.v1.StatusRequest
+	(*Status)(nil),                // 25: kadeploy.v1.Status
+	(*OperationStatus)(nil),       // 26: kadeploy.v1.OperationStatus
+	(*NodesRequest)(nil),          // 27: kadeploy.v1.NodesRequest
+	(*Nodes)(nil),                 // 28: kadeploy.v1.Nodes
+	(*NodeStatus)(nil),            // 29: kadeploy.v1.NodeStatus
+	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 31: google.protobuf.Duration
 }
 var file_actors_message_message_proto_depIdxs = []int32{
-	28, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
+	30, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
 	0,  // 1: kadeploy.v1.Submit.operation:type_name -> kadeploy.v1.Operation
 	1,  // 2: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
 	8,  // 3: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
-	28, // 4: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
-	28, // 5: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
+	30, // 4: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
+	30, // 5: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
 	13, // 6: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
 	15, // 7: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
 	16, // 8: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
-	18, // 9: kadeploy.v1.Event.ended:type_name -> kadeploy.v1.Ended
-	17, // 10: kadeploy.v1.Event.note:type_name -> kadeploy.v1.Note
-	0,  // 11: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
-	14, // 12: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
-	2,  // 13: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
-	3,  // 14: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
-	19, // 15: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	29, // 16: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
-	2,  // 17: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
-	20, // 18: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
-	29, // 19: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	24, // 20: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	28, // 21: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
-	0,  // 22: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	28, // 23: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
-	3,  // 24: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
-	27, // 25: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	28, // 26: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	19, // 9: kadeploy.v1.Event.ended:type_name -> kadeploy.v1.Ended
+	18, // 10: kadeploy.v1.Event.note:type_name -> kadeploy.v1.Note
+	17, // 11: kadeploy.v1.Event.skip:type_name -> kadeploy.v1.ChainSkip
+	0,  // 12: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
+	14, // 13: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
+	2,  // 14: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
+	3,  // 15: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
+	20, // 16: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
+	31, // 17: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	2,  // 18: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
+	21, // 19: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
+	22, // 20: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
+	31, // 21: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	31, // 22: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
+	17, // 23: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
+	26, // 24: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
+	30, // 25: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	0,  // 26: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
+	30, // 27: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	3,  // 28: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
+	29, // 29: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
+	30, // 30: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_actors_message_message_proto_init() }
@@ -2378,6 +2586,7 @@ func file_actors_message_message_proto_init() {
 		(*Event_Chain)(nil),
 		(*Event_Ended)(nil),
 		(*Event_Note)(nil),
+		(*Event_Skip)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2385,7 +2594,7 @@ func file_actors_message_message_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_message_message_proto_rawDesc), len(file_actors_message_message_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

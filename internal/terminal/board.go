@@ -63,6 +63,8 @@ func (b *Board) Apply(e *message.Event, now time.Time) bool {
 		return b.change(fact.Node, at)
 	case *message.Event_Chain:
 		b.Note = "chain: " + chainText(fact.Chain)
+	case *message.Event_Skip:
+		b.Note = "chain: " + Skip(fact.Skip.GetNode(), fact.Skip)
 	case *message.Event_Note:
 		b.Note = wording.Clean(fact.Note.GetText())
 	case *message.Event_Ended:

@@ -21,6 +21,8 @@ func at(seconds float64, fact any) *message.Event {
 		e.Fact = &message.Event_Node{Node: fact}
 	case *message.ChainChanged:
 		e.Fact = &message.Event_Chain{Chain: fact}
+	case *message.ChainSkip:
+		e.Fact = &message.Event_Skip{Skip: fact}
 	case *message.Note:
 		e.Fact = &message.Event_Note{Note: fact}
 	case *message.Ended:

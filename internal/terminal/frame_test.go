@@ -35,7 +35,7 @@ func scene() terminal.Frame {
 	apply(5, phase("node-6.demo", message.NodePhase_KO, "power: no answer from the controller in 30 s"))
 	apply(6, phase("node-7.demo", message.NodePhase_RETRYING, "ssh port closed"))
 	apply(7, phase("node-8.demo", message.NodePhase_CANCELLED, ""))
-	apply(8, &message.ChainChanged{Text: "node-6.demo skipped: connection reset"})
+	apply(8, &message.ChainSkip{Node: "node-6.demo", By: "node-5.demo", Cause: "connection reset", Offset: 300})
 	return terminal.Frame{Board: b, Now: zero.Add(12300 * time.Millisecond)}
 }
 

@@ -40,6 +40,8 @@ func (l *Lines) Event(e *message.Event) {
 		l.progress(at)
 	case *message.Event_Chain:
 		l.write(at, "chain", chainText(fact.Chain))
+	case *message.Event_Skip:
+		l.write(at, "chain", Skip(fact.Skip.GetNode(), fact.Skip))
 	case *message.Event_Note:
 		l.write(at, "note", l.board.Note)
 	}
@@ -138,6 +140,18 @@ func chainText(c *message.ChainChanged) string {
 		return wording.Clean(c.GetText())
 	}
 	return wording.Clean("in the order " + strings.Join(c.GetOrder(), ", "))
+}
+
+// Skip says in words how a node left the chain: node-3 skipped by node-2 at 12.0 MiB: silent for 2s.
+func Skip(node string, s *message.ChainSkip) string {
+	how := "skipped by " + s.GetBy()
+	switch s.GetBy() {
+	case "":
+		how = "skipped by the server"
+	case node:
+		how = "stepped out"
+	}
+	return because(wording.Clean(node+" "+how+" at "+wording.Size(s.GetOffset())), wording.Clean(s.GetCause()))
 }
 
 func kind(o message.Operation) string {

@@ -58,6 +58,20 @@ var _ = Describe("lines", func() {
 		Expect(last(5, &message.Ended{})).To(BeEmpty(), "the summary is the command's")
 	})
 
+	DescribeTable("say who left the chain, by whom and why", func(s *message.ChainSkip, want string) {
+		s.Node, s.Offset = "node-3.demo", 12<<20
+		Expect(last(3, s)).To(Equal("   3.0s chain        node-3.demo " + want + "\n"))
+	},
+		Entry("gone round by the node before it", &message.ChainSkip{By: "node-2.demo", Cause: "silent for 2s"}, "skipped by node-2.demo at 12.0 MiB: silent for 2s"),
+		Entry("gone round by the server", &message.ChainSkip{Cause: "connection refused"}, "skipped by the server at 12.0 MiB: connection refused"),
+		Entry("by itself", &message.ChainSkip{By: "node-3.demo", Cause: "its disk is slow"}, "stepped out at 12.0 MiB: its disk is slow"),
+		Entry("with words that a terminal would obey", &message.ChainSkip{By: "node-2\x1b[2J", Cause: "a\nb"}, "skipped by node-2 [2J at 12.0 MiB: a b"),
+	)
+
+	It("are silent about facts that a later server may tell", func() {
+		Expect(last(3, nil)).To(BeEmpty())
+	})
+
 	It("hold no escape sequence at all", func() {
 		lines.Event(at(6, phase("node-1.demo", message.NodePhase_OK, "")))
 		lines.Notice("interrupted")

@@ -34,6 +34,7 @@ type nodeReport struct {
 	Cause    string             `json:"cause"`
 	Evidence []string           `json:"evidence,omitempty"` // last lines of what the node said
 	Seconds  map[string]float64 `json:"seconds"`            // macro-step -> time in it, all its instances
+	Transfer *transferReport    `json:"transfer,omitempty"` // how the image came to it, if one was sent
 
 	macros []string // keys of Seconds, in order
 }
@@ -72,6 +73,9 @@ func nodeEnded(n *message.NodeReport) nodeReport {
 	out := nodeReport{
 		Name: wording.Clean(n.GetName()), Cluster: wording.Clean(n.GetCluster()), Phase: phase(n.GetPhase()), Tries: n.GetTries(),
 		State: wording.Clean(n.GetState()), Cause: wording.Clean(n.GetCause()), Evidence: lines(n.GetEvidence()), Seconds: map[string]float64{},
+	}
+	if t := n.GetTransfer(); t != nil {
+		out.Transfer = newTransfer(t)
 	}
 	for _, m := range n.GetMacros() {
 		name := wording.Clean(m.GetMacro())

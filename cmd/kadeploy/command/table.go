@@ -13,7 +13,7 @@ import (
 
 const maxTold = 5 // nodes whose last words are shown; all are in the JSON
 
-// writeText writes the table of all nodes, what the failed ones said, and the summary.
+// writeText writes the table of all nodes, what became of some in the chain, what the failed ones said, and the summary.
 func (r *runner) writeText(rep *report) error {
 	var b bytes.Buffer
 	macros := rep.macros()
@@ -22,6 +22,7 @@ func (r *runner) writeText(rep *report) error {
 		rows = append(rows, n.cells(macros))
 	}
 	wording.Table(&b, rows)
+	rep.transfers(&b)
 	rep.evidence(&b)
 	fmt.Fprintf(&b, "%s\n", rep.summary())
 	if _, err := r.Stdout.Write(b.Bytes()); err != nil {

@@ -1054,9 +1054,12 @@ type Receive struct {
 	Listen        string                 `protobuf:"bytes,4,opt,name=listen,proto3" json:"listen,omitempty"`     // host:port
 	Kind          string                 `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`         // tar or dd
 	Compression   string                 `protobuf:"bytes,6,opt,name=compression,proto3" json:"compression,omitempty"`
-	Target        string                 `protobuf:"bytes,7,opt,name=target,proto3" json:"target,omitempty"`    // tar: mounted directory; dd: device
-	Ring          uint64                 `protobuf:"varint,8,opt,name=ring,proto3" json:"ring,omitempty"`       // bytes of memory for what may be sent again; 0: default
-	Devices       bool                   `protobuf:"varint,9,opt,name=devices,proto3" json:"devices,omitempty"` // device nodes in the archive are made; otherwise they are refused
+	Target        string                 `protobuf:"bytes,7,opt,name=target,proto3" json:"target,omitempty"`                      // tar: mounted directory; dd: device
+	Ring          uint64                 `protobuf:"varint,8,opt,name=ring,proto3" json:"ring,omitempty"`                         // bytes of memory for what may be sent again; 0: default
+	Devices       bool                   `protobuf:"varint,9,opt,name=devices,proto3" json:"devices,omitempty"`                   // device nodes in the archive are made; otherwise they are refused
+	Tls           bool                   `protobuf:"varint,10,opt,name=tls,proto3" json:"tls,omitempty"`                          // the chain is encrypted
+	SlowDisk      *durationpb.Duration   `protobuf:"bytes,11,opt,name=slow_disk,json=slowDisk,proto3" json:"slow_disk,omitempty"` // this disk may hold up the chain so long; 0: for ever; absent: default
+	Stall         *durationpb.Duration   `protobuf:"bytes,12,opt,name=stall,proto3" json:"stall,omitempty"`                       // of silence after which a peer is taken for dead; absent: default
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1152,6 +1155,27 @@ func (x *Receive) GetDevices() bool {
 		return x.Devices
 	}
 	return false
+}
+
+func (x *Receive) GetTls() bool {
+	if x != nil {
+		return x.Tls
+	}
+	return false
+}
+
+func (x *Receive) GetSlowDisk() *durationpb.Duration {
+	if x != nil {
+		return x.SlowDisk
+	}
+	return nil
+}
+
+func (x *Receive) GetStall() *durationpb.Duration {
+	if x != nil {
+		return x.Stall
+	}
+	return nil
 }
 
 type RunArchive struct {
@@ -1588,7 +1612,7 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"filesystem\x18\x03 \x01(\tR\n" +
 	"filesystem\"\x1a\n" +
 	"\x06Umount\x12\x10\n" +
-	"\x03dir\x18\x01 \x01(\tR\x03dir\"\xe7\x01\n" +
+	"\x03dir\x18\x01 \x01(\tR\x03dir\"\xe2\x02\n" +
 	"\aReceive\x12\x1a\n" +
 	"\btransfer\x18\x01 \x01(\fR\btransfer\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x1a\n" +
@@ -1598,7 +1622,11 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\vcompression\x18\x06 \x01(\tR\vcompression\x12\x16\n" +
 	"\x06target\x18\a \x01(\tR\x06target\x12\x12\n" +
 	"\x04ring\x18\b \x01(\x04R\x04ring\x12\x18\n" +
-	"\adevices\x18\t \x01(\bR\adevices\"\xf2\x01\n" +
+	"\adevices\x18\t \x01(\bR\adevices\x12\x10\n" +
+	"\x03tls\x18\n" +
+	" \x01(\bR\x03tls\x126\n" +
+	"\tslow_disk\x18\v \x01(\v2\x19.google.protobuf.DurationR\bslowDisk\x12/\n" +
+	"\x05stall\x18\f \x01(\v2\x19.google.protobuf.DurationR\x05stall\"\xf2\x01\n" +
 	"\n" +
 	"RunArchive\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +
@@ -1689,16 +1717,18 @@ var file_internal_agentlink_agentpb_agent_proto_depIdxs = []int32{
 	18, // 16: kadeploy.agent.v1.Order.reboot:type_name -> kadeploy.agent.v1.Reboot
 	10, // 17: kadeploy.agent.v1.Order.swap:type_name -> kadeploy.agent.v1.Swap
 	21, // 18: kadeploy.agent.v1.Partition.env:type_name -> kadeploy.agent.v1.Partition.EnvEntry
-	22, // 19: kadeploy.agent.v1.RunArchive.env:type_name -> kadeploy.agent.v1.RunArchive.EnvEntry
-	0,  // 20: kadeploy.agent.v1.Agents.Session:input_type -> kadeploy.agent.v1.FromAgent
-	19, // 21: kadeploy.agent.v1.Agents.Fetch:input_type -> kadeploy.agent.v1.FetchRequest
-	4,  // 22: kadeploy.agent.v1.Agents.Session:output_type -> kadeploy.agent.v1.ToAgent
-	20, // 23: kadeploy.agent.v1.Agents.Fetch:output_type -> kadeploy.agent.v1.FetchChunk
-	22, // [22:24] is the sub-list for method output_type
-	20, // [20:22] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	23, // 19: kadeploy.agent.v1.Receive.slow_disk:type_name -> google.protobuf.Duration
+	23, // 20: kadeploy.agent.v1.Receive.stall:type_name -> google.protobuf.Duration
+	22, // 21: kadeploy.agent.v1.RunArchive.env:type_name -> kadeploy.agent.v1.RunArchive.EnvEntry
+	0,  // 22: kadeploy.agent.v1.Agents.Session:input_type -> kadeploy.agent.v1.FromAgent
+	19, // 23: kadeploy.agent.v1.Agents.Fetch:input_type -> kadeploy.agent.v1.FetchRequest
+	4,  // 24: kadeploy.agent.v1.Agents.Session:output_type -> kadeploy.agent.v1.ToAgent
+	20, // 25: kadeploy.agent.v1.Agents.Fetch:output_type -> kadeploy.agent.v1.FetchChunk
+	24, // [24:26] is the sub-list for method output_type
+	22, // [22:24] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_internal_agentlink_agentpb_agent_proto_init() }
