@@ -3,16 +3,15 @@ package actors
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/kadeploy/kadeploy/chain"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
@@ -24,8 +23,10 @@ import (
 // broadcast is one transfer: every member is told to listen, those who do become the links, and each one's own agent has
 // the last word on what it received and wrote.
 type broadcast struct {
+	id      string // in the deployment's crew
 	job     *job
 	members []member
+	tls     bool
 	system  *actor.ActorSystem
 	deploy  *actor.PID
 
@@ -35,31 +36,17 @@ type broadcast struct {
 	changed  chan struct{} // a place changed
 }
 
-// place is one member's place in the transfer.
-type place struct {
-	member
-	cancel  context.CancelCauseFunc // ends its order
-	mu      sync.Mutex
-	address string // it listens there
-	settled bool
-}
-
-const (
-	// listenTimeout bounds how long an agent takes to open its chain listener; it is asked for no disk work before. The
-	// others do not wait longer for one that hangs.
-	listenTimeout = 3 * time.Second
-
-	// lastWords is what an agent has to say why it failed, once the chain has given it up.
-	lastWords = 2 * time.Second
-
-	// settleTimeout is what an agent that has everything has to say so.
-	settleTimeout = 60 * time.Second
-)
+// listenTimeout bounds how long an agent takes to open its chain listener; it is asked for no disk work before. The others
+// do not wait longer for one that hangs.
+const listenTimeout = 3 * time.Second
 
 func newBroadcast(c *chainActor, ctx actor.Context) *broadcast {
 	b := &broadcast{
-		job: c.job, members: topology.Order(c.members, member.inNetwork), system: ctx.ActorSystem(), deploy: ctx.Parent(),
+		id: c.id, job: c.job, members: topology.Order(c.members, member.inNetwork), system: ctx.ActorSystem(), deploy: ctx.Parent(),
 		places: make(map[string]*place), changed: make(chan struct{}, 1),
+	}
+	for _, m := range b.members {
+		b.tls = b.tls || m.node.ChainTLS // who wants it does not get the image from one who does not
 	}
 	_, _ = rand.Read(b.transfer[:]) // never fails (crypto/rand)
 	_, _ = rand.Read(b.key[:])
@@ -70,7 +57,7 @@ func (b *broadcast) run(ctx context.Context) error {
 	source, err := b.job.image.Open()
 	if err != nil {
 		for _, m := range b.members {
-			b.tell(chainOutcome{m.host, m.inc, &fatalError{err}})
+			b.tell(chainOutcome{b.id, m.host, m.inc, &fatalError{err}})
 		}
 		return err
 	}
@@ -81,47 +68,20 @@ func (b *broadcast) run(ctx context.Context) error {
 		order, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		p := &place{member: m, cancel: cancel}
+		defer p.close()
 		b.places[m.host] = p
 		agents.Go(func() { b.settle(p, b.guarded(order, p)) })
 	}
-	links := b.awaitListeners(ctx)
-	var report chain.Report
-	if len(links) > 0 {
-		b.tell(chainStarted{names(links)})
-		report, err = chain.Send(ctx, chain.SendConfig{
-			Transfer: b.transfer, Key: b.key, Links: links,
-			Source: source, Manifest: b.job.image.Manifest,
-			Listen: b.job.head, Progress: b.progress,
-		})
-		b.describe(report, err)
+	if links := b.awaitListeners(ctx); len(links) > 0 {
+		b.tell(chainStarted{b.id, names(links)})
+		c := &course{broadcast: b, begun: time.Now(), done: make(map[string]bool)}
+		err = c.send(ctx, source, links)
 	}
-	defer b.giveUp(report)()
+	for _, p := range b.places {
+		p.due(lastWords, "the broadcast is over")
+	}
 	agents.Wait()
 	return err
-}
-
-// giveUp bounds how long the agents may still speak: those that the chain lost a moment, those that have everything long
-// enough to close their files. The returned func stops the timers.
-func (b *broadcast) giveUp(report chain.Report) (stop func()) {
-	done := make(map[string]bool)
-	for _, r := range report.Results {
-		done[r.Name] = r.OK
-	}
-	var timers []*time.Timer
-	for host, p := range b.places {
-		limit := lastWords
-		if done[host] {
-			limit = settleTimeout
-		}
-		timers = append(timers, time.AfterFunc(limit, func() {
-			p.cancel(fmt.Errorf("the node did not say within %s what became of the image", limit))
-		}))
-	}
-	return func() {
-		for _, t := range timers {
-			t.Stop()
-		}
-	}
 }
 
 // guarded is receive with its panics as errors of the one member.
@@ -142,7 +102,8 @@ func (b *broadcast) receive(ctx context.Context, p *place) error {
 		Transfer: b.transfer[:], Key: b.key[:], Manifest: digest[:],
 		Listen: net.JoinHostPort(n.Addr.String(), strconv.Itoa(n.ChainPort)),
 		Kind:   b.job.image.Kind, Compression: b.job.image.Compression,
-		Target: b.job.target(n),
+		Target: b.job.target(n), Ring: uint64(n.ChainRing), Tls: b.tls,
+		SlowDisk: durationpb.New(n.SlowDisk), Stall: durationpb.New(b.job.stall),
 	}}}
 	result, err := p.session.Do(ctx, order, func(said *agentpb.Progress) {
 		switch {
@@ -200,30 +161,13 @@ func (b *broadcast) listeners() (links []chain.Link, waiting []*place) {
 	return links, waiting
 }
 
-// listens believes an agent only what concerns its own node: its neighbours will dial what it says.
-func (p *place) listens(address string) {
-	if at, err := netip.ParseAddrPort(address); err != nil || at.Addr() != p.node.Addr {
-		p.cancel(fmt.Errorf("the node says it listens on %.60q, which is not its address", address))
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.address = address
-}
-
-func (p *place) state() (address string, settled bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.address, p.settled
-}
-
 // settle tells the deployment what became of one member.
 func (b *broadcast) settle(p *place, err error) {
 	p.mu.Lock()
 	p.settled = true
 	p.mu.Unlock()
 	b.signal()
-	b.tell(chainOutcome{p.host, p.inc, err})
+	b.tell(chainOutcome{b.id, p.host, p.inc, err})
 }
 
 func (b *broadcast) signal() {
@@ -231,22 +175,6 @@ func (b *broadcast) signal() {
 	case b.changed <- struct{}{}:
 	default: // somebody is to look already
 	}
-}
-
-// progress tells of links that the chain goes round.
-func (b *broadcast) progress(p chain.Progress) {
-	if p.State == chain.Failed {
-		b.tell(chainNote{fmt.Sprintf("%s left the chain: %s", p.Name, p.Cause)})
-	}
-}
-
-// describe ends the transfer for people.
-func (b *broadcast) describe(report chain.Report, err error) {
-	text := fmt.Sprintf("the chain ended: %d of %d nodes have the image", report.OK(), len(report.Results))
-	if err != nil && !errors.Is(err, context.Canceled) {
-		text += ": " + err.Error()
-	}
-	b.tell(chainNote{text})
 }
 
 func (b *broadcast) tell(m any) { b.system.Root.Send(b.deploy, m) }

@@ -25,6 +25,7 @@ func (m member) inNetwork() topology.Place {
 
 // chainActor runs one broadcast (broadcast.go, where orders and image bytes meet).
 type chainActor struct {
+	id      string // in the crew
 	job     *job
 	members []member
 	tasks   supervisor.Tasks
@@ -44,6 +45,6 @@ func (c *chainActor) Receive(ctx actor.Context) {
 		if m.Panic != nil {
 			panic(m.Panic)
 		}
-		ctx.Send(ctx.Parent(), chainEnded{})
+		ctx.Send(ctx.Parent(), chainEnded{c.id})
 	}
 }

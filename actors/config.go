@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"golang.org/x/time/rate"
 
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/supervisor"
@@ -18,6 +19,7 @@ type snapshot = atomic.Pointer[config.Snapshot]
 // settings owns the configuration: an invalid reload leaves the running one in place and says so.
 type settings struct {
 	inForce *snapshot
+	uplink  *rate.Limiter
 	load    func() (*config.Snapshot, error)
 	log     *slog.Logger
 	tasks   supervisor.Tasks
@@ -75,6 +77,7 @@ func (s *settings) swap(read configRead) {
 		s.log.Error("configuration not reloaded: the running one stays in force", "error", read.err)
 	} else {
 		s.inForce.Store(read.snapshot)
+		setLimit(s.uplink, read.snapshot.Global.ChainRateTotal)
 		s.log.Info("configuration reloaded", "nodes", len(read.snapshot.Nodes))
 	}
 	for _, w := range s.waiting {

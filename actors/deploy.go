@@ -13,9 +13,6 @@ import (
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
-// chainID is the crew's name of the one broadcast that may run.
-const chainID = "chain!" // no host can be called so
-
 // deploy is the actor of one request, and the supervisor of its nodes: its restart strategy is the request's policy. It
 // decides nothing itself. Events go to the workflow's pure core, whose actions it carries out; a node that fails is a
 // process that crashed, and the core says what becomes of it.
@@ -29,8 +26,9 @@ type deploy struct {
 	core    *workflow.Deployment
 	tasks   supervisor.Tasks
 	timers  supervisor.Timers
-	arrived map[string]member // stand before the chain
-	members []member          // of the broadcast under way
+	arrived map[string]member        // stand before the chain
+	chains  map[string]*broadcasting // by their names in the crew
+	rounds  int                      // broadcasts started
 	views   map[string]*view
 	pending []workflow.Action // decided where no context was at hand
 	end     *workflow.End     // set once: the rest is stopping
@@ -49,7 +47,7 @@ type wake struct{}
 type prepareNote struct{ text string }
 
 func newDeploy(j *job, prepare func(context.Context, *job, func(string)) error, log *slog.Logger) *deploy {
-	d := &deploy{job: j, prepare: prepare, log: log, arrived: make(map[string]member), views: make(map[string]*view)}
+	d := &deploy{job: j, prepare: prepare, log: log, arrived: make(map[string]member), chains: make(map[string]*broadcasting), views: make(map[string]*view)}
 	d.Crew = supervisor.NewCrew(supervisor.CrewConfig{
 		Name: j.id, Policy: (*deployPolicy)(d), Log: log, OnEnded: d.memberEnded, OnEmpty: d.finish,
 	})
@@ -168,12 +166,18 @@ func (d *deploy) fromNodes(ctx actor.Context, m any) {
 		d.chainStarted(ctx, m)
 	case chainProgress:
 		d.progressed(m)
+	case chainSkip:
+		d.skipped(m)
+	case chainTransfer:
+		d.transferred(m)
 	case chainNote:
 		d.record(&message.Event{Fact: &message.Event_Chain{Chain: &message.ChainChanged{Text: m.text}}})
 	case chainOutcome:
 		d.outcome(ctx, m)
+	case chainPassed:
+		d.chainPassed(ctx, m.chain)
 	case chainEnded:
-		d.Stop(ctx, chainID)
+		d.Stop(ctx, m.chain)
 	}
 }
 
@@ -231,8 +235,8 @@ func (d *deploy) tellCounts() {
 // for each of its members.
 func (d *deploy) memberEnded(ctx actor.Context, e supervisor.End) {
 	switch {
-	case e.ID == chainID:
-		d.chainGone(ctx)
+	case d.chains[e.ID] != nil:
+		d.chainGone(ctx, e.ID)
 	case d.end == nil && !d.stopped && !d.core.Phase(e.ID).Settled():
 		d.handle(ctx, workflow.Failed{Host: e.ID, Kind: workflow.KindBug, Cause: "its actor ended unexpectedly; see the server's log"})
 	}
@@ -245,7 +249,7 @@ type deployPolicy deploy
 // node only. What else the core decides waits for the actor's own turn.
 func (p *deployPolicy) Failed(f supervisor.Failure) (v supervisor.Verdict) {
 	d := (*deploy)(p)
-	if f.ID == chainID || d.end != nil {
+	if d.chains[f.ID] != nil || d.end != nil {
 		return supervisor.Verdict{}
 	}
 	failed := d.failure(f)

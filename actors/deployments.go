@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"golang.org/x/time/rate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -23,6 +24,7 @@ type deployments struct {
 	cfg        Config
 	inForce    *snapshot
 	nodes      *nodeStates
+	uplink     *rate.Limiter
 	log        *slog.Logger
 	tasks      supervisor.Tasks
 	checking   map[uint64]pendingSubmit
@@ -61,10 +63,10 @@ type operationCounts struct {
 	ok, ko int
 }
 
-func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, log *slog.Logger) *deployments {
+func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, uplink *rate.Limiter, log *slog.Logger) *deployments {
 	return &deployments{
 		Supervisor: supervisor.New(supervisor.Config{Name: deploymentsName, Intensity: 20, Period: time.Minute, Log: log}),
-		cfg:        cfg, inForce: inForce, nodes: nodes, log: log, started: time.Now(),
+		cfg:        cfg, inForce: inForce, nodes: nodes, uplink: uplink, log: log, started: time.Now(),
 		checking: make(map[uint64]pendingSubmit), operations: make(map[string]*operation), answers: make(map[string]proto.Message),
 	}
 }
@@ -121,13 +123,13 @@ func (d *deployments) check(ctx actor.Context, m *message.Submit) {
 			return // it is being looked at
 		}
 	}
-	s, cfg := d.inForce.Load(), d.cfg
+	s, cfg, uplink := d.inForce.Load(), d.cfg, d.uplink
 	op := d.tasks.Start(ctx, "check", func(context.Context) any {
 		j, err := plan(s, m)
 		if err != nil {
 			return err
 		}
-		j.console = cfg.Console
+		j.console, j.uplink = cfg.Console, uplink
 		return j
 	})
 	d.checking[op] = pendingSubmit{m, ctx.Sender()}

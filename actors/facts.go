@@ -17,6 +17,9 @@ type view struct {
 	attempt workflow.Attempt
 	micro   workflow.Micro
 	bytes   int64
+
+	chain    string                // the last broadcast that it was in
+	transfer *message.NodeTransfer // in that; nil before
 }
 
 // record appends a fact to the journal.
@@ -137,6 +140,7 @@ func (d *deploy) report(r workflow.HostReport) *message.NodeReport {
 	n := &message.NodeReport{
 		Name: r.Host, Cluster: d.job.nodes[r.Host].node.Cluster, Phase: phases[r.Phase], Cause: line(r.Cause), Evidence: tail(r.Evidence, maxReport/len(d.job.order)),
 	}
+	n.Transfer = reported(d.views[r.Host].transfer, len(d.job.order))
 	for _, m := range r.Macros {
 		n.Macros = append(n.Macros, &message.MacroTime{
 			Macro: string(m.Macro), Instance: m.Instance, Tries: uint32(m.Tries), Took: durationpb.New(m.Took)})

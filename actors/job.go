@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/image"
@@ -26,7 +28,10 @@ type job struct {
 	imageSize       int64           // bytes, as the file had when the request came
 	maxPre, maxPost int64           // bytes of one archive
 	agents          string          // where agents call home
-	head            string          // host:port where the chain's head listens for ranges
+	head            string          // host:port where the chain's head listens for ranges and late joiners
+	rate            int64           // bytes a second of one broadcast; 0: no limit
+	uplink          *rate.Limiter   // of all broadcasts of the server
+	stall           time.Duration   // silence of a dead link
 	key             []byte
 	tmpFS           string
 	interval        time.Duration // between probes

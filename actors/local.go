@@ -134,19 +134,31 @@ type (
 		attempt workflow.Attempt
 	}
 
-	// chain -> deployment, deployment -> node
-	chainStarted  struct{ order []string }
+	// chain -> deployment, some of them on to nodes; chain is the broadcast's name in the crew
+	chainStarted struct {
+		chain string
+		order []string
+	}
 	chainProgress struct {
 		host  string
 		bytes int64
 	}
+	chainSkip struct {
+		chain string
+		skip  *message.ChainSkip
+	}
+	chainTransfer struct { // how the image came to a member, once that is settled; told again when more is known
+		chain, host string
+		transfer    *message.NodeTransfer // without what the deployment knows itself: position and skips
+	}
 	chainNote    struct{ text string }
 	chainOutcome struct {
-		host string
-		inc  int
-		err  error
+		chain, host string
+		inc         int
+		err         error
 	}
-	chainEnded struct{}
+	chainPassed struct{ chain string } // what it still feeds are stragglers
+	chainEnded  struct{ chain string }
 )
 
 // incarnation tags what a node's actor says: after a restart the words of the one before are stale.

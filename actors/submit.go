@@ -28,6 +28,7 @@ func plan(s *config.Snapshot, r *message.Submit) (*job, error) {
 	j := &job{
 		request: r, nodes: make(map[string]*hostJob), images: s.Global.ImagesPath,
 		imagesTFTP: s.Global.TFTPName(s.Global.ImagesPath), agents: s.Global.AgentsListen, head: headAddress(s.Global.AgentsListen), interval: s.Global.ProbeInterval,
+		rate: s.Global.ChainRate, stall: s.Global.ChainStall,
 		grace: s.Global.Grace, key: r.GetKey(), tmpFS: r.GetTmpFilesystem(),
 		maxPre: s.Global.MaxPreinstall, maxPost: s.Global.MaxPostinstall,
 	}

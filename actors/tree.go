@@ -30,12 +30,13 @@ const closeTimeout = 3 * time.Second
 // Tree is the supervision tree of a server: its order is dependency, and shutdown is the reverse.
 //
 // What an incarnation must not take with it when it dies lives in this function: the journal's record, the snapshot in
-// force and the states of the nodes.
+// force, the states of the nodes, and the limit of the server's uplink, which all broadcasts share.
 func Tree(cfg Config) supervisor.Config {
 	record := newRecord()
 	inForce := &snapshot{}
 	inForce.Store(cfg.Snapshot)
 	nodes := newNodeStates()
+	uplink := newLimiter(cfg.Snapshot.Global.ChainRateTotal)
 	boots := make(map[string]*agentOf)
 	log := func(name string) *slog.Logger { return cfg.Log.With("actor", name) }
 	global := cfg.Snapshot.Global
@@ -51,12 +52,14 @@ func Tree(cfg Config) supervisor.Config {
 		Log:       cfg.Log,
 		Children: []supervisor.Spec{
 			permanent("journal", func() actor.Actor { return &journal{record: record} }),
-			permanent("config", func() actor.Actor { return &settings{inForce: inForce, load: cfg.Load, log: log("config")} }),
+			permanent("config", func() actor.Actor {
+				return &settings{inForce: inForce, uplink: uplink, load: cfg.Load, log: log("config")}
+			}),
 			permanent("netboot", func() actor.Actor { return &netboot{global: global, log: log("netboot")} }),
 			permanent("reboot", func() actor.Actor { return newReboot(inForce, cfg.Power, log("reboot")) }),
 			permanent("agents", func() actor.Actor { return newAgents(global.AgentsListen, boots, log("agents")) }),
 			permanent("api", func() actor.Actor { return newAPI(log("api")) }),
-			permanent("deployments", func() actor.Actor { return newDeployments(cfg, inForce, nodes, log("deployments")) }),
+			permanent("deployments", func() actor.Actor { return newDeployments(cfg, inForce, nodes, uplink, log("deployments")) }),
 		},
 	}
 }

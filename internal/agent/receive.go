@@ -74,6 +74,11 @@ func (w *work) link(r *agentpb.Receive) (chain.ReceiveConfig, error) {
 	copy(cfg.Manifest[:], r.Manifest)
 	cfg.Name = w.loop.config.Node
 	cfg.Ring = int64(min(r.Ring, 4<<30))
+	cfg.TLS = r.Tls
+	cfg.StallTimeout = r.Stall.AsDuration()
+	if cfg.SlowSink = r.SlowDisk.AsDuration(); r.SlowDisk != nil && cfg.SlowSink <= 0 {
+		cfg.SlowSink = -1 // never
+	}
 	cfg.DialFrom = w.loop.config.Address.String()
 	var last time.Time
 	cfg.Progress = func(n int64) {
