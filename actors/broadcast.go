@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"runtime/debug"
@@ -40,6 +41,9 @@ type broadcast struct {
 // do not wait longer for one that hangs.
 const listenTimeout = 3 * time.Second
 
+// errTryOver ends the order of a node that does not wait for the image any more: its next try must not meet it.
+var errTryOver = errors.New("the try of this node is over")
+
 func newBroadcast(c *chainActor, ctx actor.Context) *broadcast {
 	b := &broadcast{
 		id: c.id, job: c.job, members: topology.Order(c.members, member.inNetwork), system: ctx.ActorSystem(), deploy: ctx.Parent(),
@@ -69,6 +73,7 @@ func (b *broadcast) run(ctx context.Context) error {
 		defer cancel(nil)
 		p := &place{member: m, cancel: cancel}
 		defer p.close()
+		defer context.AfterFunc(m.try, func() { cancel(errTryOver) })()
 		b.places[m.host] = p
 		agents.Go(func() { b.settle(p, b.guarded(order, p)) })
 	}

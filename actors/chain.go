@@ -16,6 +16,7 @@ type member struct {
 	incarnation
 	node    *config.Node
 	session *agentlink.Session
+	try     context.Context // over with the try that stands there
 }
 
 // inNetwork is where the member stands among switches and racks.

@@ -151,7 +151,7 @@ func (d *deploy) fromNodes(ctx actor.Context, m any) {
 		}
 	case nodeArrived:
 		if d.current(m.incarnation) {
-			d.arrived[m.host] = member{m.incarnation, d.job.nodes[m.host].node, m.session}
+			d.arrived[m.host] = member{m.incarnation, d.job.nodes[m.host].node, m.session, m.try}
 			d.handle(ctx, workflow.Arrived{Host: m.host})
 		}
 	case nodePassed:

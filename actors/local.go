@@ -122,6 +122,7 @@ type (
 	nodeArrived struct {
 		incarnation
 		session *agentlink.Session
+		try     context.Context // over with the try that stands there
 	}
 	nodePassed struct {
 		incarnation

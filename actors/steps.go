@@ -108,7 +108,7 @@ func (w *walker) receive(ctx context.Context, clock *clock) error {
 		return err
 	}
 	clock.hold()
-	w.tell(nodeArrived{w.incarnation, session})
+	w.tell(nodeArrived{w.incarnation, session, ctx})
 	started := w.started
 	for {
 		select {
