@@ -82,6 +82,31 @@ var _ = Describe("Agents that are processes", Ordered, func() {
 		Entry("stopped in the chain", syscall.SIGSTOP, "send_environment"),
 	)
 
+	It("come back by themselves when they froze in the chain, and cost no try", func() {
+		s := processSite(blueprint{
+			global: map[string]string{"broadcast_grace": "20", "chain_rate": "2MiB", "chain_stall": "0.5"},
+			macros: []string{"SetDeploymentEnv|SetDeploymentEnvUntrusted:1:30", "BroadcastEnv|BroadcastEnvChain:1:30", "BootNewEnv|BootNewEnvClassical:2:30"},
+		})
+		s.bigImage()
+		o := s.begin(s.deployment())
+		o.until("bytes on node-2", func(e *message.Event) bool { return e.GetNode().GetNode() == "node-2" && e.GetNode().GetBytes() > 0 })
+		frozen := s.agentOf("node-2")
+		Expect(syscall.Kill(frozen, syscall.SIGSTOP)).To(Succeed())
+		skip := o.until("that it is skipped", func(e *message.Event) bool { return e.GetSkip() != nil }).GetSkip()
+		Expect(syscall.Kill(frozen, syscall.SIGCONT)).To(Succeed())
+		Expect(skip.GetNode()).To(Equal("node-2"))
+		Expect(skip.GetBy()).To(Equal("node-1"))
+		Expect(skip.GetCause()).To(ContainSubstring("silent"))
+		Expect(skip.GetOffset()).To(BeNumerically(">", 0))
+		o.end()
+		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.String())
+		Expect(o.chains()).To(HaveLen(1))
+		for _, node := range s.names() {
+			Expect(o.retriesOf(node)).To(BeZero(), node)
+			Expect(o.report(node).GetTransfer().GetLate()).To(Equal(node == "node-2"), node)
+		}
+	})
+
 	It("end with the tree, whatever they do", func() {
 		s := processSite(blueprint{node: map[int]string{1: "sandbox_fault=hung-order:create_partition_table", 2: "sandbox_fault=hung-order:send_environment"}})
 		o := s.begin(s.deployment())
