@@ -90,6 +90,13 @@ var _ = Describe("An agent, given", func() {
 			Expect(os.ReadFile(filepath.Join(r.disk, "raw/3"))).To(Equal(raw.bytes))
 		})
 
+		It("takes it encrypted when told so", func() {
+			img.order.GetReceive().Tls = true
+			result, link := r.send(img)
+			Expect(result.Ok).To(BeTrue(), result.Error)
+			Expect(link.OK).To(BeTrue(), link.Cause)
+		})
+
 		DescribeTable("says what is wrong with it, to the server and to the chain",
 			func(content func() []byte, change func(*agentpb.Receive), want string) {
 				result, link := r.send(broadcast(content(), change))
@@ -276,4 +283,22 @@ var _ = Describe("An agent with a small disk", func() {
 		Expect(link.OK).To(BeFalse())
 		Expect(link.Cause).To(ContainSubstring("no space left on device"))
 	})
+})
+
+var _ = It("An agent with a slow disk keeps in touch as often as the order says", func() {
+	r := newRig()
+	r.start(func(c *agent.Config) {
+		disk, err := dirdisk.Open(dirdisk.Config{Root: r.disk, Rate: 512 << 10})
+		Expect(err).NotTo(HaveOccurred())
+		c.Machine = disk
+	})
+	r.prepare()
+	raw := broadcast([]byte(strings.Repeat("sector", 100000)), func(r *agentpb.Receive) {
+		r.Kind, r.Compression, r.Target = "dd", "none", "/dev/sda3"
+		r.Stall, r.SlowDisk = durationpb.New(300*time.Millisecond), durationpb.New(0)
+	})
+	result, link := r.send(raw) // the head takes it for dead after this silence
+	Expect(result.Ok).To(BeTrue(), result.Error)
+	Expect(link.OK).To(BeTrue(), link.Cause)
+	Expect(link.Elapsed).To(BeNumerically(">", time.Second))
 })

@@ -197,6 +197,8 @@ func (r *rig) send(i *image) (*agentpb.Result, chain.Result) {
 		}
 		go func() {
 			cfg := chain.SendConfig{Links: []chain.Link{{Name: "node-1", Addr: p.Listening}}, Source: bytes.NewReader(i.bytes), Manifest: i.manifest}
+			ordered := i.order.GetReceive()
+			cfg.TLS, cfg.StallTimeout = ordered.GetTls(), ordered.GetStall().AsDuration()
 			copy(cfg.Transfer[:], bytes.Repeat([]byte{7}, 16))
 			copy(cfg.Key[:], bytes.Repeat([]byte{9}, 32))
 			report, _ := chain.Send(ctx, cfg)
