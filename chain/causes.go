@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 )
 
 // isBreak reports whether err is a connection's end rather than a wrong word on it.
@@ -26,6 +27,10 @@ func short(err error) string {
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
+		var number syscall.Errno
+		if errors.As(op.Err, &number) {
+			return op.Op + ": " + number.Error()
+		}
 		return op.Op + ": " + op.Err.Error()
 	}
 	return strings.TrimSpace(err.Error())

@@ -73,7 +73,7 @@ var _ = Describe("A chain that loses links", func() {
 		report, err := b.sendNow(context.Background())
 		Expect(err).NotTo(HaveOccurred())
 		b.expectWhole(report, 0, 2)
-		Expect(report.Results[1].Cause).To(Equal("lost by n0: dial: connect: connection refused"))
+		Expect(report.Results[1].Cause).To(Equal("lost by n0: dial: connection refused"))
 		b.wait()
 	})
 

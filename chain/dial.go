@@ -13,7 +13,7 @@ func dial(ctx context.Context, d net.Dialer, addr string, s secret, as role, lim
 	defer cancel()
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return nil, false, fmt.Errorf("%s", short(err))
+		return nil, false, &dialError{err}
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	w, flag, err = dialHandshake(conn, s, as, limit)
@@ -29,3 +29,9 @@ func dial(ctx context.Context, d net.Dialer, addr string, s secret, as role, lim
 	}
 	return w, flag, nil
 }
+
+// dialError is worded for people and keeps its cause.
+type dialError struct{ err error }
+
+func (e *dialError) Error() string { return short(e.err) }
+func (e *dialError) Unwrap() error { return e.err }

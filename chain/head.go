@@ -27,6 +27,7 @@ type head struct {
 	gate    chan struct{} // closed: late joiners are fed
 	permits <-chan struct{}
 	knocks  chan struct{} // slots
+	nobody  chan absence
 
 	seen    uint64 // version of the table that the caller knows
 	told    []entry
@@ -45,7 +46,7 @@ func newHead(cfg SendConfig, s secret) *head {
 	n := len(cfg.Links)
 	h := &head{cfg: cfg, secret: s, timing: timing{cfg.DialTimeout, cfg.StallTimeout}, table: newTable(n), begun: time.Now(),
 		roster: roster{links: make([]standing, n), begun: time.Now(), grace: cfg.StallTimeout * 3 / 4, window: 2 * cfg.StallTimeout, linger: cfg.Linger},
-		lates:  make([]*table, n), writes: make([]bool, n), asks: make(chan ask), parts: make(chan int), gate: make(chan struct{}), knocks: make(chan struct{}, huntWidth),
+		lates:  make([]*table, n), writes: make([]bool, n), asks: make(chan ask), parts: make(chan int), gate: make(chan struct{}), knocks: make(chan struct{}, huntWidth), nobody: make(chan absence),
 		told: make([]entry, n), settled: make([]time.Time, n), skips: make(map[int][]Skip)}
 	h.plan = plan{feeder: headIndex, index: headIndex, round: uint64(h.begun.UnixMicro()), links: cfg.Links}
 	if h.index = newIndex(cfg.ChunkSize); cfg.Manifest != nil {
@@ -127,6 +128,8 @@ func (h *head) loop(ctx, outer context.Context, wg *sync.WaitGroup, f *feeder, e
 			a.verdict <- h.admit(a)
 		case i := <-h.parts:
 			h.part(i)
+		case a := <-h.nobody:
+			h.roster.links[a.index].dead = a.refused
 		case <-h.table.news:
 		case <-tick.C:
 			h.knock(ctx, wg)

@@ -2,6 +2,8 @@ package chain
 
 import (
 	"context"
+	"errors"
+	"syscall"
 	"time"
 )
 
@@ -67,6 +69,7 @@ type answer struct {
 	index   int
 	reached *reached
 	cause   string // when it was not reached
+	refused bool   // its machine said that nobody listens there
 }
 
 // nearest decides a hunt: it is over when the nearest link that answered well has only links before it that did not, or none is left.
@@ -88,7 +91,7 @@ func nearest(called []int, got map[int]answer) (found *reached, lost []missed, o
 func (f *feeder) reach(ctx context.Context, i int) answer {
 	w, needs, err := dial(ctx, f.dialer, f.plan.links[i].Addr, f.secret, roleFeed, f.timing.dial)
 	if err != nil {
-		return answer{index: i, cause: err.Error()}
+		return answer{index: i, cause: err.Error(), refused: errors.Is(err, syscall.ECONNREFUSED)}
 	}
 	return answer{index: i, reached: &reached{i, w, needs}}
 }

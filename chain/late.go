@@ -65,6 +65,12 @@ func (h *head) part(i int) {
 	}
 }
 
+// absence is what a call to a missing link found.
+type absence struct {
+	index   int
+	refused bool // by its machine: nobody listens there
+}
+
 // knock calls the links that are missing: one that has come to life meanwhile calls the head.
 func (h *head) knock(ctx context.Context, wg *sync.WaitGroup) {
 	if h.plan.head == "" {
@@ -79,8 +85,13 @@ func (h *head) knock(ctx context.Context, wg *sync.WaitGroup) {
 		wg.Go(func() {
 			defer func() { <-h.knocks }()
 			f := newFeeder(h.feederConfig(headIndex, h.shelf, h.table))
-			found := f.reach(ctx, i).reached
+			answer := f.reach(ctx, i)
+			found := answer.reached
 			if found == nil {
+				select {
+				case h.nobody <- absence{i, answer.refused}:
+				case <-ctx.Done():
+				}
 				return
 			}
 			p := h.plan

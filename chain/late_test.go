@@ -70,7 +70,7 @@ var _ = Describe("A link that comes late", func() {
 		b.expectWhole(report, 0, 1, 2)
 		r := report.Results[1]
 		Expect(r.Late).To(BeTrue())
-		Expect(r.Skips).To(ConsistOf(chain.Skip{Name: "n1", By: "n0", Cause: "dial: connect: connection refused"}))
+		Expect(r.Skips).To(ConsistOf(chain.Skip{Name: "n1", By: "n0", Cause: "dial: connection refused"}))
 		b.wait()
 		Expect(b.nodes[1].result.Late).To(BeTrue())
 		Expect(b.nodes[2].result.Late).To(BeFalse())

@@ -29,6 +29,7 @@ type link struct {
 
 	feed     *feed  // nil while nobody feeds us
 	lost     string // why the last one was lost
+	vain     int    // feeds in a row that ended at once
 	orphan   *time.Timer
 	call     call
 	patience patience
@@ -133,7 +134,7 @@ func (l *link) loop(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-l.orphan.C:
-			err = l.giveUp(ctx, abort{false, fmt.Sprintf("%s and nobody took over within %v", l.lost, l.cfg.OrphanTimeout)})
+			err = l.giveUp(ctx, abort{false, l.lost + l.howLong()})
 		case now := <-tick.C:
 			l.lookAround(ctx, now)
 		case e := <-l.events:
@@ -227,6 +228,14 @@ func (l *link) sinkEnded(err error) {
 		l.end.state, l.end.cause = Failed, clip(err.Error())
 	}
 	l.table.tell(l.plan.Load().index, l.end)
+}
+
+// howLong says for people what was waited for in vain.
+func (l *link) howLong() string {
+	if l.vain >= vainLimit {
+		return fmt.Sprintf(", as %d before it", l.vain-1)
+	}
+	return fmt.Sprintf(" and nobody took over within %v", l.cfg.OrphanTimeout)
 }
 
 // finished reports whether nobody needs this link any more: it was sent home, or it finished for those below on its own.

@@ -18,12 +18,28 @@ func (l *link) drop(why string) {
 	f.wire.conn.Close()
 	close(f.quit)
 	<-f.silent
+	l.countVain(f)
 	l.lost = fmt.Sprintf("predecessor %s died (%s)", f.name, why)
 	l.orphan.Reset(l.cfg.OrphanTimeout)
+	if l.vain >= vainLimit {
+		l.orphan.Reset(0)
+	}
 	l.call.why, l.call.at = whyOrphan, time.Now()
 	if !l.left { // the chain may take us over without the head's help
 		l.call.at = l.call.at.Add(l.timing.stall / 4)
 	}
+}
+
+// vainLimit is how many feeds in a row may end at once and bring nothing.
+const vainLimit = 8
+
+// countVain counts feeds that ended as soon as they began and brought nothing: a link that goes on calling must not do so for ever.
+func (l *link) countVain(f *feed) {
+	if l.ring.position().received > f.begin || time.Since(f.since) > l.timing.stall {
+		l.vain = 0
+		return
+	}
+	l.vain++
 }
 
 // goHome is told by the head, through the predecessor: everybody is settled.

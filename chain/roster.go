@@ -13,6 +13,7 @@ type standing struct {
 	gone    time.Time // since when a late joiner's connection is over
 	asked   time.Time // when it last asked to leave the chain
 	knocked time.Time // when the head last called it
+	dead    bool      // nobody listened there then: it will not call by itself
 }
 
 // lateness is how far a late joiner has come.
@@ -60,7 +61,7 @@ func (r *roster) admit(i int, why why, now time.Time) bool {
 		}
 		l.lost = now
 	}
-	l.late = served
+	l.late, l.dead = served, false
 	l.serving++
 	return true
 }
@@ -106,6 +107,7 @@ func (r *roster) over(now time.Time) (over bool, wake time.Time) {
 			continue
 		case l.late == parted:
 			until = l.gone.Add(2 * r.grace)
+		case l.dead && l.met:
 		case alone && l.met:
 			until = l.lost.Add(isolation * r.grace)
 		case !l.lost.IsZero():
@@ -140,12 +142,9 @@ const knockEvery = time.Second
 
 // missing lists the links that are to be called now, to find out whether they have come to life.
 func (r *roster) missing(now time.Time) (all []int) {
-	if !r.passed.IsZero() && !now.Before(r.passed.Add(r.linger)) && !r.alone() && now.Sub(r.begun) >= 2*r.grace {
-		return nil
-	}
 	for i := range r.links {
 		l := &r.links[i]
-		if l.lost.IsZero() || l.done || l.late == served || l.late == finished || now.Sub(l.lost) < knockEvery/2 || now.Sub(l.knocked) < knockEvery {
+		if l.lost.IsZero() || l.done || l.late == served || l.late == finished || now.Sub(l.knocked) < knockEvery {
 			continue
 		}
 		l.knocked = now

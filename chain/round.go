@@ -3,6 +3,7 @@ package chain
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // consider takes a predecessor on, or refuses it.
@@ -93,6 +94,7 @@ func (l *link) adopt(ctx context.Context, f *feed) {
 	l.orphan.Stop()
 	l.alone = false
 	l.feed = f
+	f.since, f.begin = time.Now(), l.ring.position().received
 	l.ring.renew()
 	stop := context.AfterFunc(ctx, func() { f.wire.conn.Close() })
 	l.wg.Go(func() { l.write(ctx, f) })

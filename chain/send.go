@@ -31,7 +31,7 @@ type SendConfig struct {
 
 	Limits []Limiter     // all are asked before bytes leave the head
 	TLS    bool          // encrypts; all links must have it
-	Gather time.Duration // how long the chain waits at most for links that do not answer yet
+	Gather time.Duration // how long the chain waits at most for links that do not answer yet; 1 s is enough once one does
 	Linger time.Duration // how long after the chain is settled missing links are still called
 
 	DialTimeout  time.Duration // to reach a link and agree on the key; 0: 1 s

@@ -194,6 +194,9 @@ func (t *talk) answer() error {
 	if same, err := t.f.index.agrees(asked.known, asked.prefix); err != nil || !same {
 		return err
 	}
+	if asked.offset > t.f.index.limit() { // beyond what it knows itself to be there
+		return errAnother
+	}
 	s := start{serial: asked.serial}
 	if asked.reason == wantCorrupt {
 		ok, wasCorrupt, err := t.f.source.vouch(asked.offset)
@@ -305,8 +308,8 @@ func (f *feeder) hear(w *wire, in *heard) *ending {
 	switch h.kind {
 	case kindWant:
 		wanted, err := decodeWant(b)
-		if _, size := f.index.end(); err != nil || h.offset > size {
-			return lost("asked for offset %d of %d", h.offset, size)
+		if err != nil {
+			return lost("%v", err)
 		}
 		in.asks(&due{wanted, h.offset})
 		return nil

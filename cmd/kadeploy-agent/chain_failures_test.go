@@ -68,7 +68,7 @@ var _ = Describe("kadeploy-agent chain, when machines fail,", func() {
 		s := c.sendStream(stdin, "-i", "-", "--linger", "30s")
 		Expect(feed.Write(c.content[:size/2])).To(Equal(size / 2))
 		each(size/2, all...)
-		Expect(text(s.Err)).To(ContainSubstring(late.addr + " skipped by the head at 0 B: dial: connect: connection refused"))
+		Expect(text(s.Err)).To(ContainSubstring(late.addr + " skipped by the head at 0 B: dial: connection refused"))
 		late = c.receive("-o", "OUT", "-l", late.addr)
 		Expect(feed.Write(c.content[size/2:])).To(Equal(size / 2))
 		feed.Close()
@@ -135,7 +135,7 @@ var _ = Describe("kadeploy-agent chain, when machines fail,", func() {
 		s := c.send()
 		exits(s, 1)
 		Expect(text(s.Out)).To(ContainSubstring("0 of 1 node OK, image "))
-		Expect(text(s.Out)).To(ContainSubstring("lost by the head: dial: connect: connection refused"))
+		Expect(text(s.Out)).To(ContainSubstring("lost by the head: dial: connection refused"))
 	})
 
 	It("gives up when nobody calls", func() {

@@ -23,7 +23,7 @@ func sendCommand() *cli.Command {
 			&cli.StringFlag{Name: "rate", Usage: "send at most `RATE` bytes per second: 100M, or bits: 800Mbit"},
 			toggle("encrypt (the receivers need --tls, too)", "tls"),
 			&cli.DurationFlag{Name: "gather", Value: 5 * time.Second, Usage: "begin without machines that do not answer within `TIME`"},
-			&cli.DurationFlag{Name: "linger", Value: 30 * time.Second, Usage: "call machines that were lost for `TIME` more once all others are through; 0: not at all"},
+			&cli.DurationFlag{Name: "linger", Usage: "call machines that were lost for `TIME` more once all others are through (default: as long as they may be about to call by themselves)"},
 			&cli.DurationFlag{Name: "stall", Value: 2 * time.Second, Usage: "skip a machine that is silent for `TIME`; the same as the receivers'"},
 			&cli.StringFlag{Name: "listen", Value: ":0", DefaultText: "any port", Usage: "machines that lag or come late reach this one at `ADDR:PORT`; without ADDR at the address that it calls the first one from"},
 			&cli.StringFlag{Name: "chunk", Value: "1M", Usage: "verify, and send again, in pieces of `SIZE`"},

@@ -85,7 +85,7 @@ var _ = Describe("kadeploy-agent chain send, on a terminal,", func() {
 		begin(100)
 		Eventually(shown.text, patient).Should(MatchRegexp(`\r +\d+ %  \d\.\d MiB of 4\.0 MiB  \d+\.\d MB/s  ETA \d\.\d s  2 nodes: 0 done, 1 lost\x1b\[K\r`))
 		end()
-		Expect(shown.text()).To(MatchRegexp(`127.0.0.1:1 skipped by 127.0.0.1:\d+ at 0 B: dial: connect: connection refused\r\n`))
+		Expect(shown.text()).To(MatchRegexp(`127.0.0.1:1 skipped by 127.0.0.1:\d+ at 0 B: dial: connection refused\r\n`))
 		Eventually(shown.text, patient).Should(HaveSuffix("\r\x1b[K"), "the last one is gone")
 	})
 
