@@ -88,7 +88,7 @@ var _ = Describe("A limited head", func() {
 		b.arrive(3)
 		open()
 		b.expectWhole(settledIn(out), 0, 2, 3)
-		Expect(all.total()).To(BeNumerically(">=", (40+40+5)<<20), "the chain, the late joiner, and what no ring had any more")
+		Expect(all.total()).To(BeNumerically(">=", (40+40+1)<<20), "the chain, the late joiner, and what no ring had any more")
 		b.wait()
 	})
 
