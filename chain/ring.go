@@ -20,7 +20,9 @@ type ring struct {
 	suspect bool           // a chunk was rejected and the feeder has not said yet whether its own copy was right
 	epoch   uint64         // of the bytes under way: those of an older epoch are dropped
 	first   time.Time      // when the first bytes came
-	last    time.Time      // and the latest
+	last    time.Time      // and the latest before the ring was full for the first time: later it sets the pace itself
+	came    int64          // how many came between
+	choked  bool           // it was full
 
 	room, fresh, good, ready chan struct{} // for the receiver, the verifier, the sink, the follower
 }
@@ -112,6 +114,7 @@ func (r *ring) reserve(ctx context.Context, epoch uint64, n int) []byte {
 			r.mu.Unlock()
 			return p
 		}
+		r.choked = true
 		r.mu.Unlock()
 		select {
 		case <-r.room:
@@ -128,11 +131,13 @@ func (r *ring) commit(epoch uint64, n int) {
 	if r.epoch != epoch {
 		return
 	}
-	r.last = time.Now()
-	if r.first.IsZero() {
-		r.first = r.last
-	}
 	r.w.grow(int64(n))
+	if !r.choked {
+		r.last, r.came = time.Now(), r.came+int64(n)
+		if r.first.IsZero() {
+			r.first = r.last
+		}
+	}
 	signal(r.ready)
 	signal(r.fresh)
 }

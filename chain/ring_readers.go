@@ -179,8 +179,8 @@ func (r *ring) pressure() pressure {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := pressure{sent: r.w.cursor, backlog: max(0, r.w.end-r.w.cursor)}
-	if took := r.last.Sub(r.first); took > hopWindow {
-		p.inflow = float64(r.w.end) / took.Seconds()
+	if took := r.last.Sub(r.first); r.choked || took > hopWindow {
+		p.inflow = float64(r.came) / max(took, hopWindow).Seconds()
 	}
 	return p
 }
