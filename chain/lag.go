@@ -40,11 +40,13 @@ func misjudged(before, after float64) bool { return after < 2*before }
 
 // hop watches one connection to a follower, and says when it is so slow that the way to the next link is worth a look.
 type hop struct {
-	began    time.Time // of the window
-	sent     int64     // at its begin
-	writing  time.Duration
-	fastest  float64 // bytes per second that this hop once had in a window: a later fall shows against it
-	slow     bool    // the window before was slow
+	began    time.Time     // of the window
+	sent     int64         // at its begin
+	writing  time.Duration // so far, then
+	earlier  int64         // bytes that left in the window before
+	took     time.Duration // which was so long
+	fastest  float64       // bytes per second that this hop once had in a window: a later fall shows against it
+	slow     bool          // the window before was slow
 	notAgain time.Time
 	pauses   int
 }
@@ -70,16 +72,21 @@ func (h *hop) look(s sample) (rate float64, suspicious bool) {
 	if passed < hopWindow {
 		return 0, false
 	}
-	rate = float64(s.sent-h.sent) / passed.Seconds()
+	n := s.sent - h.sent
+	rate = float64(n) / passed.Seconds()
+	both := float64(h.earlier+n) / (h.took + passed).Seconds() // a queue takes bytes in bursts: one window alone may have seen none
 	waited := s.writing-h.writing > passed/2
-	h.began, h.sent, h.writing = s.now, s.sent, s.writing
+	h.began, h.sent, h.writing, h.earlier, h.took = s.now, s.sent, s.writing, n, passed
 	before := h.slow
-	expected := max(s.inflow, h.fastest)
-	h.slow = waited && (expected == 0 || rate*hopFactor < expected) && float64(s.left) > rate*hopLeft.Seconds()
-	if before || !h.slow {
+	unknown := s.inflow == 0 && h.pauses == 0
+	h.slow = waited && (unknown || rate*hopFactor < max(s.inflow, h.fastest)) && float64(s.left) > rate*hopLeft.Seconds()
+	if before && h.slow {
+		return both, !s.now.Before(h.notAgain)
+	}
+	if !h.slow {
 		h.fastest = max(h.fastest, rate)
 	}
-	return rate, before && h.slow && !s.now.Before(h.notAgain)
+	return rate, false
 }
 
 // found takes the result of a look at the way to the next link, in bytes per second: true when the hop is the slow one. If it is

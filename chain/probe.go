@@ -55,12 +55,12 @@ func answerProbe(w *wire, limit time.Duration) error {
 // looker looks at the hop to a follower from time to time, and at the way to the link after it when the hop is suspicious.
 type looker struct {
 	f       *feeder
+	w       *wire
 	ctx     context.Context
 	to      int // the follower
 	hop     hop
-	writing time.Duration // spent so far in writes to the follower
-	rate    float64       // of the hop when the look began
-	results chan float64  // of the way to the next link; nil while nobody looks
+	rate    float64      // of the hop when the look began
+	results chan float64 // of the way to the next link; nil while nobody looks
 	next    int
 }
 
@@ -71,7 +71,7 @@ const lookEvery = 50 * time.Millisecond
 func (l *looker) tick(now time.Time, flowing, full bool) string {
 	p := l.f.source.pressure()
 	_, size := l.f.index.end()
-	s := sample{now: now, sent: p.sent, backlog: p.backlog, left: size - p.sent, inflow: p.inflow, writing: l.writing,
+	s := sample{now: now, sent: p.sent, backlog: p.backlog, left: size - p.sent, inflow: p.inflow, writing: l.w.writing,
 		excused: !flowing || full || l.f.permits != nil || l.results != nil}
 	rate, suspicious := l.hop.look(s)
 	if rate > 0 && l.f.aside > 0 {

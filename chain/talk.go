@@ -83,7 +83,7 @@ var always = func() <-chan struct{} {
 // talk sends frames to link i until the connection ends.
 func (f *feeder) talk(ctx context.Context, w *wire, i int) ending {
 	listening := make(chan struct{})
-	t := &talk{f: f, w: w, heard: heard{news: make(chan struct{}, 1)}, look: looker{f: f, ctx: ctx, to: i}}
+	t := &talk{f: f, w: w, heard: heard{news: make(chan struct{}, 1)}, look: looker{f: f, w: w, ctx: ctx, to: i}}
 	go func() {
 		defer close(listening)
 		f.listen(w, &t.heard)
@@ -168,11 +168,9 @@ func (t *talk) send(offset int64, p []byte) error {
 		_, size := t.f.index.end()
 		return t.w.control(kindEnd, size, nil)
 	}
-	begin := time.Now()
 	if err := t.w.data(offset, p); err != nil {
 		return err
 	}
-	t.look.writing += time.Since(begin)
 	t.f.source.sent(len(p))
 	return nil
 }

@@ -99,6 +99,7 @@ type wire struct {
 	sendTag tagger
 	recvTag tagger
 	silence silence
+	writing time.Duration // spent so far in writing frames: the peer's connection, or the peer, was not ready for more
 }
 
 func newWire(conn net.Conn) *wire { return &wire{conn: conn, r: bufio.NewReaderSize(conn, 4<<10)} }
@@ -106,9 +107,7 @@ func newWire(conn net.Conn) *wire { return &wire{conn: conn, r: bufio.NewReaderS
 // data sends bytes of the image. They carry no tag: the manifest authenticates them.
 func (w *wire) data(offset int64, p []byte) error {
 	h := header{kindData, len(p), offset}.encode()
-	bufs := net.Buffers{h[:], p}
-	_, err := bufs.WriteTo(w.conn)
-	return err
+	return w.write(net.Buffers{h[:], p})
 }
 
 // control sends a frame with its tag, in one write.
@@ -118,8 +117,13 @@ func (w *wire) control(k kind, offset int64, payload []byte) error {
 	}
 	h := header{k, len(payload), offset}.encode()
 	tag := w.sendTag.next(h, payload)
-	bufs := net.Buffers{h[:], payload, tag[:]}
+	return w.write(net.Buffers{h[:], payload, tag[:]})
+}
+
+func (w *wire) write(bufs net.Buffers) error {
+	begin := time.Now()
 	_, err := bufs.WriteTo(w.conn)
+	w.writing += time.Since(begin)
 	return err
 }
 
