@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"github.com/kadeploy/kadeploy/chain"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/compress"
+	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/archive"
 )
 
@@ -99,11 +101,7 @@ func (w *work) sink(r *agentpb.Receive) (*sink, error) {
 		if err != nil {
 			return nil, err
 		}
-		o := archive.Options{Dir: tree.Path, Budget: tree.Budget, Owners: os.Geteuid() == 0, Devices: devices(r.Devices, tree.Devices)}
-		return newSink(r.Compression, func(in compressed) (stats, error) {
-			s, err := archive.Extract(w.ctx, in, o)
-			return stats{entries: s.Entries, bytes: s.Bytes, skipped: s.Skipped}, err
-		})
+		return treeSink(w.ctx, r.Compression, tree, devices(r.Devices, tree.Devices))
 	case "dd":
 		device, err := m.Device(r.Target)
 		if err != nil {
@@ -112,6 +110,15 @@ func (w *work) sink(r *agentpb.Receive) (*sink, error) {
 		return newSink(r.Compression, func(in compressed) (stats, error) { return copyTo(device, in) })
 	}
 	return nil, fmt.Errorf("kind %q: want tar or dd (compressions: %v)", r.Kind, compress.Names)
+}
+
+// treeSink unpacks an archive below a tree.
+func treeSink(ctx context.Context, compression string, tree machine.Tree, d archive.Devices) (*sink, error) {
+	o := archive.Options{Dir: tree.Path, Budget: tree.Budget, Owners: os.Geteuid() == 0, Devices: d}
+	return newSink(compression, func(in compressed) (stats, error) {
+		s, err := archive.Extract(ctx, in, o)
+		return stats{entries: s.Entries, bytes: s.Bytes, skipped: s.Skipped}, err
+	})
 }
 
 func devices(allowed, possible bool) archive.Devices {
