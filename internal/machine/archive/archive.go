@@ -23,7 +23,6 @@ const (
 	// EntryCost is what each member takes from the budget beside its data: an inode.
 	EntryCost = 256
 
-	bufferSize = 256 << 10
 	// maxDirs bounds the memory that is kept for the directories until the end.
 	maxDirs = 1 << 20
 )
@@ -44,7 +43,7 @@ type Options struct {
 	Owners   bool        // restore owners and what only root may set; the caller is root
 	Devices  Devices     // what to do with device nodes and fifos
 	Budget   Budget      // nil: no limit
-	Progress func(int64) // content bytes written so far, called after each buffer by Extract's goroutine; may be nil
+	Progress func(int64) // content bytes taken from the archive so far, called by Extract's goroutine; may be nil
 }
 
 // Devices says what becomes of the device nodes and fifos of an archive.
@@ -74,17 +73,18 @@ func (e *RefusedError) Error() string {
 // Extract unpacks the tar stream r. It stops at the first error, which names the member, and as soon as ctx ends, unless
 // r blocks. What was unpacked until then stays; unpacking the same archive again completes it.
 //
-// The directory must have no other writer meanwhile.
+// The directory must have no other writer meanwhile. Budget, Progress and r are used by the calling goroutine; another one,
+// which ends before Extract returns, writes the files.
 func Extract(ctx context.Context, r io.Reader, o Options) (Stats, error) {
 	root, err := os.OpenRoot(o.Dir)
 	if err != nil {
 		return Stats{}, fmt.Errorf("unpack: %w", err)
 	}
 	defer root.Close()
-	x := &extractor{ctx: ctx, o: o, root: root, buf: make([]byte, bufferSize), index: make(map[string]int)}
+	x := &extractor{ctx: ctx, o: o, root: root, writer: newWriter(o.Owners), index: make(map[string]int)}
 	x.parents.init(root)
 	defer x.parents.clear()
-	err = x.members(tar.NewReader(r))
+	err = x.unpack(tar.NewReader(r))
 	if err == nil {
 		err = x.finishDirs()
 	}
@@ -96,17 +96,28 @@ type extractor struct {
 	o       Options
 	root    *os.Root
 	parents parents
-	buf     []byte
+	writer  *writer
 	stats   Stats
 
 	dirs  []directory    // to finish, in the order of their first member
 	index map[string]int // path -> position in dirs
 }
 
+// unpack returns when the writer has ended. Its error comes first: it is about this member or an earlier one.
+func (x *extractor) unpack(tr *tar.Reader) (err error) {
+	defer func() {
+		if werr := x.writer.close(); werr != nil {
+			err = werr
+		}
+		x.stats.Skipped += x.writer.skipped
+	}()
+	return x.members(tr)
+}
+
 func (x *extractor) members(tr *tar.Reader) error {
 	for {
-		if err := x.ctx.Err(); err != nil {
-			return fmt.Errorf("unpack: %w", context.Cause(x.ctx))
+		if err := x.stopped(); err != nil {
+			return fmt.Errorf("unpack: %w", err)
 		}
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
@@ -131,6 +142,14 @@ func (x *extractor) members(tr *tar.Reader) error {
 		return ErrEmpty
 	}
 	return nil
+}
+
+// stopped says why nothing more is to be done.
+func (x *extractor) stopped() error {
+	if x.ctx.Err() != nil {
+		return context.Cause(x.ctx)
+	}
+	return x.writer.failure()
 }
 
 func (x *extractor) member(h *tar.Header, r io.Reader) error {

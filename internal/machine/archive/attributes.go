@@ -15,23 +15,24 @@ const (
 // otherAttributes are the records that other tools use for what is not restored here.
 var otherAttributes = []string{"SCHILY.acl.", "RHT.security.", "LIBARCHIVE.xattr."}
 
-// attributes sets the extended attributes that our rights allow and counts the others.
-func (x *extractor) attributes(fd int, h *tar.Header) {
-	x.stats.Skipped += countAttributes(h)
+// setAttributes sets the extended attributes that our rights allow and counts the others.
+func setAttributes(fd int, h *tar.Header, owners bool) (skipped int) {
+	skipped = countAttributes(h)
 	for key, value := range h.PAXRecords {
 		name, ok := strings.CutPrefix(key, xattrPrefix)
-		if ok && x.allowed(name) && len(value) <= maxXattr && unix.Fsetxattr(fd, name, []byte(value), 0) == nil {
-			x.stats.Skipped--
+		if ok && allowed(name, owners) && len(value) <= maxXattr && unix.Fsetxattr(fd, name, []byte(value), 0) == nil {
+			skipped--
 		}
 	}
+	return skipped
 }
 
 // allowed: file capabilities and trusted attributes mean something only with their owner.
-func (x *extractor) allowed(name string) bool {
+func allowed(name string, owners bool) bool {
 	if strings.HasPrefix(name, "user.") {
 		return true
 	}
-	return x.o.Owners && (name == "security.capability" || strings.HasPrefix(name, "trusted."))
+	return owners && (name == "security.capability" || strings.HasPrefix(name, "trusted."))
 }
 
 func countAttributes(h *tar.Header) int {

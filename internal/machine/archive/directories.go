@@ -84,9 +84,11 @@ func (x *extractor) finishDir(d directory) error {
 		return err
 	}
 	defer unix.Close(fd)
-	if err := x.describe(fd, d.header); err != nil {
+	skipped, err := describe(fd, d.header, x.o.Owners)
+	if err != nil {
 		return err
 	}
+	x.stats.Skipped += skipped
 	return setTime(parent, base, d.header.ModTime)
 }
 

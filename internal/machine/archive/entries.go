@@ -22,6 +22,9 @@ func (x *extractor) again(parent int, base string, create func() error) error {
 }
 
 func (x *extractor) remove(parent int, base string) error {
+	if x.o.Budget != nil {
+		x.writer.flush() // what a file holds is known when all of it was written
+	}
 	var st unix.Stat_t
 	if err := unix.Fstatat(parent, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return err

@@ -3,7 +3,6 @@ package archive
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,11 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// holeSize is the unit in which zeros of a sparse file become holes again; archive/tar hides the map of the holes.
-const holeSize = 64 << 10
-
-// regular writes a file in the order that keeps everything: data, owner (which drops setuid and capabilities), mode,
-// attributes, time.
+// regular makes a file and reads its content, which the writer puts into it.
 func (x *extractor) regular(parent int, base string, h *tar.Header, r io.Reader) error {
 	fd := -1
 	err := x.again(parent, base, func() (err error) {
@@ -26,64 +21,59 @@ func (x *extractor) regular(parent int, base string, h *tar.Header, r io.Reader)
 	if err != nil {
 		return err
 	}
-	err = x.fill(fd, h, r)
-	if err == nil {
-		err = x.describe(fd, h)
+	p := part{fd: fd, header: h}
+	for !p.last {
+		p, err = x.next(p, r)
+		x.writer.put(p)
 	}
-	if cerr := unix.Close(fd); err == nil {
-		err = cerr
+	return err
+}
+
+// next reads the part after p. With an error it is the last one, which only closes the file.
+func (x *extractor) next(p part, r io.Reader) (part, error) {
+	p.at += int64(p.size)
+	p.size = int(min(chunkSize, p.header.Size-p.at))
+	p.last = p.at+int64(p.size) == p.header.Size
+	var err error
+	if p.data, err = x.content(p, r); err != nil {
+		p.last, p.broken = true, true
 	}
-	if err != nil {
+	return p, err
+}
+
+// content reads what p is to hold. Zeros of a sparse member are nothing again: they take no space.
+func (x *extractor) content(p part, r io.Reader) (*[chunkSize]byte, error) {
+	if p.size == 0 {
+		return nil, nil
+	}
+	data := chunks.Get().(*[chunkSize]byte)
+	b := data[:p.size]
+	err := x.read(b, p.at, r)
+	hole := err == nil && isSparse(p.header) && zero(b)
+	if err == nil && !hole {
+		err = x.take(int64(p.size))
+	}
+	if err != nil || hole {
+		chunks.Put(data)
+		return nil, err
+	}
+	return data, nil
+}
+
+func (x *extractor) read(b []byte, at int64, r io.Reader) error {
+	if err := x.stopped(); err != nil {
 		return err
 	}
-	return setTime(parent, base, h.ModTime)
-}
-
-// fill copies the member's content. Blocks of zeros of a sparse member are skipped, not written.
-func (x *extractor) fill(fd int, h *tar.Header, r io.Reader) error {
-	sparse := isSparse(h)
-	var at int64
-	for at < h.Size {
-		if x.ctx.Err() != nil {
-			return context.Cause(x.ctx)
-		}
-		n, err := io.ReadFull(r, x.buf[:min(int64(len(x.buf)), h.Size-at)])
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return fmt.Errorf("content after %d bytes: %w", at, err)
-		}
-		if err := x.write(fd, x.buf[:n], at, sparse); err != nil {
-			return err
-		}
-		at += int64(n)
-		x.stats.Bytes += int64(n)
-		if x.o.Progress != nil {
-			x.o.Progress(x.stats.Bytes)
-		}
+	n, err := io.ReadFull(r, b)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
 	}
-	if sparse {
-		return unix.Ftruncate(fd, h.Size)
+	if err != nil {
+		return fmt.Errorf("content after %d bytes: %w", at+int64(n), err)
 	}
-	return nil
-}
-
-func (x *extractor) write(fd int, b []byte, at int64, sparse bool) error {
-	for len(b) > 0 {
-		n := len(b)
-		if sparse {
-			n = min(n, holeSize)
-		}
-		if !sparse || !zero(b[:n]) {
-			if err := x.take(int64(n)); err != nil {
-				return err
-			}
-			if err := writeAt(fd, b[:n], at); err != nil {
-				return err
-			}
-		}
-		b, at = b[n:], at+int64(n)
+	x.stats.Bytes += int64(n)
+	if x.o.Progress != nil {
+		x.o.Progress(x.stats.Bytes)
 	}
 	return nil
 }
@@ -114,24 +104,29 @@ func isSparse(h *tar.Header) bool {
 	return v1 || v0
 }
 
-// describe sets what an open file or directory is beside its content, but its time.
-func (x *extractor) describe(fd int, h *tar.Header) error {
-	if x.o.Owners {
+// describe sets what an open file or directory is beside its content, but its time. It counts the attributes that it could
+// not set.
+func describe(fd int, h *tar.Header, owners bool) (skipped int, err error) {
+	if owners {
 		if err := unix.Fchown(fd, h.Uid, h.Gid); err != nil {
-			return fmt.Errorf("owner: %w", err)
+			return 0, fmt.Errorf("owner: %w", err)
 		}
 	}
 	if err := unix.Fchmod(fd, uint32(h.Mode)&0o7777); err != nil {
-		return fmt.Errorf("mode: %w", err)
+		return 0, fmt.Errorf("mode: %w", err)
 	}
-	x.attributes(fd, h)
-	return nil
+	return setAttributes(fd, h, owners), nil
 }
 
-// setTime sets the modification time of an entry itself, not of what it links to.
-func setTime(parent int, base string, t time.Time) error {
+// setTime sets the modification time of an entry itself, not of what it links to; with an empty name that of the handle,
+// which Linux knows since version 5.8.
+func setTime(at int, name string, t time.Time) error {
+	flags := unix.AT_SYMLINK_NOFOLLOW
+	if name == "" {
+		flags = unix.AT_EMPTY_PATH
+	}
 	ts := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Sec: t.Unix(), Nsec: int64(t.Nanosecond())}}
-	if err := unix.UtimesNanoAt(parent, base, ts, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := unix.UtimesNanoAt(at, name, ts, flags); err != nil {
 		return fmt.Errorf("time: %w", err)
 	}
 	return nil

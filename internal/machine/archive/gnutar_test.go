@@ -56,6 +56,8 @@ func tree(dir string) {
 	defer f.Close()
 	_, err = f.WriteAt([]byte("tail"), 20<<20)
 	Expect(err).NotTo(HaveOccurred())
+	Expect(os.WriteFile(at("ends-in-a-hole"), []byte("head"), 0o600)).To(Succeed())
+	Expect(os.Truncate(at("ends-in-a-hole"), 300_000)).To(Succeed())
 	Expect(os.Mkdir(at("read-only"), 0o755)).To(Succeed())
 	Expect(os.WriteFile(at("read-only/f"), []byte("x"), 0o444)).To(Succeed())
 	Expect(os.Chmod(at("read-only"), 0o555)).To(Succeed())
