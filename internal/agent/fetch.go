@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -21,11 +22,13 @@ func (w *work) runArchive(k *agentpb.RunArchive) error {
 	if err != nil {
 		return fmt.Errorf("archive %s: %w", k.File, err)
 	}
-	file, err := w.fetch(k)
+	ctx, cancel := context.WithCancelCause(w.ctx)
+	defer cancel(nil)
+	file, err := w.fetch(ctx, k)
 	if err != nil {
 		return fmt.Errorf("fetch archive %s: %w", k.File, err)
 	}
-	_, err = unpack(k.Compression, file, func(in compressed) (stats, error) {
+	_, err = unpack(k.Compression, file, cancel, func(in compressed) (stats, error) {
 		_, err := archive.Extract(w.ctx, in, archive.Options{Dir: tree.Path, Budget: tree.Budget, Owners: os.Geteuid() == 0})
 		return stats{}, err
 	})
@@ -39,9 +42,9 @@ func (w *work) runArchive(k *agentpb.RunArchive) error {
 	return err
 }
 
-// fetch opens a stream of exactly k.Size bytes.
-func (w *work) fetch(k *agentpb.RunArchive) (io.Reader, error) {
-	stream, err := w.loop.link.client.Fetch(w.ctx, &agentpb.FetchRequest{Session: w.loop.link.session, File: k.File})
+// fetch opens a stream of exactly k.Size bytes, until ctx ends.
+func (w *work) fetch(ctx context.Context, k *agentpb.RunArchive) (io.Reader, error) {
+	stream, err := w.loop.link.client.Fetch(ctx, &agentpb.FetchRequest{Session: w.loop.link.session, File: k.File})
 	if err != nil {
 		return nil, err
 	}

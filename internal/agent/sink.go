@@ -50,36 +50,48 @@ func newSink(compression string, consume func(compressed) (stats, error)) (*sink
 	s := &sink{pipe: w, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
-		s.stats, s.err = unpack(compression, r, consume)
+		s.stats, s.err = unpack(compression, r, func(why error) { r.CloseWithError(why) }, consume)
 		// Later writes fail with the consumer's error; without one they are drained above, so there are none.
 		r.CloseWithError(s.err)
 	}()
 	return s, nil
 }
 
-// unpack decompresses, has the consumer read, and reads on to the end: the trailer of the archive must not block the
-// chain, and the checksum of the compression is at the end of its stream. A panic is the consumer's error.
-func unpack(compression string, r io.Reader, consume func(compressed) (stats, error)) (s stats, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("bug in the agent: panic: %v", p)
-		}
-	}()
+// unpack decompresses in one goroutine, has the consumer read in another, and reads on to the end: the trailer of the archive
+// must not block the chain, and the checksum of the compression is at the end of its stream. A panic is the consumer's error.
+// After an error refuse ends a Read of r that waits for more.
+func unpack(compression string, r io.Reader, refuse func(error), consume func(compressed) (stats, error)) (s stats, err error) {
+	defer guard(&err)
 	z, err := compress.Open(compression, r)
 	if err != nil {
 		return s, fmt.Errorf("decompress: %w", err)
 	}
 	defer z.Close()
-	if s, err = consume(z); err != nil {
+	in := readAhead(z)
+	defer func() {
+		if err != nil {
+			refuse(err)
+		}
+		in.stop()
+	}()
+	defer guard(&err)
+	if s, err = consume(in); err != nil {
 		return s, err
 	}
-	if _, err := io.Copy(io.Discard, z); err != nil {
+	if _, err := io.Copy(io.Discard, in); err != nil {
 		return s, fmt.Errorf("decompress: %w", err)
 	}
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		return s, err
 	}
 	return s, nil
+}
+
+// guard makes a panic the error of the function that defers it.
+func guard(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("bug in the agent: panic: %v", p)
+	}
 }
 
 func (s *sink) Write(p []byte) (int, error) { return s.pipe.Write(p) }
