@@ -91,8 +91,12 @@ func (j *judge) back(i int) (at time.Duration, away bool) {
 	return at, away
 }
 
-// excused reports whether a receiver came back when the sender had ended, or was about to: nobody calls it then, and it can call nobody.
+// excused reports whether a receiver came back when the sender had ended, or was about to: nobody calls it then, and it can call
+// nobody. Nor is one called that is started again after it had everything.
 func (j *judge) excused(i int) bool {
+	if len(j.Received[i].Earlier) > 0 && slices.Contains(j.OK, j.names[i]) { // the program before it has done all that was to do
+		return true
+	}
 	at, away := j.back(i)
 	return away && at+2*j.Stall+time.Second > j.Outcome.Sender.Ended
 }

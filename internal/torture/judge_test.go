@@ -56,6 +56,12 @@ var _ = Describe("the judge", func() {
 			lose(o)
 			strike(o, torture.Paused, 1, 5*second)
 		}),
+		Entry("of one that was killed when it had everything, and is waiting again", func(_ *torture.Scenario, o *torture.Outcome) {
+			o.Received[1].Earlier = []torture.Ending{{Code: -1}}
+			o.Received[1].Code, o.Received[1].Stderr = 1, "kadeploy-agent: nobody called\n"
+			o.Sender.Ended = 20 * second
+			strike(o, torture.Restarted, 1, 5*second)
+		}),
 		Entry("of one with a full disk", func(s *torture.Scenario, o *torture.Outcome) {
 			lose(o)
 			s.Faults = []torture.Fault{{Kind: torture.FullDisk, Target: 1}}

@@ -126,11 +126,13 @@ func (c *campaign) one(ctx context.Context, seed uint64) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err != nil {
-		if ctx.Err() == nil {
-			fmt.Printf("seed %d could not be run: %v\n", seed, err)
-			c.failed = append(c.failed, seed)
-		}
+	switch {
+	case ctx.Err() != nil:
+		os.RemoveAll(cfg.Dir)
+		return false
+	case err != nil:
+		fmt.Printf("seed %d could not be run: %v\n", seed, err)
+		c.failed = append(c.failed, seed)
 		return false
 	}
 	c.tally.Add(s, o, wrong)
