@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -58,10 +59,11 @@ type feeder struct {
 	broken []int   // how often a connection to each broke
 	aside  float64 // bytes per second of the follower that was put aside, until it is known whether the next one is faster
 
-	bye   chan struct{} // closed: everything is settled
-	abort chan abort    // one: nothing more will come
-	ended chan struct{} // closed: run has returned
-	once  sync.Once
+	bye     chan struct{} // closed: everything is settled
+	abort   chan abort    // one: nothing more will come
+	ended   chan struct{} // closed: run has returned
+	resting atomic.Bool   // those after it are fed by another
+	once    sync.Once
 }
 
 // ending is why a feeder left a link.
@@ -75,7 +77,8 @@ type ending struct {
 type endKind int
 
 const (
-	endDone   endKind = iota // sent home, taken over by another feeder, or cancelled: nothing more to do
+	endDone   endKind = iota // sent home, or cancelled: nothing more to do
+	endTaken                 // another feeder has the link
 	endBroken                // the connection broke: call again
 	endLost                  // the link is lost
 	endFatal                 // this feeder cannot go on
@@ -93,7 +96,7 @@ func (f *feeder) sendHome() { f.once.Do(func() { close(f.bye) }) }
 // giveUp ends them because no more bytes will come. It is called once.
 func (f *feeder) giveUp(a abort) { f.abort <- a }
 
-// run feeds one link after another until all are settled, someone else feeds them, or ctx ends. It fails only when its own source does.
+// run feeds one link after another until all are settled, or ctx ends. It fails only when its own source does.
 func (f *feeder) run(ctx context.Context) error {
 	defer close(f.ended)
 	defer f.source.detach()
@@ -118,12 +121,33 @@ func (f *feeder) run(ctx context.Context) error {
 		switch end.kind {
 		case endDone:
 			return nil
+		case endTaken:
+			if f.self == headIndex || !f.rest(ctx) { // a head that was started later has the whole chain
+				return nil
+			}
+			continue
 		case endFatal:
 			return end.err
 		}
 		f.lose(ctx, found.index, end)
 	}
 	return nil
+}
+
+// rest waits while a feeder nearer to the head has the follower. That one may be lost to those before it, without knowing: then we are
+// fed in its place, and have to be there when the follower is without it.
+func (f *feeder) rest(ctx context.Context) (again bool) {
+	f.source.detach()
+	f.resting.Store(true)
+	defer f.resting.Store(false)
+	select {
+	case <-time.After(f.timing.stall / 2):
+		return true
+	case <-f.bye:
+	case <-f.abort:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // lose notes that link i is out of the chain. A cancelled feeder buries nobody.

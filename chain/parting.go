@@ -103,9 +103,9 @@ func (l *link) giveUp(ctx context.Context, a abort) error {
 	return errors.New(a.cause)
 }
 
-// closeDown sends those below home once they are settled.
+// closeDown sends those below home once they are settled, or fed by another.
 func (l *link) closeDown(ctx context.Context, t *table, f *feeder) {
-	for !t.settled(f.self + 1) {
+	for !t.settled(f.self+1) && !f.resting.Load() {
 		if !pause(ctx, l.timing.stall/4) {
 			return
 		}

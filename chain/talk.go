@@ -331,7 +331,7 @@ func (f *feeder) hear(w *wire, in *heard) *ending {
 		case r.how != fedByAnother:
 			return &ending{kind: endLost, cause: r.cause, own: r.how == failed}
 		}
-		return &ending{kind: endDone, cause: r.cause}
+		return &ending{kind: endTaken}
 	}
 	return lost("sent a frame of kind %d towards the head", h.kind)
 }
