@@ -28,6 +28,8 @@ type head struct {
 	permits <-chan struct{}
 	knocks  chan struct{} // slots
 	nobody  chan absence
+	ending  chan struct{} // closed: last is to be told to those who are fed
+	last    abort
 
 	seen    uint64 // version of the table that the caller knows
 	told    []entry
@@ -46,7 +48,8 @@ func newHead(cfg SendConfig, s secret) *head {
 	n := len(cfg.Links)
 	h := &head{cfg: cfg, secret: s, timing: timing{cfg.DialTimeout, cfg.StallTimeout}, table: newTable(n), begun: time.Now(),
 		roster: roster{links: make([]standing, n), begun: time.Now(), grace: cfg.StallTimeout * 3 / 4, window: 2 * cfg.StallTimeout, linger: cfg.Linger},
-		lates:  make([]*table, n), writes: make([]bool, n), asks: make(chan ask), parts: make(chan int), gate: make(chan struct{}), knocks: make(chan struct{}, huntWidth), nobody: make(chan absence),
+		lates:  make([]*table, n), writes: make([]bool, n), asks: make(chan ask), parts: make(chan int), gate: make(chan struct{}),
+		knocks: make(chan struct{}, huntWidth), nobody: make(chan absence), ending: make(chan struct{}),
 		told: make([]entry, n), settled: make([]time.Time, n), skips: make(map[int][]Skip)}
 	h.plan = plan{feeder: headIndex, index: headIndex, round: uint64(h.begun.UnixMicro()), links: cfg.Links}
 	if h.index = newIndex(cfg.ChunkSize); cfg.Manifest != nil {
@@ -88,13 +91,27 @@ func (h *head) run(outer context.Context) error {
 	wg.Go(func() { ended <- f.run(ctx) })
 	err := h.loop(ctx, outer, &wg, f, ended, described)
 	if err != nil {
-		f.giveUp(abort{true, err.Error()})
-		select {
-		case <-f.ended:
-		case <-time.After(partingTime):
-		}
+		h.giveUp(f, abort{true, err.Error()})
 	}
 	return err
+}
+
+// giveUp tells everyone who is fed why there is no more, as far as that takes no longer than partingTime.
+func (h *head) giveUp(f *feeder, last abort) {
+	h.last = last
+	close(h.ending)
+	f.giveUp(last)
+	over, fed := time.After(partingTime), f.ended
+	for serving := h.roster.serving(); fed != nil || serving > 0; {
+		select {
+		case <-fed:
+			fed = nil
+		case <-h.parts:
+			serving--
+		case <-over:
+			return
+		}
+	}
 }
 
 func (h *head) feederConfig(self int, src source, t *table) feederConfig {

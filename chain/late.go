@@ -42,7 +42,12 @@ func (h *head) feedLate(ctx context.Context, i int, w *wire) {
 	defer cancel()
 	watcher.Go(func() {
 		for t.get(i).state < Failed {
-			if !pause(ctx, h.timing.stall/8) {
+			select {
+			case <-time.After(h.timing.stall / 8):
+			case <-h.ending:
+				f.giveUp(h.last)
+				return
+			case <-ctx.Done():
 				return
 			}
 		}

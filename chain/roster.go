@@ -81,6 +81,14 @@ func (r *roster) few(now time.Time) bool {
 	return living > 1 && asking <= max(1, living/4)
 }
 
+// serving is how many connections there are to late joiners.
+func (r *roster) serving() (n int) {
+	for _, l := range r.links {
+		n += l.serving
+	}
+	return n
+}
+
 // part notes that a late joiner's connection is over.
 func (r *roster) part(i int, now time.Time) {
 	l := &r.links[i]

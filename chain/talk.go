@@ -102,6 +102,13 @@ func (f *feeder) talk(ctx context.Context, w *wire, i int) ending {
 // turn does the one thing that is next, or waits for it.
 func (t *talk) turn(ping, look <-chan time.Time) *ending {
 	f := t.f
+	select { // the last word does not wait for its turn among bytes
+	case <-f.bye:
+		return t.part(kindBye, nil)
+	case a := <-f.abort:
+		return t.part(kindAbort, a.encode())
+	default:
+	}
 	wake := f.source.wake() // before looking, so that nothing is missed
 	if t.due != nil {
 		if err := t.answer(); err != nil {
