@@ -62,7 +62,8 @@ type proxy struct {
 
 	spoilAt    int64 // the byte of the image to flip, when spoil is not 0
 	spoil      atomic.Int64
-	dropAfter  atomic.Int64 // close the connection after so many data frames, when not 0
+	spoilChunk func(n int64) bool // whether to flip a byte at the begin of chunk n, every time
+	dropAfter  atomic.Int64       // close the connection after so many data frames, when not 0
 	dataFrames atomic.Int64
 	dataBytes  atomic.Int64
 	hangups    atomic.Int64 // connections that the node ended
@@ -152,6 +153,9 @@ func (p *proxy) down(to, from net.Conn) {
 		}
 		if data && offset <= p.spoilAt && p.spoilAt < offset+length && p.spoil.Add(-1) >= 0 {
 			rest[p.spoilAt-offset] ^= 0x40
+		}
+		if data && p.spoilChunk != nil && offset%chunk == 0 && p.spoilChunk(offset/chunk) {
+			rest[0] ^= 1
 		}
 		if data {
 			p.dataBytes.Add(length)

@@ -119,7 +119,7 @@ func (l *link) start(ctx context.Context, f *feed, take *flow, offset int64, b [
 	case times >= allTries:
 		return &fatalError{fmt.Errorf("chunk %d arrived corrupt %d times, from %s and from the head", chunk, times, f.name)}
 	case all >= hopSpoil && !l.left:
-		return &fatalError{fmt.Errorf("%d chunks arrived corrupt from %s", all, f.name)}
+		return &fatalError{fmt.Errorf("chunks arrived corrupt %d times from %s", all, f.name)}
 	}
 	take.epoch, take.at = epoch, end
 	if offset == end {

@@ -23,6 +23,18 @@ func (b *broadcast) arrive(i int) {
 	n.start()
 }
 
+// joined is closed when the head tells of a link as a late joiner.
+func (b *broadcast) joined(name string) <-chan struct{} {
+	c := make(chan struct{})
+	once := sync.OnceFunc(func() { close(c) })
+	b.send.Progress = func(p chain.Progress) {
+		if p.Name == name && p.Late {
+			once()
+		}
+	}
+	return c
+}
+
 // diary is a source that remembers where it was read, in order.
 type diary struct {
 	io.ReaderAt

@@ -63,6 +63,24 @@ var _ = Describe("What a chain trusts", func() {
 		}, Entry("head to first", 0, "the head"), Entry("in the middle", 2, "n1"), Entry("to the last", 3, "n2"))
 	})
 
+	It("does not keep a link in the chain whose connection spoils one chunk after the other", func() {
+		b := prepare(4, size)
+		p := b.proxied(1)
+		p.spoilChunk = func(n int64) bool { return n%2 == 1 }
+		for _, n := range b.nodes {
+			n.cfg.Ring = size // what is asked for again is still there
+		}
+		report := b.run()
+		b.expectWhole(report, upTo(4)...)
+		for i, r := range report.Results {
+			Expect(r.Late).To(Equal(i == 1), "%+v", r)
+		}
+		r := report.Results[1]
+		Expect(r.Corrupt).To(BeNumerically(">=", 8))
+		Expect(r.Skips).To(HaveLen(1))
+		Expect(r.Skips[0].Cause).To(Equal("chunks arrived corrupt 8 times from n0"))
+	})
+
 	It("is the head's own fault when the image changes under it", func() {
 		b := prepare(2, size)
 		changed := bytes.Clone(b.image)

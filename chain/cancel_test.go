@@ -1,0 +1,89 @@
+package chain_test
+
+import (
+	"context"
+	"errors"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+var _ = Describe("A broadcast that is cancelled", func() {
+	const size = 12 * chunk
+
+	// patient links would wait for another head for a long time.
+	patient := func(n int) *broadcast {
+		b := prepare(n, size)
+		for _, n := range b.nodes {
+			n.cfg.OrphanTimeout = 10 * 60 * second
+		}
+		return b
+	}
+
+	// expectTold waits for the nodes to end by the word of the head.
+	expectTold := func(b *broadcast, nodes ...int) {
+		GinkgoHelper()
+		for _, i := range nodes {
+			n := b.nodes[i]
+			Eventually(n.done).WithTimeout(10*second).Should(BeClosed(), n.name)
+			Expect(n.err).To(MatchError(ContainSubstring("the operator has other plans")), n.name)
+			_, closed, aborted := n.sink.state()
+			Expect(closed).To(BeFalse())
+			Expect(aborted).To(HaveOccurred())
+		}
+	}
+
+	It("ends every link of the chain at once, with the cause", func() {
+		b := patient(4)
+		open := b.slowAfter(6 * chunk)
+		defer open()
+		b.start()
+		ctx, cancel := context.WithCancelCause(context.Background())
+		out := b.background(ctx)
+		b.eachHas(4 * chunk)
+		cancel(errors.New("the operator has other plans"))
+		report := settledIn(out)
+		expectTold(b, upTo(4)...)
+		for _, r := range report.Results {
+			Expect(r.Cause).To(Equal("broadcast ended: the operator has other plans"))
+		}
+	})
+
+	It("ends late joiners that wait for their turn, too", func() {
+		b := patient(3)
+		open := b.slowAfter(6 * chunk)
+		defer open()
+		b.nodes[1].absent()
+		b.nodes[0].start()
+		b.nodes[2].start()
+		ctx, cancel := context.WithCancelCause(context.Background())
+		joined := b.joined("n1")
+		out := b.background(ctx)
+		b.hasBytes(4*chunk, 0, 2)
+		b.arrive(1)
+		Eventually(joined).WithTimeout(10 * second).Should(BeClosed())
+		cancel(errors.New("the operator has other plans"))
+		settledIn(out)
+		expectTold(b, 0, 1, 2)
+	})
+
+	It("ends late joiners that are being fed", func() {
+		b := patient(2)
+		b.send.Linger = 60 * second
+		b.nodes[1].absent()
+		b.nodes[0].start()
+		passed := make(chan struct{})
+		b.send.Passed = func() { close(passed) }
+		ctx, cancel := context.WithCancelCause(context.Background())
+		out := b.background(ctx)
+		Eventually(passed).WithTimeout(20 * second).Should(BeClosed())
+		sink := b.nodes[1].sink
+		sink.hang, sink.held = make(chan struct{}), make(chan struct{})
+		b.arrive(1)
+		Eventually(sink.held).WithTimeout(10 * second).Should(BeClosed())
+		cancel(errors.New("the operator has other plans"))
+		close(sink.hang)
+		settledIn(out)
+		expectTold(b, 1)
+	})
+})
