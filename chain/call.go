@@ -99,17 +99,32 @@ func (l *link) leave(cause string) {
 // knocked takes a call of the head to a link that it thinks lost, or that came too late for the chain: call me.
 func (l *link) knocked(ctx context.Context, c candidate) {
 	c.wire.conn.Close()
+	now := l.plan.Load()
+	if l.home || now != nil && c.plan.round < now.round {
+		return
+	}
+	if now == nil || c.plan.round > now.round {
+		l.stayOut(ctx, c)
+	}
+	if l.feed == nil {
+		l.call.at = time.Now()
+	}
+}
+
+// stayOut begins a round outside of its chain, with all that was received so far.
+func (l *link) stayOut(ctx context.Context, c candidate) {
+	if l.feed != nil {
+		l.refuse(l.feed, refusal{leaves, "called by another head"})
+		l.feed = nil
+	}
 	if l.ring == nil {
 		l.begin(ctx, c)
 		l.ring.detach() // nobody follows
-		l.settle(c.plan)
-		l.left, l.fed = true, true
-		l.lost = "it came late"
-		l.orphan.Reset(l.cfg.OrphanTimeout)
 	}
-	if l.feed == nil && c.plan.round >= l.plan.Load().round {
-		l.call.at = time.Now()
-	}
+	l.settle(c.plan)
+	l.left, l.fed, l.alone = true, true, false
+	l.lost = "it came late"
+	l.orphan.Reset(l.cfg.OrphanTimeout)
 }
 
 // skipped is told by a predecessor that goes on without us.
