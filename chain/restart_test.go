@@ -81,6 +81,24 @@ var _ = Describe("A chain whose head", func() {
 		b.wait()
 	})
 
+	It("is started again and cannot reach a link at first, is called by it once it can", func() {
+		b := prepare(3, size)
+		p := b.proxied(1)
+		b.start()
+		head, _ := b.headOf(b.image, 6*chunk)
+		b.eachHas(4 * chunk)
+		head.signal(syscall.SIGKILL)
+		Eventually(head.gone).WithTimeout(10 * second).Should(BeClosed())
+		p.frozen.Store(true)
+		b.send.Linger = 60 * second
+		b.send.Skipped = func(s chain.Skip) { p.frozen.Store(false) }
+		report, err := b.sendNow(context.Background())
+		Expect(err).NotTo(HaveOccurred())
+		b.expectWhole(report, 0, 1, 2)
+		Expect(report.Results[1].Late).To(BeTrue())
+		b.wait()
+	})
+
 	It("is started again with another image mixes nothing", func() {
 		b := prepare(3, size)
 		for _, n := range b.nodes {
