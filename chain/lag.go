@@ -10,9 +10,12 @@ type patience struct {
 	last  time.Time
 }
 
+// patienceStep is the most that one tick counts: nobody knows what a process that was stopped would have seen meanwhile.
+const patienceStep = 500 * time.Millisecond
+
 // tick tells what was seen at now, and reports whether the link should ask to leave the chain.
 func (p *patience) tick(now time.Time, blocked bool) bool {
-	passed := now.Sub(p.last)
+	passed := min(now.Sub(p.last), patienceStep)
 	if p.last.IsZero() {
 		passed = 0
 	}
