@@ -120,7 +120,8 @@ func (j *judge) listed(i int) {
 	}
 }
 
-// unheard reports whether a receiver may have finished without the sender's knowing: it, or the sender, was away.
+// unheard reports whether a receiver may have finished without the sender's knowing: it, or the sender, was away, or it was about to
+// end when the sender was started again.
 func (j *judge) unheard(i int) bool {
 	if j.Outcome.Sender.Code < 0 || j.Report != nil && j.Report.Error != "" {
 		return true
@@ -129,7 +130,7 @@ func (j *judge) unheard(i int) bool {
 		return true
 	}
 	_, away := j.struck(Sender, SenderUnplugged)
-	return away || len(j.Senders) > 0 && j.Received[i].Ended < j.Outcome.Sender.Began
+	return away || len(j.Senders) > 0 && j.Received[i].Ended < j.Outcome.Sender.Began+2*j.Stall
 }
 
 // sender: its exit code, its report and its lists say the same.
