@@ -129,7 +129,7 @@ func (f refusal) encode() []byte {
 
 func decodeRefusal(b []byte) (refusal, error) {
 	r := fields{b: b}
-	f := refusal{how: parting(r.u8()), cause: r.text(maxCause)}
+	f := refusal{how: parting(r.u8()), cause: r.cause()}
 	r.bad = r.bad || f.how > leaves
 	return f, r.done("refusal")
 }
@@ -144,13 +144,13 @@ func (a abort) encode() []byte { return appendText([]byte{bit(a.over)}, clip(a.c
 
 func decodeAbort(b []byte) (abort, error) {
 	r := fields{b: b}
-	a := abort{over: r.flag(), cause: r.text(maxCause)}
+	a := abort{over: r.flag(), cause: r.cause()}
 	return a, r.done("abort")
 }
 
 func decodeSkip(b []byte) (cause string, err error) {
 	r := fields{b: b}
-	cause = r.text(maxCause)
+	cause = r.cause()
 	return cause, r.done("skip")
 }
 
@@ -198,7 +198,7 @@ func (j join) encode() []byte {
 
 func decodeJoin(b []byte) (join, error) {
 	r := fields{b: b}
-	j := join{why: why(r.u8()), name: r.text(maxName), cause: r.text(maxCause)}
+	j := join{why: why(r.u8()), name: r.text(maxName), cause: r.cause()}
 	r.bad = r.bad || j.why > whyWriting
 	return j, r.done("join")
 }
@@ -249,7 +249,7 @@ func decodeStatus(b []byte) (status, error) {
 	}
 	for i := 0; i < n && !r.bad; i++ {
 		one := numbered{index: int(r.u32())}
-		one.entry = entry{state: State(r.u8()), by: party(r.u32()), received: int64(r.u64()), written: int64(r.u64()), corrupt: r.u32(), cause: r.text(maxCause)}
+		one.entry = entry{state: State(r.u8()), by: party(r.u32()), received: int64(r.u64()), written: int64(r.u64()), corrupt: r.u32(), cause: r.cause()}
 		if one.index >= maxLinks || one.entry.state > Done || one.entry.by > maxLinks+1 || one.entry.received < 0 || one.entry.written < 0 {
 			r.bad = true
 		}
@@ -319,6 +319,9 @@ func (r *fields) text(limit int) string {
 	}
 	return string(r.take(n))
 }
+
+// cause is a text for people: one line, whoever sent it.
+func (r *fields) cause() string { return clip(r.text(maxCause)) }
 
 func (r *fields) done(what string) error {
 	if r.bad || len(r.b) != 0 {

@@ -325,6 +325,9 @@ func (f *feeder) hear(w *wire, in *heard) *ending {
 		}
 		in.hasRoom(!s.full)
 		for _, n := range s.news {
+			if links := len(f.plan.links); n.index >= links || n.entry.by > partyOf(links-1) {
+				return lost("spoke of a link that the plan does not have")
+			}
 			if n.index > f.self { // nobody below speaks for those above
 				f.table.tell(n.index, n.entry)
 			}
