@@ -75,7 +75,7 @@ func FuzzMessages(f *testing.F) {
 		default:
 			return
 		}
-		// Causes may come with control characters; they are cleaned when they go on.
+		// Causes may come with control characters; they are replaced, and no length changes.
 		if err == nil && len(again) != len(b) {
 			t.Fatalf("kind %d: %x was read as %x", k, b, again)
 		}
@@ -105,6 +105,36 @@ func FuzzManifest(f *testing.F) {
 		}
 		if sum != m.Size {
 			t.Fatalf("chunks are %d bytes together, the image %d", sum, m.Size)
+		}
+	})
+}
+
+// FuzzIndex reads what a follower gets first, and goes on with digests and an end that may not fit.
+func FuzzIndex(f *testing.F) {
+	m, err := BuildManifest(io.LimitReader(zeros{}, 4097), 4096)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(m.Encode(), uint16(1), int64(5000))
+	f.Add(newIndex(4096).encode(), uint16(3), int64(3*4096))
+	f.Add(newIndex(4096).encode(), uint16(0), int64(0))
+	f.Fuzz(func(t *testing.T, b []byte, more uint16, size int64) {
+		x, err := decodeIndex(b)
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(x.encode(), b) {
+			t.Fatalf("%x is a second encoding", b)
+		}
+		known, _ := x.end()
+		_ = x.add(known, make([]Digest, more))
+		_ = x.seal(size)
+		known, end := x.end()
+		if x.limit() > end || x.limit() > int64(known)*x.chunk {
+			t.Fatalf("%d of %d bytes are described by %d digests", x.limit(), end, known)
+		}
+		if m := x.manifest(); m != nil && m.check() != nil {
+			t.Fatalf("sealed with %d bytes and %d digests: %v", m.Size, known, m.check())
 		}
 	})
 }
