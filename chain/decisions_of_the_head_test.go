@@ -56,7 +56,11 @@ func rosterMachine() func([]string) string {
 		case "passed":
 			r.passed = now
 		case "missing":
-			return strings.Trim(fmt.Sprint("call ", r.missing(now)), " ")
+			return fmt.Sprint("call ", r.missing(now))
+		case "called": // called LINK...
+			for i := range words[1:] {
+				r.knock(int(number(words, i+1)), now)
+			}
 		default:
 			panic(words[0])
 		}

@@ -81,9 +81,11 @@ func (h *head) knock(ctx context.Context, wg *sync.WaitGroup) {
 	if h.plan.head == "" {
 		return
 	}
-	for _, i := range h.roster.missing(time.Now()) {
+	now := time.Now()
+	for _, i := range h.roster.missing(now) {
 		select {
 		case h.knocks <- struct{}{}:
+			h.roster.knock(i, now)
 		default:
 			return // the others have their turn later
 		}

@@ -1,6 +1,9 @@
 package chain
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // standing is how a link stands with the head.
 type standing struct {
@@ -148,15 +151,19 @@ func (r *roster) alone() bool {
 // knockEvery is how often the head calls a link that is missing.
 const knockEvery = time.Second
 
-// missing lists the links that are to be called now, to find out whether they have come to life.
+// missing lists the links that are due to be called, to find out whether they have come to life: first the one whose call is longest
+// ago, for not all may be called at a time.
 func (r *roster) missing(now time.Time) (all []int) {
 	for i := range r.links {
 		l := &r.links[i]
 		if l.lost.IsZero() || l.done || l.late == served || l.late == finished || now.Sub(l.knocked) < knockEvery {
 			continue
 		}
-		l.knocked = now
 		all = append(all, i)
 	}
+	slices.SortStableFunc(all, func(a, b int) int { return r.links[a].knocked.Compare(r.links[b].knocked) })
 	return all
 }
+
+// knock notes that a link is being called.
+func (r *roster) knock(i int, now time.Time) { r.links[i].knocked = now }
