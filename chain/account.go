@@ -20,9 +20,7 @@ func (h *head) account() {
 		case n.entry.by == itself: // it still is in the chain, for those after it
 			l.failed = true
 		default:
-			if l.lost.IsZero() {
-				h.skip(n.index, n.entry.by, n.entry.cause)
-			}
+			h.skip(n.index, n.entry.by, n.entry.cause)
 			h.roster.lose(n.index, now)
 		}
 		if h.lates[n.index] == nil || n.entry.state == Done {
@@ -55,8 +53,11 @@ func (h *head) tell(i int, e entry, late bool, now time.Time) {
 		Corrupt: int(e.corrupt), Cause: cause, Late: late})
 }
 
-// skip notes that link i left the chain.
+// skip notes that link i left the chain, which happens once: whoever says so first is believed. One that only writes has not left it.
 func (h *head) skip(i int, by party, cause string) {
+	if len(h.skips[i]) > 0 || h.writes[i] {
+		return
+	}
 	s := Skip{Name: h.cfg.Links[i].Name, By: h.cfg.Links[i].Name, Cause: cause, Offset: h.table.get(i).received}
 	if by != itself {
 		s.By = h.plan.name(by.index())
