@@ -140,6 +140,28 @@ var _ = Describe("A link that comes late", func() {
 		b.wait()
 	})
 
+	It("is called although many before it never answer", func() {
+		b := prepare(14, size)
+		b.send.Linger = 60 * second
+		b.deafen(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+		b.nodes[13].absent()
+		b.nodes[0].start()
+		passed := make(chan struct{})
+		b.send.Passed = func() { close(passed) }
+		joined := b.joined("n13")
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		out := b.background(ctx)
+		Eventually(passed).WithTimeout(20 * second).Should(BeClosed())
+		b.arrive(13)
+		Eventually(joined).WithTimeout(20 * second).Should(BeClosed())
+		Eventually(b.nodes[13].sink.right).WithTimeout(20 * second).Should(BeTrue())
+		cancel()
+		report := settledIn(out)
+		Expect(report.Results[13].OK).To(BeTrue(), "%+v", report.Results[13])
+		b.wait()
+	})
+
 	It("is one of several", func() {
 		b := prepare(6, size)
 		open := b.slowAfter(4 * chunk)
