@@ -106,25 +106,23 @@ func (p *process) expectExit(what string) {
 	Expect(p.err).NotTo(HaveOccurred(), what)
 }
 
-// spawn replaces node i by a process, at an address or, when that is empty, at one of its own.
+// spawn starts a process in the place of node i, at an address.
 func (b *broadcast) spawn(i int, addr string) *process {
 	GinkgoHelper()
-	if addr == "" {
-		addr = "127.0.0.1:0"
-	}
 	file := filepath.Join(GinkgoT().TempDir(), "image")
 	p := launch(nil, "CHAIN_LINK="+b.nodes[i].name, "CHAIN_FILE="+file, "CHAIN_ADDR="+addr, "CHAIN_MANIFEST="+b.send.Manifest.Digest().String())
 	p.file = file
-	b.send.Links[i].Addr = p.first
-	b.send.StallTimeout = 2 * second // many processes may share one core
 	return p
 }
 
-// spawnAll replaces every node.
+// spawnAll replaces every node by a process.
 func (b *broadcast) spawnAll() (all []*process) {
 	GinkgoHelper()
+	b.send.StallTimeout = 2 * second // they may share one core
 	for i := range b.nodes {
-		all = append(all, b.spawn(i, ""))
+		p := b.spawn(i, "127.0.0.1:0")
+		b.send.Links[i].Addr = p.first
+		all = append(all, p)
 	}
 	return all
 }
