@@ -111,6 +111,8 @@ func orderMachine() func([]string) string {
 			i := int(number(words, 1))
 			gone[i] = true
 			tab.tell(i, entry{state: Failed, cause: "lost"})
+		case "told": // told LINK is lost by FEEDER
+			tab.tell(int(number(words, 1)), entry{state: Failed, by: partyOf(int(number(words, 5))), cause: "lost"})
 		case "done":
 			tab.tell(int(number(words, 1)), entry{state: Done})
 		case "failed":

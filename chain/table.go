@@ -112,21 +112,11 @@ func (t *table) settled(from int) bool {
 	return true
 }
 
-// nextLink is whom a feeder turns to: the first link after it that has not been lost to it.
-func nextLink(self int, gone []bool) (int, bool) {
-	for i := self + 1; i < len(gone); i++ {
-		if !gone[i] {
-			return i, true
-		}
-	}
-	return 0, false
-}
-
-// turnTo is whom a feeder feeds next. When all links after it are settled, those that are alive still wait to be sent home.
+// turnTo is whom a feeder feeds next: the first link after self that nobody has lost. One that another feeder lost has left the chain:
+// if it lives, it calls the head. One that failed by itself passes on what it gets. Those that are done wait to be sent home.
 func (t *table) turnTo(self int, gone []bool) (int, bool) {
-	settled := t.settled(self + 1)
-	for i, ok := nextLink(self, gone); ok; i, ok = nextLink(i, gone) {
-		if e := t.get(i); !settled || e.state == Done || e.by == itself {
+	for i := self + 1; i < len(gone); i++ {
+		if e := t.get(i); !gone[i] && (e.state != Failed || e.by == itself) {
 			return i, true
 		}
 	}
