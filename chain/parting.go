@@ -100,6 +100,9 @@ func (l *link) giveUp(ctx context.Context, a abort) error {
 		case <-time.After(l.timing.stall):
 		}
 	}
+	if l.sinkErr != nil { // it had failed before
+		return l.sinkErr
+	}
 	return errors.New(a.cause)
 }
 

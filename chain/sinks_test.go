@@ -1,6 +1,7 @@
 package chain_test
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -27,6 +28,22 @@ var _ = Describe("A link whose sink misbehaves", func() {
 			Expect(aborted).To(HaveOccurred())
 		})
 	}
+
+	It("fails because of that, whatever becomes of the head afterwards", func() {
+		b := prepare(2, size)
+		b.nodes[0].sink.failAt = chunk
+		open := b.slowAfter(4 * chunk)
+		defer open()
+		b.start()
+		ctx, cancel := context.WithCancel(context.Background())
+		out := b.background(ctx)
+		b.hasBytes(chunk, 0)
+		Eventually(func() error { _, _, aborted := b.nodes[0].sink.state(); return aborted }).Should(HaveOccurred())
+		cancel()
+		settledIn(out)
+		b.wait()
+		Expect(b.nodes[0].err).To(MatchError("chain: receive: sink: write: no space left on device"))
+	})
 
 	It("is not OK when the sink took every byte but not the end", func() {
 		b := prepare(3, size)
