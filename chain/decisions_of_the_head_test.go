@@ -3,6 +3,7 @@ package chain
 import (
 	"fmt"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -110,5 +111,20 @@ func nearestMachine() func([]string) string {
 			return strings.Join(append(out, fmt.Sprint("feeds ", found.index)), ", ")
 		}
 		return strings.Join(append(out, "finds nobody"), ", ")
+	}
+}
+
+// TestALostLinkDoesNotStepOut: a link leaves the chain once, so whoever is told of it is told once, for the first reason.
+func TestALostLinkDoesNotStepOut(t *testing.T) {
+	told := 0
+	h := newHead(SendConfig{Links: []Link{{"a", "a:1"}, {"b", "b:1"}}, ChunkSize: 1 << 20, StallTimeout: time.Second,
+		Skipped: func(Skip) { told++ }}, secret{})
+	h.table.tell(1, entry{state: Failed, by: partyOf(0), cause: "silent for 1s"})
+	h.account()
+	if !h.admit(ask{index: 1, join: join{why: whySlowDisk, cause: "its disk is slow"}}) {
+		t.Error("a lost link may come back for whatever reason")
+	}
+	if told != 1 || len(h.skips[1]) != 1 {
+		t.Errorf("told %d times: %v", told, h.skips[1])
 	}
 }

@@ -19,13 +19,14 @@ func (h *head) ask(ctx context.Context, i int, j join) bool {
 
 // admit decides a call, and tells the caller of a link that steps out.
 func (h *head) admit(a ask) bool {
+	wasLost := !h.roster.links[a.index].lost.IsZero()
 	if !h.roster.admit(a.index, a.why, time.Now()) {
 		return false
 	}
 	if h.lates[a.index] == nil {
 		h.lates[a.index] = newTable(len(h.cfg.Links))
 		h.writes[a.index] = a.why == whyWriting
-		if a.why == whySlowDisk || a.why == whySlowLink {
+		if !wasLost && (a.why == whySlowDisk || a.why == whySlowLink) {
 			h.skip(a.index, itself, a.cause)
 		}
 	}
