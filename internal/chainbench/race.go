@@ -22,9 +22,10 @@ type race struct {
 
 // outcome is what a race gave.
 type outcome struct {
-	hosts []ending
-	cpu   time.Duration // of all processes, the head's included
-	peaks []int64       // the most that each host's processes had resident, in bytes; nil when nobody looked
+	hosts  []ending
+	cpu    time.Duration // of all processes, the head's included
+	peaks  []int64       // the most that each host's processes had resident, in bytes; nil when nobody looked
+	others float64       // share of the machine's time that was not this race's
 }
 
 // ending is how one host ended.
@@ -48,16 +49,18 @@ func (r *race) run(ctx context.Context) (outcome, error) {
 	if err := first(ctx, true); err != nil {
 		return outcome{}, err
 	}
-	clock := time.Now()
+	clock, before := time.Now(), now()
 	if err := second(ctx, false); err != nil {
 		return outcome{}, err
 	}
 	o := r.watch(ctx)
+	after := now()
 	o.hosts = r.endings(clock)
 	r.end()
 	for _, y := range append(r.hosts, r.head) {
 		o.cpu += y.cpu()
 	}
+	o.others = after.others(before, o.cpu)
 	return o, context.Cause(ctx)
 }
 

@@ -20,6 +20,7 @@ type row struct {
 	CPU        *float64 `json:"cpu_ns_per_byte_and_hop,omitempty"`
 	PeakMax    *float64 `json:"peak_rss_max_mib,omitempty"`
 	PeakMean   *float64 `json:"peak_rss_mean_mib,omitempty"`
+	Others     *float64 `json:"others_percent,omitempty"` // of the machine's time
 	Note       string   `json:"note,omitempty"`
 }
 
@@ -46,20 +47,21 @@ func sumUp(s scenario, e *entry) row {
 		r.Note = fmt.Sprintf("%s is not installed: Debian package %s", e.missing.command, e.missing.debian)
 		return r
 	}
-	var cpu, most, mean []float64
+	var cpu, most, mean, others []float64
 	for i, o := range e.outcomes {
 		r.Hosts = len(o.hosts)
 		if right := o.right(); i == 0 || right < r.Right {
 			r.Right = right
 		}
 		cpu = append(cpu, float64(o.cpu.Nanoseconds())/float64(s.size*int64(len(o.hosts))))
+		others = append(others, 100*o.others)
 		if len(o.peaks) > 0 {
 			most = append(most, float64(slices.Max(o.peaks))/mib)
 			mean = append(mean, float64(sum(o.peaks))/float64(len(o.peaks))/mib)
 		}
 	}
 	r.Seconds = median(e.times())
-	r.CPU, r.PeakMax, r.PeakMean = median(cpu), median(most), median(mean)
+	r.CPU, r.PeakMax, r.PeakMean, r.Others = median(cpu), median(most), median(mean), median(others)
 	if r.Seconds != nil {
 		r.MBps = number(float64(s.size) / 1e6 / *r.Seconds)
 		if s.rate > 0 {

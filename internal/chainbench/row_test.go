@@ -76,7 +76,7 @@ var _ = Describe("A row", func() {
 		Expect(r.Note).To(Equal("udp-sender is not installed: Debian package udpcast"))
 		var text strings.Builder
 		Expect(printTable(&text, limitedColumns, []row{r})).To(Succeed())
-		Expect(text.String()).To(ContainSubstring("c   -       -         -          udp-sender is not installed"))
+		Expect(text.String()).To(ContainSubstring("c   -       -         -          -               udp-sender is not installed"))
 	})
 })
 
@@ -93,4 +93,13 @@ var _ = Describe("A host that is to be ready", func() {
 		Entry("at another port", "0: 0100537F:62D8 00000000:0000 0A", "tcp", false),
 		Entry("with UDP, which does not listen", "0: 00000000:62D7 00000000:0000 07", "udp", true),
 	)
+})
+
+var _ = Describe("The share of others", func() {
+	It("is what was neither idle nor the race's own", func() {
+		before, after := ticks{busy: 100, all: 1000}, ticks{busy: 400, all: 1400}
+		Expect(after.others(before, 2*time.Second)).To(Equal(0.25))
+		Expect(after.others(before, 4*time.Second)).To(BeZero(), "never less")
+		Expect(before.others(before, 0)).To(BeZero())
+	})
 })

@@ -24,12 +24,13 @@ var (
 	cpu     = figure("CPU ns/byte/hop", "%.2f", func(r row) *float64 { return r.CPU })
 	peakMax = figure("peak RSS MiB, max", "%.1f", func(r row) *float64 { return r.PeakMax })
 	peakAvg = figure("mean", "%.1f", func(r row) *float64 { return r.PeakMean })
+	others  = figure("others' CPU %", "%.0f", func(r row) *float64 { return r.Others })
 	note    = column{"", func(r row) string { return r.Note }}
 
-	limitedColumns = []column{who, right, seconds, ideal, note}
-	faultColumns   = []column{who, right, seconds, lost, note}
-	speedColumns   = []column{who, right, seconds, speed, cpu, note}
-	crowdColumns   = []column{who, right, seconds, peakMax, peakAvg, note}
+	limitedColumns = []column{who, right, seconds, ideal, others, note}
+	faultColumns   = []column{who, right, seconds, lost, others, note}
+	speedColumns   = []column{who, right, seconds, speed, cpu, others, note}
+	crowdColumns   = []column{who, right, seconds, peakMax, peakAvg, others, note}
 )
 
 func rightOf(r row) string {
