@@ -131,10 +131,13 @@ func (l *link) start(ctx context.Context, f *feed, take *flow, offset int64, b [
 		}
 		return errStale
 	})
-	if err != nil && take.current() {
+	switch {
+	case err == nil || !take.current():
+		return nil
+	case l.plan.Load().head == "":
 		return &fatalError{err}
 	}
-	return nil
+	return err // the head may be out of reach for a while: another feed begins with the same gap
 }
 
 // write sends wants, heartbeats and news up to the predecessor until quit.
