@@ -21,16 +21,24 @@ type shelf struct {
 	index  *index
 	cursor atomic.Int64
 	buf    []byte
+	read   int64 // where in the image the bytes in buf are from
+	held   int64 // how many they are
 }
 
 func newShelf(r io.ReaderAt, x *index) *shelf {
 	return &shelf{r: r, index: x, buf: make([]byte, maxFrame)}
 }
 
-func (s *shelf) serve(want int64) int64 { s.move(want); return want }
-func (s *shelf) sent(n int)             { s.move(s.cursor.Load() + int64(n)) }
-func (s *shelf) detach()                {}
-func (s *shelf) wake() <-chan struct{}  { return s.index.growth() }
+func (s *shelf) sent(n int)            { s.move(s.cursor.Load() + int64(n)) }
+func (s *shelf) detach()               {}
+func (s *shelf) wake() <-chan struct{} { return s.index.growth() }
+
+// serve reads anew what it has read before: whoever asks for a chunk again may have got what the file does not have.
+func (s *shelf) serve(want int64) int64 {
+	s.held = 0
+	s.move(want)
+	return want
+}
 
 func (s *shelf) move(to int64) {
 	s.cursor.Store(to)
@@ -44,8 +52,11 @@ func (s *shelf) peek() (int64, []byte, error) {
 	if n == 0 {
 		return at, nil, nil
 	}
-	if err := readAt(s.r, s.buf[:n], at); err != nil {
-		return 0, nil, err
+	if s.read != at || s.held < n { // whoever looks more often than it sends does not read more often
+		if err := readAt(s.r, s.buf[:n], at); err != nil {
+			return 0, nil, err
+		}
+		s.read, s.held = at, n
 	}
 	return at, s.buf[:n], nil
 }
@@ -114,4 +125,8 @@ func (g gated) wake() <-chan struct{} {
 }
 
 // serve does not make the head read ahead for a joiner that waits.
-func (g gated) serve(want int64) int64 { g.cursor.Store(want); return want }
+func (g gated) serve(want int64) int64 {
+	g.held = 0
+	g.cursor.Store(want)
+	return want
+}
