@@ -226,7 +226,7 @@ var _ = Describe("A chain that loses links", func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		out := b.background(ctx)
 		Eventually(last.held).WithTimeout(10 * second).Should(BeClosed())
-		Eventually(func() int { l, _, _ := b.nodes[1].sink.state(); return l }).WithTimeout(10 * second).Should(Equal(size))
+		b.hasBytes(size, 0, 1)
 		cancel()
 		report := settledIn(out)
 		Expect(report.Results[2].OK).To(BeFalse())
