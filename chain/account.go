@@ -68,17 +68,17 @@ func (h *head) skip(i int, by party, cause string) {
 	}
 }
 
-// permitUnit is what a limiter is asked for at a time.
+// permitUnit is the most that a limiter is asked for at a time.
 const permitUnit = 64 << 10
 
-// permit gives out permissions to send one frame, as the limiters allow.
-func permit(ctx context.Context, wg *sync.WaitGroup, limits []Limiter) <-chan struct{} {
+// permit gives out permissions to send one frame of at most so many bytes, as the limiters allow.
+func permit(ctx context.Context, wg *sync.WaitGroup, limits []Limiter, frame int) <-chan struct{} {
 	permits := make(chan struct{})
 	wg.Go(func() {
 		for {
-			for range maxFrame / permitUnit {
+			for left := frame; left > 0; left -= permitUnit {
 				for _, l := range limits {
-					if l.WaitN(ctx, permitUnit) != nil {
+					if l.WaitN(ctx, min(left, permitUnit)) != nil {
 						return
 					}
 				}

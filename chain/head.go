@@ -66,7 +66,7 @@ func (h *head) run(outer context.Context) error {
 	defer wg.Wait()
 	defer cancel()
 	if len(h.cfg.Limits) > 0 {
-		h.permits = permit(ctx, &wg, h.cfg.Limits)
+		h.permits = permit(ctx, &wg, h.cfg.Limits, int(min(maxFrame, h.index.chunk))) // no frame is larger than a chunk
 	}
 	if h.cfg.Listen != "" {
 		l, err := net.Listen("tcp", h.cfg.Listen)
