@@ -1,6 +1,7 @@
 package chain_test
 
 import (
+	"bytes"
 	"context"
 	"sync"
 
@@ -67,6 +68,17 @@ var _ = Describe("A limited head", func() {
 		Expect(narrow.total()).To(BeNumerically(">=", size))
 		Expect(wide.total()).To(BeNumerically(">=", size))
 		b.wait()
+	})
+
+	It("is charged for small chunks what they are", func() {
+		b := prepare(1, 4<<20)
+		all := &turnstile{limit: 1 << 60}
+		b.send.Limits = []chain.Limiter{all}
+		b.streamed(bytes.NewReader(b.image))
+		b.send.ChunkSize = 8 << 10
+		b.expectWhole(b.run(), 0)
+		Expect(all.total()).To(BeNumerically(">=", len(b.image)))
+		Expect(all.total()).To(BeNumerically("<", len(b.image)+chunk))
 	})
 
 	It("counts what late joiners and ranges cost", func() {

@@ -180,52 +180,6 @@ var _ = Describe("What a chain trusts", func() {
 	})
 })
 
-var _ = Describe("A cancelled context", func() {
-	It("ends Send at once, at any time", func() {
-		for round := range 8 {
-			b := prepare(3, 12*chunk)
-			open := b.slowAfter(int64(round) * chunk)
-			b.start()
-			ctx, cancel := context.WithCancel(context.Background())
-			out := b.background(ctx)
-			b.eachHas(max(0, round-1) * chunk)
-			cancel()
-			var report chain.Report
-			Eventually(out).WithTimeout(second).Should(Receive(&report))
-			b.expectWhole(report)
-			open()
-			for _, n := range b.nodes {
-				n.cancel()
-			}
-			b.wait()
-		}
-	})
-
-	It("ends Receive at once, before anyone called and in the middle, and leaves the listener open", func() {
-		b := prepare(2, 12*chunk)
-		open := b.slowAfter(4 * chunk)
-		defer open()
-		b.start()
-		out := b.background(GinkgoT().Context())
-		b.eachHas(2 * chunk)
-		idle := prepare(1, 1)
-		idle.start()
-		for _, n := range append(idle.nodes, b.nodes[1]) {
-			n.cancel()
-			Eventually(n.done).WithTimeout(second).Should(BeClosed())
-			Expect(n.err).To(MatchError(context.Canceled))
-			Expect(n.result.OK).To(BeFalse())
-			conn, err := net.Dial("tcp", n.listener.Addr().String())
-			Expect(err).NotTo(HaveOccurred())
-			conn.Close()
-		}
-		open()
-		report := settledIn(out)
-		Expect(report.Results[0].OK).To(BeTrue())
-		Expect(report.Results[1].OK).To(BeFalse())
-	})
-})
-
 var _ = Describe("Progress of the head", func() {
 	It("follows each link to its end, one call at a time", func() {
 		b := prepare(4, 12*chunk)
