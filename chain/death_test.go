@@ -113,21 +113,23 @@ var _ = Describe("A chain that loses links", func() {
 		b.wait()
 	}, Entry("the first", 0), Entry("in the middle", 2), Entry("the last", 3))
 
-	It("has those fed that a link still feeds which is lost itself, once it ends", func() {
+	It("feeds those after a link that is lost and does not know, once that one ends", func() {
 		b := prepare(3, size)
-		b.send.Listen = "" // nobody is called back
-		b.nodes[1].cfg.Ring = size
-		b.nodes[1].listener.Close()
-		first, last := b.proxied(0), b.proxied(2)
+		b.send.Listen = ""                            // nobody is called back
+		b.send.StallTimeout = 4 * b.send.StallTimeout // n0 loses n1 before the head loses n0
+		for _, n := range b.nodes {
+			n.cfg.Ring, n.cfg.OrphanTimeout = size, 30*second
+		}
+		toFirst, toSecond, toLast := b.proxied(0), b.proxied(1), b.proxied(2)
 		open := b.slowAfter(4 * chunk)
-		b.nodes[0].start()
-		b.nodes[2].start()
+		b.start()
 		out := b.background(context.Background())
-		b.hasBytes(2*chunk, 0, 2)
-		b.nodes[1].relisten(b.send.Links[1].Addr) // it is in its place again
-		b.nodes[1].start()
-		first.frozen.Store(true)
-		Eventually(last.hangups.Load).WithTimeout(10*second).Should(BeNumerically(">", 0), "n2 is fed by n0, and refuses n1")
+		b.eachHas(2 * chunk)
+		toFirst.frozen.Store(true)
+		toSecond.frozen.Store(true)
+		Eventually(toLast.connections).WithTimeout(10*second).Should(Equal(2), "n0 feeds n2")
+		toSecond.frozen.Store(false)
+		Eventually(toSecond.connections).WithTimeout(10*second).Should(Equal(2), "the head feeds n1")
 		b.nodes[0].kill()
 		open()
 		b.expectWhole(settledIn(out), 1, 2)
