@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"syscall"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -133,6 +134,31 @@ var _ = Describe("A chain that loses links", func() {
 		b.nodes[0].kill()
 		open()
 		b.expectWhole(settledIn(out), 1, 2)
+		b.wait()
+	})
+
+	It("notices the death of a predecessor also while it waits for those after it", func() {
+		b := prepare(2, 160*chunk) // more than all buffers hold
+		for _, n := range b.nodes {
+			n.cfg.OrphanTimeout, n.cfg.SlowSink = second, -1
+		}
+		last := b.nodes[1].sink
+		last.hang, last.held = make(chan struct{}), make(chan struct{})
+		b.start()
+		head, _ := b.headOf(b.image, int64(len(b.image)))
+		Eventually(last.held).WithTimeout(10 * second).Should(BeClosed())
+		before := -1
+		Eventually(func() bool {
+			now, _, _ := b.nodes[0].sink.state()
+			stands := now == before
+			before = now
+			return stands
+		}).WithTimeout(20 * second).WithPolling(second).Should(BeTrue())
+		Expect(before).To(BeNumerically("<", len(b.image)), "n0 waits for n1")
+		head.signal(syscall.SIGKILL)
+		Eventually(b.nodes[0].done).WithTimeout(20 * second).Should(BeClosed())
+		Expect(b.nodes[0].err).To(MatchError(ContainSubstring("predecessor the head died")))
+		close(last.hang)
 		b.wait()
 	})
 

@@ -140,24 +140,47 @@ func (l *link) start(ctx context.Context, f *feed, take *flow, offset int64, b [
 	return err // the head may be out of reach for a while: another feed begins with the same gap
 }
 
-// write sends wants, heartbeats and news up to the predecessor until quit.
+// write speaks to the predecessor until quit. When that fails the reading half tells why; but one that waits for room in the ring,
+// because those after it are slow, does not see for a long time that nobody is there any more.
 func (l *link) write(ctx context.Context, f *feed) {
 	defer close(f.silent)
+	err := l.speak(ctx, f)
+	if err == nil {
+		return
+	}
+	select {
+	case <-f.over:
+		return
+	case <-f.quit:
+		return
+	case <-ctx.Done():
+		return
+	case <-time.After(l.timing.stall):
+	}
+	select {
+	case l.events <- event{kind: evLost, feed: f, cause: short(err)}:
+	case <-f.quit:
+	case <-ctx.Done():
+	}
+}
+
+// speak sends wants, heartbeats and news up to the predecessor until quit.
+func (l *link) speak(ctx context.Context, f *feed) error {
 	tick := time.NewTicker(l.timing.stall / 4)
 	defer tick.Stop()
 	var version, asked uint64
 	for {
 		if epoch, _, ask, why := l.ring.wanted(); epoch != asked {
 			known, prefix := l.index.prefix()
-			if f.wire.control(kindWant, ask, want{serial: epoch, reason: why, known: known, prefix: prefix}.encode()) != nil {
-				return // the reading half tells why
+			if err := f.wire.control(kindWant, ask, want{serial: epoch, reason: why, known: known, prefix: prefix}.encode()); err != nil {
+				return err
 			}
 			asked = epoch
 		}
 		l.tellPosition()
 		news, v := l.table.since(version)
-		if l.sendStatus(f.wire, news) != nil {
-			return
+		if err := l.sendStatus(f.wire, news); err != nil {
+			return err
 		}
 		version = v
 		select {
@@ -165,9 +188,9 @@ func (l *link) write(ctx context.Context, f *feed) {
 		case <-l.table.news:
 		case <-l.askAgain:
 		case <-f.quit:
-			return
+			return nil
 		case <-ctx.Done():
-			return
+			return nil
 		}
 	}
 }
