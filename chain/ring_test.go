@@ -86,3 +86,32 @@ func TestRingMemoryIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// A follower may know more of a stream than who is about to feed it: it had a feeder nearer to the head meanwhile. Nothing can be
+// sent to it before that is made up for, and that needs room.
+func TestAFollowerThatKnowsMoreHoldsNothing(t *testing.T) {
+	whole := testRing(t, 8, 4).index
+	x := newIndex(1 << 10)
+	if err := x.add(0, whole.after(0, 5)); err != nil {
+		t.Fatal(err)
+	}
+	r := newRing(x, 4<<10)
+	epoch, _ := r.renew()
+	r.dropSink()
+	for range 4 {
+		copy(r.reserve(t.Context(), epoch, 1<<10), bytes.Repeat([]byte{7}, 1<<10))
+		r.commit(epoch, 1<<10)
+		r.w.verified += 1 << 10
+	}
+	if full, _ := r.blocked(); !full {
+		t.Fatal("a ring that nobody has read from has room")
+	}
+	known, prefix := whole.prefix()
+	follower := &talk{f: &feeder{feederConfig: feederConfig{index: x, source: r}}, due: &due{want: want{serial: 1, known: known, prefix: prefix}, offset: 8 << 10}}
+	if err := follower.answer(); err != nil || follower.due == nil {
+		t.Fatalf("answered: %v", err)
+	}
+	if full, _ := r.blocked(); full {
+		t.Error("the ring waits for a follower that waits for the ring")
+	}
+}

@@ -196,7 +196,11 @@ func (t *talk) take() *ending {
 // knows its own copy to be right: until then the want stays due.
 func (t *talk) answer() error {
 	asked := t.due
-	if same, err := t.f.index.agrees(asked.known, asked.prefix); err != nil || !same {
+	same, err := t.f.index.agrees(asked.known, asked.prefix)
+	if err == nil && !same {
+		t.f.source.detach() // it knows more than we do: who waited for it would never learn that
+	}
+	if err != nil || !same {
 		return err
 	}
 	if asked.offset > t.f.index.limit() { // beyond what it knows itself to be there
