@@ -75,6 +75,10 @@ func (p *program) says(text string) bool {
 
 // finish waits for the end of a program until a deadline, then has it say where it hangs, and kills it. When ctx ends it kills it at once.
 func (p *program) finish(ctx context.Context, deadline time.Time) (overdue bool) {
+	late := time.After(time.Until(deadline))
+	if p.over() { // before a deadline that is over by the time we look
+		return false
+	}
 	select {
 	case <-p.done:
 		return false
@@ -82,7 +86,7 @@ func (p *program) finish(ctx context.Context, deadline time.Time) (overdue bool)
 		p.signal(syscall.SIGKILL)
 		<-p.done
 		return false
-	case <-time.After(time.Until(deadline)):
+	case <-late:
 	}
 	p.signal(syscall.SIGCONT)
 	p.signal(syscall.SIGQUIT) // a Go program writes the stacks of its goroutines
