@@ -73,20 +73,22 @@ func (d *draw) image(s *Scenario) {
 }
 
 func (d *draw) settings(s *Scenario) {
-	s.TLS, s.Listen = d.chance(0.25), d.chance(0.3)
-	s.Stall = one(d, time.Second, 2*time.Second, 2*time.Second)
-	s.Orphan = d.span(10*time.Second, 16*time.Second)
-	if s.Linger = d.span(6*time.Second, 12*time.Second); d.chance(0.1) {
-		s.Linger = 0
+	s.TLS, s.Listen, s.Defaults = d.chance(0.25), d.chance(0.3), d.chance(0.35)
+	s.Stall, s.Orphan, s.Linger, s.Gather = 2*time.Second, 30*time.Second, 0, 5*time.Second
+	if !s.Defaults {
+		s.Stall = one(d, time.Second, 2*time.Second, 2*time.Second)
+		s.Orphan = d.span(10*time.Second, 16*time.Second)
+		s.Linger = d.span(6*time.Second, 12*time.Second)
+		s.Gather = one(d, 5*time.Second, 5*time.Second, time.Second, 0)
 	}
-	s.Gather = one(d, 5*time.Second, 5*time.Second, time.Second, 0)
-	s.Impatient = d.chance(0.15) && s.Linger > 0
+	s.Impatient = d.chance(0.15) && s.Gather > 0
 	for i := range s.Receivers {
-		s.Receivers[i] = Receiver{
-			Output:   one(d, ToFile, ToFile, ToFile, ToCommand, ToStdout),
-			Ring:     one(d, int64(64), 64, 16, 4, 1) * mib,
-			SlowSink: one(d, 2*time.Second, 2*time.Second, time.Second, 0),
+		r := Receiver{Output: one(d, ToFile, ToFile, ToFile, ToCommand, ToStdout), Ring: 64 * mib, SlowSink: 2 * time.Second}
+		if !s.Defaults {
+			r.Ring = one(d, int64(64), 64, 16, 4, 1) * mib
+			r.SlowSink = one(d, 2*time.Second, 2*time.Second, time.Second, 0)
 		}
+		s.Receivers[i] = r
 	}
 }
 
@@ -154,6 +156,8 @@ func (d *draw) extent(s *Scenario, k Kind) (time.Duration, float64) {
 		return d.span(200*time.Millisecond, 6*time.Second), 0
 	case Unplugged:
 		return d.span(500*time.Millisecond, 6*time.Second), 0
+	case Flapping:
+		return d.span(2*time.Second, 8*time.Second), 0
 	case SenderRestarted:
 		return d.span(100*time.Millisecond, 4*time.Second), 0
 	case SenderPaused:
@@ -161,7 +165,7 @@ func (d *draw) extent(s *Scenario, k Kind) (time.Duration, float64) {
 	case SenderUnplugged:
 		return d.span(500*time.Millisecond, 4*time.Second), 0
 	case Corrupting:
-		return 0, one(d, 0.02, 0.1, 0.3, 1)
+		return 0, one(d, 0.02, 0.1, 0.3, 1, 4)
 	case Breaking:
 		return 0, d.real(1, 20)
 	case SlowSink, SlowLink:

@@ -37,7 +37,7 @@ var _ = Describe("a scenario", func() {
 				}
 			}
 		}
-		Expect(kinds).To(HaveLen(16))
+		Expect(kinds).To(HaveLen(17))
 		for _, n := range []int{first, last, soon, end} {
 			Expect(n).To(BeNumerically(">", 20))
 		}
@@ -59,7 +59,7 @@ var _ = Describe("a scenario", func() {
 			Expect(s.Links).To(BeZero())
 			Expect(s.Race).To(BeFalse())
 			for _, f := range s.Faults {
-				Expect(f.Kind).NotTo(BeElementOf(torture.Cut, torture.Unplugged, torture.SenderUnplugged, torture.SlowLink))
+				Expect(f.Kind).NotTo(BeElementOf(torture.Cut, torture.Unplugged, torture.Flapping, torture.SenderUnplugged, torture.SlowLink))
 			}
 		}
 	})

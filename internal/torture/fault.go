@@ -16,6 +16,7 @@ const (
 	Paused
 	Cut
 	Unplugged
+	Flapping
 	Late
 	Corrupting
 	Breaking
@@ -58,6 +59,7 @@ var traits = [kindCount]trait{
 	Paused:          {"frozen for a while", life, 12, false, true, true, false},
 	Cut:             {"cut off for good", life, 8, true, true, false, true},
 	Unplugged:       {"cut off for a while", life, 12, false, true, true, true},
+	Flapping:        {"cut off again and again", life, 5, false, true, true, true},
 	Late:            {"started late", life, 7, false, true, false, false},
 	Corrupting:      {"behind a way that flips bits", way, 12, false, false, false, false},
 	Breaking:        {"behind a way that breaks", way, 7, false, false, false, false},

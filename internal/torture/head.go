@@ -53,8 +53,10 @@ func (h *head) start() error {
 
 func (h *head) args() []string {
 	args := []string{"chain", "send", "-k", h.key(), "--output", "json", "--ok", h.path("ok"), "--ko", h.path("ko"),
-		"--stall", h.Stall.String(), "--gather", h.Gather.String(), "--linger", h.Linger.String(),
 		"--chunk", strconv.FormatInt(h.Chunk>>10, 10) + "K", "--spool", h.dir}
+	if !h.Defaults {
+		args = append(args, "--stall", h.Stall.String(), "--gather", h.Gather.String(), "--linger", h.Linger.String())
+	}
 	if h.Stream {
 		args = append(args, "-i", "-")
 	} else {

@@ -79,7 +79,7 @@ func (j *judge) able(i int) bool {
 // back is when a receiver was there again, or there at all.
 func (j *judge) back(i int) (at time.Duration, away bool) {
 	for _, target := range []int{i, Sender} {
-		for _, k := range []Kind{Restarted, Paused, Unplugged, Late, SenderUnplugged} {
+		for _, k := range []Kind{Restarted, Paused, Unplugged, Flapping, Late, SenderUnplugged} {
 			if s, ok := j.struck(target, k); ok {
 				at, away = max(at, s.Until), true
 			}
@@ -98,7 +98,7 @@ func (j *judge) excused(i int) bool {
 		return true
 	}
 	at, away := j.back(i)
-	return away && at+2*j.Stall+time.Second > j.Outcome.Sender.Ended
+	return away && at+j.Stall/2+stretched(j.Strain, time.Second) > j.Outcome.Sender.Ended
 }
 
 // listed: the sender's lists are right about a receiver.
@@ -126,7 +126,7 @@ func (j *judge) unheard(i int) bool {
 	if j.Outcome.Sender.Code < 0 || j.Report != nil && j.Report.Error != "" {
 		return true
 	}
-	if _, away := j.struck(i, Cut, Unplugged, Paused); away {
+	if _, away := j.struck(i, Cut, Unplugged, Flapping, Paused); away {
 		return true
 	}
 	_, away := j.struck(Sender, SenderUnplugged)

@@ -88,8 +88,11 @@ func (r *receiver) start() error {
 		listen++
 	}
 	args := []string{"chain", "receive", "-k", r.key(), "-l", fmt.Sprintf("%s:%d", r.stage.address(r.index), listen),
-		"--stall", r.Stall.String(), "--orphan", r.Orphan.String(), "--wait", wait.String(),
-		"--ring", fmt.Sprintf("%dM", cfg.Ring/mib), "--slow-sink", cfg.SlowSink.String()}
+		"--wait", wait.String()}
+	if !r.Defaults {
+		args = append(args, "--stall", r.Stall.String(), "--orphan", r.Orphan.String(),
+			"--ring", fmt.Sprintf("%dM", cfg.Ring/mib), "--slow-sink", cfg.SlowSink.String())
+	}
 	if r.TLS {
 		args = append(args, "--tls")
 	}

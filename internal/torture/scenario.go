@@ -22,6 +22,7 @@ type Scenario struct {
 	TLS       bool
 	Race      bool // the programs have the race detector
 	Impatient bool // the sender does not wait until the receivers listen
+	Defaults  bool // of the tool: what follows, and what receivers are told, is what it does without being told
 
 	Stall, Orphan, Linger, Gather time.Duration
 
@@ -156,7 +157,7 @@ func (s *Scenario) String() string {
 	for _, mark := range []struct {
 		set  bool
 		text string
-	}{{s.TLS, ", TLS"}, {s.Race, ", race detector"}, {s.Impatient, ", an impatient sender"}} {
+	}{{s.TLS, ", TLS"}, {s.Race, ", race detector"}, {s.Impatient, ", an impatient sender"}, {s.Defaults, ", defaults"}} {
 		if mark.set {
 			b.WriteString(mark.text)
 		}

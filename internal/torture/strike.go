@@ -31,6 +31,9 @@ func (r *run) after(m Moment) time.Duration {
 	return time.Until(r.zero.Add(m.After))
 }
 
+// flap is how long a link that is cut again and again is cut each time, and twice as long as it is whole.
+const flap = 700 * time.Millisecond
+
 // happens does it, and returns when it has passed. It reports whether there was anybody to do it to.
 func (r *run) happens(f Fault) bool {
 	host, struck := f.Target, r.sender.current
@@ -68,6 +71,19 @@ func (r *run) happens(f Fault) bool {
 		}
 		time.Sleep(f.For)
 		return r.must(r.stage.heal(host))
+	case Flapping:
+		begin := time.Now()
+		for time.Since(begin) < f.For {
+			if p.over() || !r.must(r.stage.cut(host)) {
+				return time.Since(begin) > flap
+			}
+			time.Sleep(flap)
+			if !r.must(r.stage.heal(host)) {
+				return false
+			}
+			time.Sleep(flap / 2)
+		}
+		return true
 	case SenderRestarted:
 		return r.sender.replace(f.For)
 	}

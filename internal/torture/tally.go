@@ -61,10 +61,10 @@ func (t *Tally) String() string {
 }
 
 // allMarks are the settings that runs are counted by.
-var allMarks = []string{"from a stream", "limited links", "--rate", "TLS", "race detector", "an impatient sender", "no linger"}
+var allMarks = []string{"from a stream", "limited links", "--rate", "TLS", "race detector", "an impatient sender", "defaults"}
 
 func (s *Scenario) marks() (all []string) {
-	for i, set := range []bool{s.Stream, s.Links > 0, s.Rate > 0, s.TLS, s.Race, s.Impatient, s.Linger == 0} {
+	for i, set := range []bool{s.Stream, s.Links > 0, s.Rate > 0, s.TLS, s.Race, s.Impatient, s.Defaults} {
 		if set {
 			all = append(all, allMarks[i])
 		}

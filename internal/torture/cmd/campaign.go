@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -168,5 +169,9 @@ func (c *campaign) tell(s *torture.Scenario, o *torture.Outcome, wrong []string,
 		text, _ := os.ReadFile(name)
 		fmt.Printf("--- %s\n%s", name, text)
 	}
-	fmt.Printf("--- again: go run ./internal/torture/cmd -seed %d -agent %s\n\n", s.Seed, c.Agent)
+	again := []string{c.Self, "-agent", c.Agent}
+	if c.Race != "" {
+		again = append(again, "-race", c.Race)
+	}
+	fmt.Printf("--- again: %s -seed %d\n\n", strings.Join(again, " "), s.Seed)
 }
