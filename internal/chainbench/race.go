@@ -57,6 +57,9 @@ func (r *race) run(ctx context.Context) (outcome, error) {
 	after := now()
 	o.hosts = r.endings(clock)
 	r.end()
+	for i := range o.hosts {
+		o.hosts[i].right = r.place.image.isCopy(r.place.file(i))
+	}
 	for _, y := range append(r.hosts, r.head) {
 		o.cpu += y.cpu()
 	}
@@ -121,9 +124,10 @@ func (r *race) expected() (parties []*party) {
 	return parties
 }
 
+// endings are when the hosts have ended, if they have.
 func (r *race) endings(clock time.Time) (all []ending) {
 	for i, y := range r.hosts {
-		e := ending{victim: r.fault.hits(i, len(r.hosts)), right: r.place.image.isCopy(r.place.file(i))}
+		e := ending{victim: r.fault.hits(i, len(r.hosts))}
 		select {
 		case <-y.ended:
 			e.at = y.at.Sub(clock)
