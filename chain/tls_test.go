@@ -67,6 +67,7 @@ var _ = Describe("A chain with TLS", func() {
 		slow := b.nodes[2].sink
 		slow.hang, slow.held = make(chan struct{}), make(chan struct{})
 		b.nodes[3].absent()
+		b.send.Linger = 60 * second
 		open := b.slowAfter(36 << 20)
 		for _, i := range upTo(3) {
 			b.nodes[i].start()
