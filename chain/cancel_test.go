@@ -12,7 +12,8 @@ import (
 )
 
 var _ = Describe("A broadcast that is cancelled", func() {
-	const size = 12 * chunk
+	// More than a ring and the buffers of a connection hold, and than is sent until the spec gets so far.
+	const size = 160 * chunk
 
 	// patient links would wait for another head for a long time.
 	patient := func(n int) *broadcast {
@@ -83,9 +84,9 @@ var _ = Describe("A broadcast that is cancelled", func() {
 		sink := b.nodes[1].sink
 		sink.hang, sink.held = make(chan struct{}), make(chan struct{})
 		b.arrive(1)
-		defer close(sink.hang) // before that it has no room for the rest, which may be under way already
 		Eventually(sink.held).WithTimeout(10 * second).Should(BeClosed())
 		cancel(errors.New("the operator has other plans"))
+		close(sink.hang)
 		settledIn(out)
 		expectTold(b, 1)
 	})

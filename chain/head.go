@@ -96,12 +96,12 @@ func (h *head) run(outer context.Context) error {
 	return err
 }
 
-// giveUp tells everyone who is fed why there is no more, as far as that takes no longer than partingTime.
+// giveUp tells everyone who is fed why there is no more, as far as that takes no longer than twice partingTime.
 func (h *head) giveUp(f *feeder, last abort) {
 	h.last = last
 	close(h.ending)
 	f.giveUp(last)
-	over, fed := time.After(partingTime), f.ended
+	over, fed := time.After(2*partingTime), f.ended
 	for serving := h.roster.serving(); fed != nil || serving > 0; {
 		select {
 		case <-fed:
