@@ -88,7 +88,8 @@ var _ = Describe("A limited head", func() {
 		slow := b.nodes[2].sink
 		slow.hang, slow.held = make(chan struct{}), make(chan struct{})
 		b.nodes[3].absent()
-		b.send.Linger = 60 * second
+		begun := make(chan struct{})
+		b.nodes[3].cfg.Begun = func() { close(begun) }
 		open := b.slowAfter(36 << 20)
 		for _, i := range upTo(3) {
 			b.nodes[i].start()
@@ -99,6 +100,7 @@ var _ = Describe("A limited head", func() {
 		b.nodes[1].kill()
 		close(slow.hang)
 		b.arrive(3)
+		Eventually(begun).WithTimeout(20 * second).Should(BeClosed())
 		open()
 		b.expectWhole(settledIn(out), 0, 2, 3)
 		Expect(all.total()).To(BeNumerically(">=", (40+40+1)<<20), "the chain, the late joiner, and what no ring had any more")
