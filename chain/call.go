@@ -106,11 +106,8 @@ func (l *link) knocked(ctx context.Context, c candidate) {
 	if now == nil || c.plan.round > now.round {
 		l.stayOut(ctx, c)
 	}
-	switch {
-	case l.feed == nil:
+	if l.feed == nil {
 		l.call.at = time.Now()
-	case !l.left: // somebody who was cut off himself may have told the head so: the chain before us may be gone, and we not know
-		l.ask(ctx, whyOrphan, "the head took it for lost")
 	}
 }
 
