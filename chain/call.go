@@ -106,8 +106,11 @@ func (l *link) knocked(ctx context.Context, c candidate) {
 	if now == nil || c.plan.round > now.round {
 		l.stayOut(ctx, c)
 	}
-	if l.feed == nil {
+	switch {
+	case l.feed == nil:
 		l.call.at = time.Now()
+	case !l.left && l.sinkErr == nil: // who feeds it is lost, too, or was cut off when it said so
+		l.ask(ctx, whySkipped, "the head had lost it")
 	}
 }
 

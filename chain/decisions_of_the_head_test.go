@@ -44,7 +44,9 @@ func rosterMachine() func([]string) string {
 		case "failed":
 			r.links[number(words, 1)].failed = true
 		case "nobody": // nobody AT: its machine says that nothing listens there
-			r.links[number(words, 1)].dead = true
+			r.found(finding{index: int(number(words, 1)), refused: true}, now)
+		case "there":
+			r.found(finding{index: int(number(words, 1)), there: true}, now)
 		case "asks": // asks LINK REASON
 			if !r.admit(int(number(words, 1)), reasons[words[2]], now) {
 				return "stays, " + waiting(r, now)

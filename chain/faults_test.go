@@ -59,6 +59,7 @@ type proxy struct {
 	mu       sync.Mutex
 	open     []net.Conn
 	frozen   atomic.Bool
+	deaf     atomic.Bool // to new connections
 
 	spoilAt    int64 // the byte of the image to flip, when spoil is not 0
 	spoil      atomic.Int64
@@ -101,6 +102,12 @@ func (p *proxy) serve() {
 		from, err := p.listener.Accept()
 		if err != nil {
 			return
+		}
+		if p.deaf.Load() {
+			p.mu.Lock()
+			p.open = append(p.open, from)
+			p.mu.Unlock()
+			continue
 		}
 		to, err := net.Dial("tcp", p.target)
 		if err != nil {

@@ -19,17 +19,17 @@ type head struct {
 	shelf  *shelf // of the chain
 	begun  time.Time
 
-	roster  roster
-	lates   []*table // of late joiners, each with one entry that counts; nil for others
-	writes  []bool   // a link that was there in time and only writes: late to nobody
-	asks    chan ask
-	parts   chan int
-	gate    chan struct{} // closed: late joiners are fed
-	permits <-chan struct{}
-	knocks  chan struct{} // slots
-	nobody  chan absence
-	ending  chan struct{} // closed: last is to be told to those who are fed
-	last    abort
+	roster   roster
+	lates    []*table // of late joiners, each with one entry that counts; nil for others
+	writes   []bool   // a link that was there in time and only writes: late to nobody
+	asks     chan ask
+	parts    chan int
+	gate     chan struct{} // closed: late joiners are fed
+	permits  <-chan struct{}
+	knocks   chan struct{} // slots
+	findings chan finding
+	ending   chan struct{} // closed: last is to be told to those who are fed
+	last     abort
 
 	seen    uint64 // version of the table that the caller knows
 	told    []entry
@@ -49,7 +49,7 @@ func newHead(cfg SendConfig, s secret) *head {
 	h := &head{cfg: cfg, secret: s, timing: timing{cfg.DialTimeout, cfg.StallTimeout}, table: newTable(n), begun: time.Now(),
 		roster: roster{links: make([]standing, n), begun: time.Now(), grace: cfg.StallTimeout * 3 / 4, window: 2 * cfg.StallTimeout, linger: cfg.Linger},
 		lates:  make([]*table, n), writes: make([]bool, n), asks: make(chan ask), parts: make(chan int), gate: make(chan struct{}),
-		knocks: make(chan struct{}, huntWidth), nobody: make(chan absence), ending: make(chan struct{}),
+		knocks: make(chan struct{}, huntWidth), findings: make(chan finding), ending: make(chan struct{}),
 		told: make([]entry, n), settled: make([]time.Time, n), skips: make(map[int][]Skip)}
 	h.plan = plan{feeder: headIndex, index: headIndex, round: uint64(h.begun.UnixMicro()), links: cfg.Links}
 	if h.index = newIndex(cfg.ChunkSize); cfg.Manifest != nil {
@@ -145,8 +145,8 @@ func (h *head) loop(ctx, outer context.Context, wg *sync.WaitGroup, f *feeder, e
 			a.verdict <- h.admit(a)
 		case i := <-h.parts:
 			h.part(i)
-		case a := <-h.nobody:
-			h.roster.links[a.index].dead = a.refused
+		case found := <-h.findings:
+			h.roster.found(found, time.Now())
 		case <-h.table.news:
 		case <-tick.C:
 			h.knock(ctx, wg)

@@ -71,9 +71,10 @@ func (h *head) part(i int) {
 	}
 }
 
-// absence is what a call to a missing link found.
-type absence struct {
+// finding is what came of a call to a missing link.
+type finding struct {
 	index   int
+	there   bool // it answered
 	refused bool // by its machine: nobody listens there
 }
 
@@ -95,11 +96,11 @@ func (h *head) knock(ctx context.Context, wg *sync.WaitGroup) {
 			f := newFeeder(h.feederConfig(headIndex, h.shelf, h.table))
 			answer := f.reach(ctx, i)
 			found := answer.reached
+			select {
+			case h.findings <- finding{i, found != nil, answer.refused}:
+			case <-ctx.Done():
+			}
 			if found == nil {
-				select {
-				case h.nobody <- absence{i, answer.refused}:
-				case <-ctx.Done():
-				}
 				return
 			}
 			p := h.plan

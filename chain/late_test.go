@@ -38,6 +38,34 @@ var _ = Describe("A link that comes late", func() {
 		Expect(b.nodes[2].result.Late).To(BeFalse())
 	})
 
+	It("is waited for when it lives: whoever lost it may have been cut off", func() {
+		b := prepare(6, size)
+		var hops []*proxy
+		for _, i := range without(6, 0) {
+			hops = append(hops, b.proxied(i))
+		}
+		open := b.slowAfter(4 * chunk)
+		b.send.Skipped = func(s chain.Skip) {
+			if s.Name != "n5" {
+				return
+			}
+			hops[0].frozen.Store(false)
+			for _, h := range hops {
+				h.deaf.Store(false)
+			}
+		}
+		b.start()
+		out := b.background(context.Background())
+		b.eachHas(2 * chunk)
+		open()
+		hops[0].frozen.Store(true)
+		for _, h := range hops { // they feed each other, but n0 reaches nobody
+			h.deaf.Store(true)
+		}
+		b.expectWhole(settledIn(out), upTo(6)...)
+		b.wait()
+	})
+
 	It("is fed only when the last byte has left the head for the chain", func() {
 		b := prepare(4, size)
 		open := b.slowAfter(4 * chunk)

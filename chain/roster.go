@@ -17,6 +17,7 @@ type standing struct {
 	asked   time.Time // when it last asked to leave the chain
 	knocked time.Time // when the head last called it
 	dead    bool      // nobody listened there then: it will not call by itself
+	seen    time.Time // when it last answered
 }
 
 // lateness is how far a late joiner has come.
@@ -125,6 +126,9 @@ func (r *roster) over(now time.Time) (over bool, wake time.Time) {
 			if until = l.lost.Add(r.grace); !l.met { // it may be about to start
 				until = r.begun.Add(2 * r.grace)
 			}
+			if there := l.seen.Add(r.grace); there.After(until) && now.Before(l.lost.Add(isolation*r.grace)) { // it will call
+				until = there
+			}
 		}
 		if linger := r.passed.Add(r.linger); linger.After(until) {
 			until = linger
@@ -136,7 +140,8 @@ func (r *roster) over(now time.Time) (over bool, wake time.Time) {
 	return wake.IsZero(), wake
 }
 
-// isolation is how many times longer the head waits when it has lost all links: then it may be the one that is cut off.
+// isolation is how many times longer the head waits when it has lost all links: then it may be the one that is cut off. So long it
+// waits at most for one that answers when it is called, and does not call.
 const isolation = 6
 
 func (r *roster) alone() bool {
@@ -167,3 +172,11 @@ func (r *roster) missing(now time.Time) (all []int) {
 
 // knock notes that a link is being called.
 func (r *roster) knock(i int, now time.Time) { r.links[i].knocked = now }
+
+// found notes what came of that.
+func (r *roster) found(f finding, now time.Time) {
+	l := &r.links[f.index]
+	if l.dead = f.refused; f.there {
+		l.seen = now
+	}
+}
