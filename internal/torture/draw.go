@@ -172,6 +172,8 @@ func (d *draw) extent(s *Scenario, k Kind) (time.Duration, float64) {
 		return 0, max(d.real(1e6, 8e6), size/8)
 	case StuckSink:
 		return d.span(time.Second, 7*time.Second), d.real(0, 1)
+	case Stalling:
+		return d.span(500*time.Millisecond, 6*time.Second), d.real(0, 1)
 	case FullDisk:
 		return 0, d.real(0.1, 0.9)
 	}

@@ -37,7 +37,7 @@ var _ = Describe("a scenario", func() {
 				}
 			}
 		}
-		Expect(kinds).To(HaveLen(17))
+		Expect(kinds).To(HaveLen(18))
 		for _, n := range []int{first, last, soon, end} {
 			Expect(n).To(BeNumerically(">", 20))
 		}

@@ -20,6 +20,7 @@ const (
 	Late
 	Corrupting
 	Breaking
+	Stalling
 	SlowSink
 	StuckSink
 	FullDisk
@@ -63,6 +64,7 @@ var traits = [kindCount]trait{
 	Late:            {"started late", life, 7, false, true, false, false},
 	Corrupting:      {"behind a way that flips bits", way, 12, false, false, false, false},
 	Breaking:        {"behind a way that breaks", way, 7, false, false, false, false},
+	Stalling:        {"behind a way that stops for a while", way, 7, false, false, false, false},
 	SlowSink:        {"a slow sink", sink, 7, false, false, false, false},
 	StuckSink:       {"a sink that stops for a while", sink, 6, false, false, false, false},
 	FullDisk:        {"a full disk", sink, 6, true, false, false, false},
@@ -83,7 +85,7 @@ type Fault struct {
 	Target int           // a receiver from 0 on, or Sender
 	At     Moment        // of those that strike
 	For    time.Duration // of those that pass, and how long a sink stops
-	Amount float64       // bytes per second of a slow sink or link; flips per MiB; MiB between two breaks; fraction of the image that fits on a disk, or after which a sink stops
+	Amount float64       // bytes per second of a slow sink or link; flips per MiB; MiB between two breaks; fraction of the image that fits on a disk, or after which a sink or a way stops
 	Ways   string        // of a way that flips bits: towards the receiver "in", from it "out", or "both"
 }
 
@@ -116,7 +118,7 @@ func (f Fault) String() string {
 		text += fmt.Sprintf(" every %.1f MiB or so", f.Amount)
 	case SlowSink, SlowLink:
 		text += fmt.Sprintf(", %.2f MB/s", f.Amount/1e6)
-	case StuckSink:
+	case StuckSink, Stalling:
 		text += fmt.Sprintf(", %v at %.0f %%", f.For, 100*f.Amount)
 	case FullDisk:
 		text += fmt.Sprintf(" at %.0f %%", 100*f.Amount)

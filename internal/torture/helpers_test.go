@@ -103,6 +103,12 @@ var _ = Describe("a bad way", func() {
 		Expect(flipped(both)).To(BeNumerically("~", 100, 50))
 	})
 
+	It("stops for a while", func() {
+		begin := time.Now()
+		Expect(through(torture.Proxy{StallAt: 1000, StallFor: 100 * time.Millisecond})).To(Equal(image))
+		Expect(time.Since(begin)).To(BeNumerically(">=", 100*time.Millisecond))
+	})
+
 	It("breaks connections", func() {
 		got, err := through(torture.Proxy{Break: 0.1, Seed: 1})
 		Expect(err != nil || len(got) < len(image)).To(BeTrue())

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"time"
 )
 
 // Proxy is a bad way to a receiver: everybody who calls it comes through here.
@@ -16,6 +17,8 @@ type Proxy struct {
 	Flips      float64 // bits flipped in a MiB, on average
 	In, Out    bool    // which way: towards the receiver, from it
 	Break      float64 // MiB after which a connection ends, on average; 0: never
+	StallAt    int64   // bytes, of all connections, after which nothing gets through,
+	StallFor   time.Duration
 }
 
 // Run serves until the listener fails.
@@ -25,17 +28,18 @@ func (p Proxy) Run(log io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(log, "listening on %s\n", l.Addr())
+	barrier := &barrier{at: p.StallAt, wait: p.StallFor}
 	for n := uint64(0); ; n++ {
 		conn, err := l.Accept()
 		if err != nil {
 			return err
 		}
-		go p.carry(log, conn.(*net.TCPConn), n)
+		go p.carry(log, barrier, conn.(*net.TCPConn), n)
 	}
 }
 
 // carry joins a connection with one to the receiver until both ways are over.
-func (p Proxy) carry(log io.Writer, caller *net.TCPConn, number uint64) {
+func (p Proxy) carry(log io.Writer, b *barrier, caller *net.TCPConn, number uint64) {
 	defer caller.Close()
 	dialed, err := net.Dial("tcp", p.To)
 	if err != nil { // nobody listens there: whoever calls is to see the same
@@ -57,7 +61,7 @@ func (p Proxy) carry(log io.Writer, caller *net.TCPConn, number uint64) {
 			if p.Break > 0 {
 				d.end = d.next(mib * p.Break)
 			}
-			err := p.pass(w.to, w.from, d)
+			err := p.pass(w.to, w.from, b, d)
 			switch {
 			case errors.Is(err, errBroken):
 				fmt.Fprintf(log, "connection %d breaks after %d bytes\n", number, d.at)
@@ -107,11 +111,33 @@ func (d *damage) do(b []byte, flips float64) int {
 	return len(b)
 }
 
-func (p Proxy) pass(to, from *net.TCPConn, d *damage) error {
+// barrier holds up everything for a while, once so many bytes have passed.
+type barrier struct {
+	at   int64
+	wait time.Duration
+
+	mu     sync.Mutex
+	passed int64
+	until  time.Time
+}
+
+func (b *barrier) pass(n int) {
+	b.mu.Lock()
+	b.passed += int64(n)
+	if b.wait > 0 && b.until.IsZero() && b.passed > b.at {
+		b.until = time.Now().Add(b.wait)
+	}
+	until := b.until
+	b.mu.Unlock()
+	time.Sleep(time.Until(until))
+}
+
+func (p Proxy) pass(to, from *net.TCPConn, b *barrier, d *damage) error {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
 		if n > 0 {
+			b.pass(n)
 			through := d.do(buf[:n], p.Flips)
 			if _, err := to.Write(buf[:through]); err != nil {
 				return err

@@ -49,10 +49,12 @@ func (r *receiver) out() string { return filepath.Join(r.place, "out") }
 
 // behind is the fault of the way to the receiver, if it has one.
 func (r *receiver) behind() (Fault, bool) {
-	if f, ok := r.has(r.index, Corrupting); ok {
-		return f, true
+	for _, f := range r.on(r.index) {
+		if traits[f.Kind].part == way {
+			return f, true
+		}
 	}
-	return r.has(r.index, Breaking)
+	return Fault{}, false
 }
 
 func (r *receiver) startProxy() error {
@@ -63,10 +65,13 @@ func (r *receiver) startProxy() error {
 	addr := r.stage.address(r.index)
 	cmd := r.stage.command(r.index, r.cfg.Self, "proxy", "-listen", fmt.Sprintf("%s:%d", addr, port), "-to", fmt.Sprintf("%s:%d", addr, port+1),
 		"-seed", strconv.FormatUint(r.Seed+uint64(r.index), 10), "-ways", f.Ways)
-	if f.Kind == Corrupting {
+	switch f.Kind {
+	case Corrupting:
 		cmd.Args = append(cmd.Args, "-flips", fmt.Sprint(f.Amount))
-	} else {
+	case Breaking:
 		cmd.Args = append(cmd.Args, "-break", fmt.Sprint(f.Amount))
+	case Stalling:
+		cmd.Args = append(cmd.Args, "-stall-at", fmt.Sprintf("%.0f", f.Amount*float64(r.Size)), "-stall-for", f.For.String())
 	}
 	p, err := r.run.start(hostName(r.index)+"-proxy", cmd, nil, nil)
 	if err != nil {

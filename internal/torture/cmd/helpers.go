@@ -31,6 +31,8 @@ func proxy(args []string) error {
 	flags.Uint64Var(&p.Seed, "seed", 0, "of the damage")
 	flags.Float64Var(&p.Flips, "flips", 0, "`BITS` in a MiB")
 	flags.Float64Var(&p.Break, "break", 0, "`MIB` that a connection lives")
+	flags.Int64Var(&p.StallAt, "stall-at", 0, "let nothing through after `BYTES`")
+	flags.DurationVar(&p.StallFor, "stall-for", 0, "for `TIME`")
 	ways := flags.String("ways", "", "in, out or both")
 	if err := flags.Parse(args); err != nil {
 		return err
