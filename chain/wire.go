@@ -130,6 +130,7 @@ func (w *wire) write(bufs net.Buffers) error {
 // next reads a header; the caller then reads the payload: of DATA with fill, of any other kind with payload.
 func (w *wire) next(timeout time.Duration) (header, error) {
 	watch, err := w.watch(timeout)
+	had := 0
 	for err == nil {
 		var b []byte
 		if b, err = w.r.Peek(headerSize); err == nil {
@@ -139,7 +140,11 @@ func (w *wire) next(timeout time.Duration) (header, error) {
 		if errors.Is(err, io.EOF) && len(b) > 0 {
 			err = io.ErrUnexpectedEOF
 		}
-		err = watch.after(err, len(b))
+		if len(b) > had {
+			had = len(b)
+			watch.ends()
+		}
+		err = watch.after(err)
 	}
 	return header{}, err
 }
@@ -147,10 +152,12 @@ func (w *wire) next(timeout time.Duration) (header, error) {
 // fill reads all of p, and tells of every step bytes or more that came meanwhile, if told is set. A peer is given up when nothing
 // comes for the timeout, however slowly the rest came before.
 func (w *wire) fill(p []byte, step int, told func(n int)) error {
-	w.silence.got = 0
 	known := 0
 	for got := 0; got < len(p); {
 		n, err := w.r.Read(p[got:])
+		if n > 0 {
+			w.silence.ends()
+		}
 		if got += n; told != nil && (got-known >= step || got == len(p)) {
 			told(got - known)
 			known = got
@@ -161,7 +168,7 @@ func (w *wire) fill(p []byte, step int, told func(n int)) error {
 		if errors.Is(err, io.EOF) {
 			return io.ErrUnexpectedEOF
 		}
-		if err = w.silence.after(err, got); err != nil {
+		if err = w.silence.after(err); err != nil {
 			return err
 		}
 	}
@@ -174,7 +181,6 @@ type silence struct {
 	conn    net.Conn
 	timeout time.Duration
 	since   time.Time
-	got     int
 	looked  bool
 }
 
@@ -184,20 +190,28 @@ func (w *wire) watch(timeout time.Duration) (*silence, error) {
 	return s, w.conn.SetReadDeadline(s.since.Add(timeout))
 }
 
-// after decides what an error means of which got bytes came before: nil to go on reading. A deadline that is over hides what came in
-// time, so there is one more look, and a whole timeout of it when we were late by far.
-func (s *silence) after(err error, got int) error {
+// ends notes that something came.
+func (s *silence) ends() { s.since, s.looked = time.Now(), false }
+
+// after decides what an error means: nil to go on reading. A deadline that is over hides what came in time, so there is one more look,
+// and a whole timeout of it when we were late by far.
+func (s *silence) after(err error) error {
 	now := time.Now()
-	came, late := got > s.got, now.Sub(s.since) > s.timeout+s.timeout/4
-	if !isTimeout(err) || !came && s.looked {
+	lasts := now.Sub(s.since)
+	switch {
+	case !isTimeout(err):
+		return err
+	case lasts < s.timeout: // something came since the deadline was set
+		return s.conn.SetReadDeadline(s.since.Add(s.timeout))
+	case s.looked:
 		return err
 	}
-	more := s.timeout
-	if !came && !late {
-		more = s.timeout / 8
+	s.looked = true
+	if lasts > s.timeout+s.timeout/4 {
+		s.since = now
+		return s.conn.SetReadDeadline(now.Add(s.timeout))
 	}
-	s.looked, s.since, s.got = !came, now, got
-	return s.conn.SetReadDeadline(now.Add(more))
+	return s.conn.SetReadDeadline(now.Add(s.timeout / 8))
 }
 
 var errTag = errors.New("control frame with a wrong tag")
