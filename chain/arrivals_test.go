@@ -21,16 +21,21 @@ func (b *broadcast) arrive(i int) {
 	n.start()
 }
 
-// joined is closed when the head tells of a link as a late joiner.
-func (b *broadcast) joined(name string) <-chan struct{} {
+// told is closed when the head has told something of a link.
+func (b *broadcast) told(name string, what func(chain.Progress) bool) <-chan struct{} {
 	c := make(chan struct{})
 	once := sync.OnceFunc(func() { close(c) })
 	b.send.Progress = func(p chain.Progress) {
-		if p.Name == name && p.Late {
+		if p.Name == name && what(p) {
 			once()
 		}
 	}
 	return c
+}
+
+// joined is closed when a link is a late joiner.
+func (b *broadcast) joined(name string) <-chan struct{} {
+	return b.told(name, func(p chain.Progress) bool { return p.Late })
 }
 
 // diary is a source that remembers where it was read, in order.

@@ -2,7 +2,7 @@ package chain_test
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -11,10 +11,11 @@ import (
 )
 
 var _ = Describe("A link that comes late", func() {
-	const size = 12 * chunk
+	const size = 40 * chunk // some seconds of slow reading
 
 	It("is called by the head while the transfer runs, and gets everything", func() {
 		b := prepare(3, size)
+		b.send.Linger = 60 * second
 		open := b.slowAfter(4 * chunk)
 		b.nodes[1].absent()
 		b.nodes[0].start()
@@ -68,6 +69,7 @@ var _ = Describe("A link that comes late", func() {
 
 	It("is fed only when the last byte has left the head for the chain", func() {
 		b := prepare(4, size)
+		b.send.Linger = 60 * second
 		open := b.slowAfter(4 * chunk)
 		d := &diary{ReaderAt: b.send.Source}
 		b.send.Source = d
@@ -126,14 +128,13 @@ var _ = Describe("A link that comes late", func() {
 		b.nodes[0].start()
 		passed := make(chan struct{})
 		b.send.Passed = func() { close(passed) }
-		joined := b.joined("n13")
+		done := b.told("n13", func(p chain.Progress) bool { return p.State == chain.Done })
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		out := b.background(ctx)
 		Eventually(passed).WithTimeout(20 * second).Should(BeClosed())
 		b.arrive(13)
-		Eventually(joined).WithTimeout(20 * second).Should(BeClosed())
-		Eventually(b.nodes[13].sink.right).WithTimeout(20 * second).Should(BeTrue())
+		Eventually(done).WithTimeout(20 * second).Should(BeClosed())
 		cancel()
 		report := settledIn(out)
 		Expect(report.Results[13].OK).To(BeTrue(), "%+v", report.Results[13])
@@ -142,6 +143,7 @@ var _ = Describe("A link that comes late", func() {
 
 	It("is one of several", func() {
 		b := prepare(6, size)
+		b.send.Linger = 60 * second
 		open := b.slowAfter(4 * chunk)
 		for i, n := range b.nodes {
 			if i%2 == 0 {
@@ -152,13 +154,12 @@ var _ = Describe("A link that comes late", func() {
 		}
 		out := b.background(context.Background())
 		b.hasBytes(2*chunk, 1, 3, 5)
-		var begun sync.WaitGroup
+		var begun atomic.Int64
 		for i := 0; i < 6; i += 2 {
-			begun.Add(1)
-			b.nodes[i].cfg.Begun = begun.Done
+			b.nodes[i].cfg.Begun = func() { begun.Add(1) }
 			b.arrive(i)
 		}
-		begun.Wait()
+		Eventually(begun.Load).WithTimeout(20 * second).Should(BeEquivalentTo(3))
 		open()
 		report := settledIn(out)
 		b.expectWhole(report, upTo(6)...)

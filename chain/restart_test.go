@@ -13,7 +13,7 @@ import (
 )
 
 var _ = Describe("A chain whose head", func() {
-	const size = 24 * chunk
+	const size = 40 * chunk
 
 	// expectPrefix checks that no sink has seen a byte that is not of the first image.
 	expectPrefix := func(b *broadcast) {
