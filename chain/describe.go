@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"lukechampine.com/blake3"
+	"github.com/zeebo/blake3"
 )
 
 // describe reads an image to its end and puts what it sees into x, no further ahead than x is asked for. It is the head's own

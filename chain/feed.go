@@ -186,7 +186,7 @@ func (l *link) speak(ctx context.Context, f *feed) error {
 		select {
 		case <-tick.C:
 		case <-l.table.news:
-		case <-l.askAgain:
+		case <-l.ring.rejected:
 		case <-f.quit:
 			return nil
 		case <-ctx.Done():

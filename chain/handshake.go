@@ -10,8 +10,6 @@ import (
 	"net"
 	"slices"
 	"time"
-
-	"lukechampine.com/blake3"
 )
 
 const (
@@ -163,7 +161,7 @@ func acceptHandshake(conn net.Conn, s secret, flag bool, timeout time.Duration, 
 
 // mac is keyed BLAKE3 over a label and parts of fixed length, so that no two inputs read the same.
 func mac(key [32]byte, label string, parts ...[]byte) (sum [32]byte) {
-	m := blake3.New(32, key[:])
+	m := newKeyed(key)
 	m.Write([]byte{byte(len(label))})
 	m.Write([]byte(label))
 	for _, p := range parts {

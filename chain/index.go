@@ -7,7 +7,7 @@ import (
 	"math"
 	"sync"
 
-	"lukechampine.com/blake3"
+	"github.com/zeebo/blake3"
 )
 
 // noEnd stands for the size of an image whose end nobody has seen yet.
@@ -185,7 +185,7 @@ func (x *index) prefix() (int, Digest) {
 }
 
 func digestOf(digests []Digest) (sum Digest) {
-	h := blake3.New(32, nil)
+	h := blake3.New()
 	for _, d := range digests {
 		h.Write(d[:])
 	}

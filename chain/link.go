@@ -23,9 +23,8 @@ type link struct {
 	feeder        *feeder
 	stopFeeder    context.CancelFunc
 
-	events   chan event
-	askAgain chan struct{}
-	wg       sync.WaitGroup
+	events chan event
+	wg     sync.WaitGroup
 
 	feed     *feed  // nil while nobody feeds us
 	lost     string // why the last one was lost
@@ -80,7 +79,6 @@ func newLink(cfg ReceiveConfig, s secret) *link {
 		secret:   s,
 		timing:   timing{cfg.DialTimeout, cfg.StallTimeout},
 		events:   make(chan event),
-		askAgain: make(chan struct{}, 1),
 		orphan:   time.NewTimer(cfg.OrphanTimeout),
 		patience: patience{limit: cfg.SlowSink},
 	}

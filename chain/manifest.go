@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 
-	"lukechampine.com/blake3"
+	"github.com/zeebo/blake3"
 )
 
 // DefaultChunkSize is the unit of verification when the caller names none.

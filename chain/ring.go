@@ -4,10 +4,12 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/zeebo/blake3"
 )
 
-// ring holds the last bytes of the image in memory: the receiver writes into it, the verifier, the sink and the follower read from it.
-// Each of the four is one goroutine with its own signal; slices handed out stay untouched until their reader has moved on.
+// ring holds the last bytes of the image in memory: the receiver writes into it and verifies, the sink and the follower read from it.
+// Each of the three is one goroutine with its own signal; slices handed out stay untouched until their reader has moved on.
 type ring struct {
 	index *index
 
@@ -24,7 +26,12 @@ type ring struct {
 	came    int64          // how many came between
 	choked  bool           // it was full
 
-	room, fresh, good, ready chan struct{} // for the receiver, the verifier, the sink, the follower
+	room, good, ready chan struct{} // for the receiver, the sink, the follower
+	rejected          chan struct{} // a chunk is wanted again
+
+	checking sync.Mutex // before mu
+	hasher   *blake3.Hasher
+	hashed   int64 // the hasher has had the bytes [verified, hashed)
 }
 
 func newRing(x *index, bytes int64) *ring {
@@ -39,19 +46,20 @@ func newRing(x *index, bytes int64) *ring {
 		slots:   make([][]byte, slots),
 		corrupt: make(map[int64]int),
 		failed:  make(map[int64]bool),
-		room:    make(chan struct{}, 1), fresh: make(chan struct{}, 1), good: make(chan struct{}, 1), ready: make(chan struct{}, 1),
+		room:    make(chan struct{}, 1), good: make(chan struct{}, 1), ready: make(chan struct{}, 1), rejected: make(chan struct{}, 1),
+		hasher: blake3.New(),
 	}
 }
 
 // grew is called when the index has: its end may have become known.
 func (r *ring) grew() {
 	_, size := r.index.end()
+	defer r.verify() // the last chunk may be whole with it
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.w.size = size
-	for _, c := range []chan struct{}{r.fresh, r.good, r.ready} {
-		signal(c)
-	}
+	signal(r.good)
+	signal(r.ready)
 }
 
 // slot returns the bytes [from, to) of the image, all in one chunk.
@@ -124,12 +132,19 @@ func (r *ring) reserve(ctx context.Context, epoch uint64, n int) []byte {
 	}
 }
 
-// commit adds the n bytes that were read into the last reservation, unless its epoch is over.
+// commit adds the n bytes that were read into the last reservation, unless its epoch is over. The follower may have them at once;
+// then they are hashed, by the receiver itself, while they are in its cache.
 func (r *ring) commit(epoch uint64, n int) {
+	if r.add(epoch, n) {
+		r.verify()
+	}
+}
+
+func (r *ring) add(epoch uint64, n int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.epoch != epoch {
-		return
+		return false
 	}
 	r.w.grow(int64(n))
 	if !r.choked {
@@ -139,5 +154,5 @@ func (r *ring) commit(epoch uint64, n int) {
 		}
 	}
 	signal(r.ready)
-	signal(r.fresh)
+	return true
 }

@@ -1,59 +1,64 @@
 package chain
 
-import (
-	"context"
-
-	"lukechampine.com/blake3"
-)
-
-// verify checks chunks as they fill up, until the last. One that does not match is forgotten, and again is signalled: it is wanted again.
-func (r *ring) verify(ctx context.Context, again chan struct{}) {
+// verify hashes what came since, and decides about each chunk that is whole. One that does not match is forgotten, and wanted again.
+func (r *ring) verify() {
+	r.checking.Lock()
+	defer r.checking.Unlock()
 	for {
-		p, chunk, done := r.unverified()
+		p, chunk, whole := r.unhashed()
+		_, _ = r.hasher.Write(p) // a hash takes everything
+		r.hashed += int64(len(p))
 		switch {
-		case done:
+		case !whole:
 			return
-		case p == nil:
-			select {
-			case <-r.fresh:
-			case <-ctx.Done():
-				return
-			}
-		case r.right(chunk, p):
-			r.mu.Lock()
-			r.w.verified += int64(len(p))
-			r.mu.Unlock()
-			signal(r.good)
-			signal(r.ready)
-			signal(r.room)
+		case r.right(chunk):
+			r.approve()
 		default:
 			r.reject(chunk)
-			signal(again)
+			r.hashed = -1
+			signal(r.rejected)
 		}
 	}
 }
 
-func (r *ring) right(chunk int64, p []byte) bool {
+func (r *ring) right(chunk int64) bool {
 	want, known := r.index.digest(chunk)
-	return known && blake3.Sum256(p) == want
+	var sum Digest
+	r.hasher.Sum(sum[:0])
+	return known && sum == want
+}
+
+// approve makes the chunk just hashed one for the sink. The hasher begins anew.
+func (r *ring) approve() {
+	r.hasher.Reset()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.w.verified = r.hashed
+	signal(r.good)
+	signal(r.ready)
+	signal(r.room)
 }
 
 // chunkLen is the length of chunk c. While the image's end is not known a chunk may turn out to be shorter.
 func (w *window) chunkLen(c int64) int64 { return min(w.chunk, w.size-c*w.chunk) }
 
-// unverified returns the next chunk to verify when all of it is here.
-func (r *ring) unverified() (p []byte, chunk int64, done bool) {
+// unhashed returns what the hasher has not had of the chunk being verified, and whether the chunk is whole with it.
+func (r *ring) unhashed() (p []byte, chunk int64, whole bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.w.full() {
-		return nil, 0, true
+		return nil, 0, false
+	}
+	if r.hashed < r.w.verified || r.hashed > r.w.end { // what it had was forgotten
+		r.hasher.Reset()
+		r.hashed = r.w.verified
 	}
 	chunk = r.w.verified / r.w.chunk
 	to := r.w.verified + r.w.chunkLen(chunk)
-	if r.w.end < to {
-		return nil, chunk, false
+	if end := min(r.w.end, to); end > r.hashed {
+		p = r.slot(r.hashed, end)
 	}
-	return r.slot(r.w.verified, to), chunk, false
+	return p, chunk, r.w.end >= to
 }
 
 // reject forgets a corrupt chunk and what came after it. The follower may be sending it at this moment, so new bytes get new memory.

@@ -57,7 +57,6 @@ func (l *link) begin(ctx context.Context, c candidate) {
 		l.cfg.Begun()
 	}
 	d := &drain{sink: l.cfg.Sink, ring: l.ring, write: l.cfg.SinkTimeout, close: l.cfg.CloseTimeout, progress: l.cfg.Progress}
-	l.wg.Go(func() { l.ring.verify(ctx, l.askAgain) })
 	l.wg.Go(func() { l.post(ctx, event{kind: evSink, err: d.run(ctx)}) })
 }
 

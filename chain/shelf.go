@@ -6,7 +6,7 @@ import (
 	"io"
 	"sync/atomic"
 
-	"lukechampine.com/blake3"
+	"github.com/zeebo/blake3"
 )
 
 // errSource marks a fault of the head's own image, which is no link's fault.

@@ -10,7 +10,7 @@ import (
 	"net"
 	"time"
 
-	"lukechampine.com/blake3"
+	"github.com/zeebo/blake3"
 )
 
 // kind is the first byte of a frame.
@@ -271,9 +271,18 @@ type tagger struct {
 	frames uint64 // so far, part of each tag
 }
 
-func newTagger(key [32]byte) tagger { return tagger{hasher: blake3.New(tagSize, key[:])} }
+func newTagger(key [32]byte) tagger { return tagger{hasher: newKeyed(key)} }
 
-func (t *tagger) next(h [headerSize]byte, payload []byte) (tag [tagSize]byte) {
+// newKeyed is keyed BLAKE3.
+func newKeyed(key [32]byte) *blake3.Hasher {
+	h, err := blake3.NewKeyed(key[:])
+	if err != nil {
+		panic(err) // only for a key of another length
+	}
+	return h
+}
+
+func (t *tagger) next(h [headerSize]byte, payload []byte) [tagSize]byte {
 	t.hasher.Reset()
 	var n [8]byte
 	binary.BigEndian.PutUint64(n[:], t.frames)
@@ -281,6 +290,7 @@ func (t *tagger) next(h [headerSize]byte, payload []byte) (tag [tagSize]byte) {
 	t.hasher.Write(n[:])
 	t.hasher.Write(h[:])
 	t.hasher.Write(payload)
-	t.hasher.Sum(tag[:0])
-	return tag
+	var sum [32]byte
+	t.hasher.Sum(sum[:0])
+	return [tagSize]byte(sum[:])
 }

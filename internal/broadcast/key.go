@@ -9,7 +9,7 @@ import (
 	"io"
 	"os"
 
-	"lukechampine.com/blake3"
+	"github.com/zeebo/blake3"
 
 	"github.com/kadeploy/kadeploy/internal/wording"
 )
@@ -42,7 +42,7 @@ func ParseKey(text []byte) (k Key, err error) {
 	if len(text) < minSecret {
 		return k, fmt.Errorf("%d bytes are too short for a key: want 64 hexadecimal digits, or any secret of %d bytes or more", len(text), minSecret)
 	}
-	blake3.DeriveKey(k[:], "kadeploy 2026-11-26 chain key from a secret", text)
+	blake3.DeriveKey("kadeploy 2026-11-26 chain key from a secret", text, k[:])
 	return k, nil
 }
 
