@@ -19,9 +19,14 @@ func copyOnce() contestant {
 }
 
 // relay is the chain that an administrator types: each host writes a file and hands on what comes, as it comes.
-func relay() contestant {
+func relay() contestant { return relayWith("socat | tee | socat", buffer) }
+
+// plainRelay is the same with socat's own buffer, as one finds it in most recipes.
+func plainRelay() contestant { return relayWith("the same, 8 KiB buffers", "-b8192") }
+
+func relayWith(name, buffer string) contestant {
 	c := copyOnce()
-	c.name, c.single = "socat | tee | socat", false
+	c.name, c.single = name, false
 	c.needs = append(c.needs, need{"tee", "coreutils"})
 	c.receive = func(p *place, i int) pipeline {
 		if i == len(p.hosts)-1 {

@@ -72,10 +72,12 @@ func (s scenario) named(id, title string) scenario {
 	return s
 }
 
-func everybody(c chains) []contestant { return append([]contestant{copyOnce()}, broadcasters(c)...) }
+func everybody(c chains) []contestant {
+	return []contestant{copyOnce(), c.plain(), relay(), plainRelay(), unicast(), udpcast()}
+}
 
 func broadcasters(c chains) []contestant {
 	return []contestant{c.plain(), relay(), unicast(), udpcast()}
 }
 
-func fastest(c chains) []contestant { return []contestant{c.plain(), relay(), udpcast()} }
+func fastest(c chains) []contestant { return []contestant{c.plain(), relay(), plainRelay(), udpcast()} }
