@@ -80,7 +80,7 @@ func makeCA(v *vault, key *ecdsa.PrivateKey, now time.Time) (*x509.Certificate, 
 	template := &x509.Certificate{
 		SerialNumber:          serialAt(now),
 		Subject:               pkix.Name{CommonName: "kadeploy authority"},
-		NotBefore:             now.Add(-maxSkew),
+		NotBefore:             now.Add(-24 * time.Hour), // clocks may be far behind while the machine is set up
 		NotAfter:              now.Add(caLife),
 		KeyUsage:              x509.KeyUsageCertSign,
 		BasicConstraintsValid: true,

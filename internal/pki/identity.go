@@ -52,6 +52,9 @@ func ParseIdentity(uri string) (Identity, error) {
 		return Daemon(), nil
 	}
 	kind, name, _ := strings.Cut(rest, "/")
+	if Kind(kind) == KindDaemon { // ka://daemon/
+		return Identity{}, errors.New("not an identity: the daemon has no name")
+	}
 	return check(Identity{Kind(kind), name})
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"sync"
@@ -111,7 +112,10 @@ func (l *ledger[R]) load(f *os.File) (err error) {
 	var records map[string]R
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	if d.Decode(&records) != nil || d.More() || records == nil {
+	if d.Decode(&records) != nil || records == nil {
+		return l.garbage()
+	}
+	if _, err := d.Token(); err != io.EOF {
 		return l.garbage()
 	}
 	if len(records) > l.most {
