@@ -20,6 +20,13 @@ import (
 	"github.com/kadeploy/kadeploy/internal/pki"
 )
 
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(victimDir); dir != "" {
+		victim(dir)
+	}
+	os.Exit(m.Run())
+}
+
 func TestSpecs(t *testing.T) {
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "pki")

@@ -158,12 +158,12 @@ var _ = Describe("A wallet", func() {
 	})
 
 	DescribeTable("has no certificate, but opens, after somebody was killed between two files or wrote garbage", func(name, text string) {
-		w := filled()
+		filled()
 		if text == "another's" {
 			text = string(open(GinkgoT().TempDir(), newClock()).PEM())
 		}
 		write(dir, name, text, 0o644)
-		w = reopened()
+		w := reopened()
 		_, err := w.Certificate()
 		Expect(err).To(MatchError(pki.ErrNoCertificate))
 		Expect(w.NeedsRenewal(time.Now())).To(BeTrue())

@@ -1,0 +1,29 @@
+package enrol
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Limits are small ones for specs.
+type Limits struct {
+	Time            time.Duration
+	Most, MostOfOne int
+}
+
+func (l Limits) limits() limits {
+	return limits{header: l.Time, request: 2 * l.Time, answer: 2 * l.Time, most: l.Most, mostOfOne: l.MostOfOne, farewell: l.Time}
+}
+
+// ServeUnix is ServeUnix within these limits.
+func (l Limits) ServeUnix(ctx context.Context, path string, h http.Handler) error {
+	return l.limits().serveUnix(ctx, path, h)
+}
+
+// ServeTLS is ServeTLS within these limits.
+func (l Limits) ServeTLS(ctx context.Context, n net.Listener, c *tls.Config, h http.Handler) error {
+	return l.limits().serveTLS(ctx, n, c, h)
+}
