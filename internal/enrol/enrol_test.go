@@ -235,6 +235,16 @@ var _ = Describe("A client", func() {
 		Entry("a redirection", 307, ""),
 	)
 
+	It("does not take another authority from the server of the pin", func() {
+		s, other := newSite(), newSite()
+		w := other.certified(alice)
+		own, err := w.Certificate()
+		Expect(err).NotTo(HaveOccurred())
+		answer := object(map[string]string{"cert": string(pki.EncodePEM(pki.TypeCertificate, own.Leaf.Raw)), "ca": string(other.authority.PEM())})
+		_, err = enrol.Enrol(ctx, hostile(s, 200, answer), s.authority.Pin(), "token", w)
+		Expect(err).To(MatchError(ContainSubstring("not the one of the fingerprint")))
+	})
+
 	It("does not take somebody else's certificate at a renewal", func() {
 		s := newSite()
 		w := s.certified(alice)
@@ -242,7 +252,7 @@ var _ = Describe("A client", func() {
 		Expect(err).NotTo(HaveOccurred())
 		text, err := s.authority.Sign(der, bob)
 		Expect(err).NotTo(HaveOccurred())
-		addr := hostile(s, 200, `{"cert":"`+strings.ReplaceAll(string(text), "\n", `\n`)+`"}`)
+		addr := hostile(s, 200, object(map[string]string{"cert": string(text)}))
 		Expect(enrol.Renew(ctx, addr, w)).To(MatchError(ContainSubstring("not for ka://user/alice")))
 		Expect(w.Identity()).To(Equal(alice))
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -26,4 +27,13 @@ func (l Limits) ServeUnix(ctx context.Context, path string, h http.Handler) erro
 // ServeTLS is ServeTLS within these limits.
 func (l Limits) ServeTLS(ctx context.Context, n net.Listener, c *tls.Config, h http.Handler) error {
 	return l.limits().serveTLS(ctx, n, c, h)
+}
+
+// Remembered is how many of so many addresses that failed one after another are remembered at the end.
+func Remembered(addresses int) int {
+	b := newBrake(time.Now)
+	for i := range addresses {
+		b.fail(peer{addr: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})})
+	}
+	return len(b.by)
 }

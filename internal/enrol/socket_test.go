@@ -31,6 +31,9 @@ var _ = Describe("The local socket", func() {
 			if int(uid) == os.Getuid() {
 				return "alice", nil
 			}
+			if uid == 65534 {
+				return "bob", nil
+			}
 			return "", fmt.Errorf("no user %d", uid)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -176,6 +177,9 @@ var _ = Describe("An authority", func() {
 		It("a key that is a pipe or a directory", func() {
 			Expect(os.Remove(filepath.Join(dir, "ca.key"))).To(Succeed())
 			Expect(os.Mkdir(filepath.Join(dir, "ca.key"), 0o700)).To(Succeed())
+			Expect(refused()).To(MatchError(ContainSubstring("is not a regular file")))
+			Expect(os.Remove(filepath.Join(dir, "ca.key"))).To(Succeed())
+			Expect(syscall.Mkfifo(filepath.Join(dir, "ca.key"), 0o600)).To(Succeed())
 			Expect(refused()).To(MatchError(ContainSubstring("is not a regular file")))
 		})
 

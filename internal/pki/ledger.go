@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"sync"
 	"syscall"
@@ -23,6 +24,8 @@ type ledger[R any] struct {
 	name  string
 	most  int // records
 	check func(name string, r R) error
+
+	changing sync.Mutex // held while a disk or another process is waited for, which view never does
 
 	mu      sync.Mutex
 	file    *os.File // the version that records are of; open, so that no other can be taken for it
@@ -41,26 +44,26 @@ func (l *ledger[R]) view(f func(map[string]R)) error {
 	return nil
 }
 
-// still is view while nobody is changing the records.
+// still calls f with a copy of the records while nobody else changes them.
 func (l *ledger[R]) still(f func(map[string]R) error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.changing.Lock()
+	defer l.changing.Unlock()
 	unlock, err := l.vault.lock()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := l.refresh(); err != nil {
+	var records map[string]R
+	if err := l.view(func(now map[string]R) { records = maps.Clone(now) }); err != nil {
 		return err
 	}
-	return f(l.records)
+	return f(records)
 }
 
 // change lets f change the records. When f returns nil they are on the disk before change returns nil; after any error they
 // count as unchanged, although a disk that failed late may have them.
 func (l *ledger[R]) change(f func(map[string]R) error) error {
 	return l.still(func(records map[string]R) error {
-		defer l.forget() // the next reader reads what was written, or what is still there
 		if err := f(records); err != nil {
 			return err
 		}

@@ -147,6 +147,38 @@ var _ = Describe("The deny list", func() {
 		Expect(good(again, leaf(certified(again, bob)))).To(Succeed())
 	})
 
+	It("refuses what was issued before the clock was set back", func() {
+		cert := leaf(certified(a, alice))
+		now.move(-time.Minute)
+		Expect(a.Deny(alice, "")).To(Succeed())
+		Expect(good(a, cert)).To(MatchError(pki.ErrDenied))
+	})
+
+	It("lets nobody slip through who renews at the same moment", func() {
+		both := [2]*pki.Authority{}
+		for i := range both {
+			var err error
+			both[i], err = pki.Open(pki.Config{Dir: dir})
+			Expect(err).NotTo(HaveOccurred())
+		}
+		for range 50 {
+			w := certified(both[0], alice)
+			old, der := leaf(w).Raw, csr(w)
+			var renewed []byte
+			var wg sync.WaitGroup
+			wg.Go(func() { renewed, _ = both[0].Renew(old, der) })
+			wg.Go(func() {
+				defer GinkgoRecover()
+				Expect(both[1].Deny(alice, "")).To(Succeed())
+			})
+			wg.Wait()
+			if renewed != nil {
+				_, err := both[0].Verify([]*x509.Certificate{parse(renewed)}, time.Now())
+				Expect(err).To(MatchError(pki.ErrDenied))
+			}
+		}
+	})
+
 	It("drops whom no certificate is left of", func() {
 		Expect(a.Deny(alice, "long ago")).To(Succeed())
 		now.move(24*time.Hour + 7*24*time.Hour - time.Hour)
