@@ -49,7 +49,10 @@ func peerOfConn(c net.Conn) (peer, error) {
 		return peer{}, err
 	}
 	var cred *unix.Ucred
-	if failed := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); failed != nil {
+	failed := raw.Control(func(fd uintptr) {
+		cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if failed != nil {
 		return peer{}, failed
 	}
 	if err != nil {

@@ -18,7 +18,11 @@ type limits struct {
 	farewell                time.Duration // how long answers under way are waited for at the end
 }
 
-var usual = limits{header: 5 * time.Second, request: 10 * time.Second, answer: 10 * time.Second, most: 256, mostOfOne: 16, farewell: 2 * time.Second}
+var usual = limits{
+	header: 5 * time.Second, request: 10 * time.Second, answer: 10 * time.Second,
+	most: 256, mostOfOne: 16,
+	farewell: 2 * time.Second,
+}
 
 // ServeTLS serves a Handler on a listener of TCP, which it closes, until the context ends, which is no error. Of the configuration, such as
 // Authority.ServerTLS, it asks for no client certificate: who comes here has none that is good.

@@ -63,7 +63,9 @@ var _ = Describe("The local socket", func() {
 		path := s.overSocket(roomy)
 		say := func(uid uint32) string {
 			GinkgoHelper()
-			child := exec.Command("sh", "-c", `printf 'POST /v1/local HTTP/1.0\r\nContent-Length: '"${#BODY}"'\r\n\r\n%s' "$BODY" | socat -t5 - UNIX-CONNECT:"$SOCKET"`)
+			const script = `printf 'POST /v1/local HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s' "${#BODY}" "$BODY" |
+				socat -t5 - UNIX-CONNECT:"$SOCKET"`
+			child := exec.Command("sh", "-c", script)
 			child.Env = append(os.Environ(), "SOCKET="+path, "BODY="+object(map[string]string{"csr": request()}))
 			child.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 			out, err := child.CombinedOutput()
@@ -98,8 +100,11 @@ var _ = Describe("The local socket", func() {
 
 	It("serves tokens and renewals, too", func() {
 		path := s.overSocket(roomy)
-		client := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return net.Dial("unix", path) }}
-		r, err := http.NewRequest(http.MethodPost, "http://socket/v1/enrol", strings.NewReader(object(map[string]string{"token": s.token(bob), "csr": request()})))
+		client := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return net.Dial("unix", path)
+		}}
+		body := object(map[string]string{"token": s.token(bob), "csr": request()})
+		r, err := http.NewRequest(http.MethodPost, "http://socket/v1/enrol", strings.NewReader(body))
 		Expect(err).NotTo(HaveOccurred())
 		response, err := client.RoundTrip(r)
 		Expect(err).NotTo(HaveOccurred())

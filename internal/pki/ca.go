@@ -24,8 +24,8 @@ func openCA(v *vault, now time.Time) (*ecdsa.PrivateKey, *x509.Certificate, erro
 	key, err := loadKey(v, caKey)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := v.root.Lstat(caCert); err == nil {
-			return nil, nil, fmt.Errorf("%s is missing although %s is there: restore it, or remove %s too to start a new authority that no certificate of the old one is good for",
-				v.where(caKey), caCert, caCert)
+			return nil, nil, fmt.Errorf("%s is missing although %s is there: restore it, "+
+				"or remove %s too to start a new authority that no certificate of the old one is good for", v.where(caKey), caCert, caCert)
 		}
 		key, err = makeKey(v, caKey)
 	}
@@ -43,7 +43,8 @@ func openCA(v *vault, now time.Time) (*ecdsa.PrivateKey, *x509.Certificate, erro
 	case !samePublic(cert.PublicKey, key.Public()):
 		err = fmt.Errorf("%s is not the key of %s: restore the one that is", v.where(caKey), caCert)
 	case now.After(cert.NotAfter):
-		err = fmt.Errorf("%s has expired on %s: remove it and the server starts a new one with the same key", v.where(caCert), cert.NotAfter.UTC().Format(time.DateOnly))
+		err = fmt.Errorf("%s has expired on %s: remove it and the server starts a new one with the same key",
+			v.where(caCert), cert.NotAfter.UTC().Format(time.DateOnly))
 	}
 	return key, cert, err
 }

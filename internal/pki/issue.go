@@ -136,8 +136,8 @@ func requestKey(csrDER []byte) (any, error) {
 	return csr.PublicKey, nil
 }
 
-// issue makes a certificate, as of a moment, which is about now. The subject stays empty, so that nobody can take it for the identity. names are DNS
-// names and addresses of the server, for programs that look at such.
+// issue makes a certificate, as of a moment, which is about now. The subject stays empty, so that nobody can take it for the
+// identity. names are DNS names and addresses of the server, for programs that look at such.
 func (a *Authority) issue(key any, id Identity, at time.Time, names []string) ([]byte, error) {
 	uri, err := url.Parse(id.String())
 	if err != nil {

@@ -67,15 +67,35 @@ func (l *ledger[R]) change(f func(map[string]R) error) error {
 		if err := f(records); err != nil {
 			return err
 		}
-		return l.write(records)
+		if err := l.write(records); err != nil {
+			return err
+		}
+		l.adopt(records)
+		return nil
 	})
+}
+
+// adopt spares the next reader to read what we have just written. Nobody else has written since: nobody may, yet.
+func (l *ledger[R]) adopt(records map[string]R) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forget()
+	f, err := l.vault.open(l.name, secret)
+	if err != nil {
+		return // the next reader will say why
+	}
+	if l.info, err = f.Stat(); err != nil {
+		f.Close()
+		return
+	}
+	l.file, l.records = f, records
 }
 
 func (l *ledger[R]) write(records map[string]R) error {
 	if len(records) > l.most {
 		return l.vault.fail(l.name, fmt.Errorf("would hold more than %d records: wait until some expire", l.most))
 	}
-	data, err := json.MarshalIndent(records, "", " ")
+	data, err := json.Marshal(records)
 	if err != nil {
 		return l.vault.fail(l.name, err)
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Credentials are what a program proves itself with, and whom it trusts. A *Wallet is one. Both are asked anew for every connection, so that
-// renewed certificates are used at once.
+// Credentials are what a program proves itself with, and whom it trusts. A *Wallet is one. Both are asked anew for every
+// connection, so that renewed certificates are used at once.
 type Credentials interface {
 	Certificate() (*tls.Certificate, error)
 	Roots() (*x509.CertPool, error)

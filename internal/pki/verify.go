@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Verify is who a peer is that shows a chain of certificates, of which the first is its own. The certificate must be of this authority, good at
-// that time, for both ends of a connection, carry exactly one identity and not be denied. Errors: ErrForeign, ErrExpired,
-// ErrDenied; any other when the deny list cannot be read.
+// Verify is who a peer is that shows a chain of certificates, of which the first is its own. The certificate must be of this
+// authority, good at that time, for both ends of a connection, carry exactly one identity and not be denied. Errors: ErrForeign,
+// ErrExpired, ErrDenied; any other when the deny list cannot be read.
 func (a *Authority) Verify(chain []*x509.Certificate, now time.Time) (Identity, error) {
 	id, err := verify(a.pool, chain, now)
 	if err != nil {
@@ -30,7 +30,8 @@ func verify(roots *x509.CertPool, chain []*x509.Certificate, now time.Time) (Ide
 	leaf := chain[0]
 	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return Identity{}, fmt.Errorf("%w, or is not good yet: it is good from %s to %s", ErrExpired, leaf.NotBefore.UTC().Format(time.DateTime), leaf.NotAfter.UTC().Format(time.DateTime))
+		return Identity{}, fmt.Errorf("%w, or is not good yet: it is good from %s to %s", ErrExpired,
+			leaf.NotBefore.UTC().Format(time.DateTime), leaf.NotAfter.UTC().Format(time.DateTime))
 	} else if err != nil {
 		return Identity{}, ErrForeign
 	}

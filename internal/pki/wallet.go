@@ -20,9 +20,9 @@ const (
 // ErrNoCertificate is said of a wallet that has no certificate to show, or none that fits its key.
 var ErrNoCertificate = errors.New("there is no certificate")
 
-// Wallet keeps what one user, or node, is known to one server by: its key, key.pem (0600), which is made there and never leaves; its certificate,
-// cert.pem; and that of the server's authority, ca.pem. Nothing is cached: what another process stores is used from then on. Safe for concurrent
-// use.
+// Wallet keeps what one user, or node, is known to one server by: its key, key.pem (0600), which is made there and never leaves;
+// its certificate, cert.pem; and that of the server's authority, ca.pem. Nothing is cached: what another process stores is used
+// from then on. Safe for concurrent use.
 type Wallet struct{ shelf shelf }
 
 // OpenWallet opens a directory, which is made with mode 0700 when there is none. A key that others may read is refused. A wallet without
@@ -76,8 +76,8 @@ func (w *Wallet) CSR() ([]byte, error) {
 	return der, nil
 }
 
-// Store takes a certificate and its authority's, both PEM; without an authority (nil) it must be of the one that is there. What does not fit
-// together, or not the key, is refused, and nothing is changed.
+// Store takes a certificate and its authority's, both PEM; without an authority (nil) it must be of the one that is there. What
+// does not fit together, or not the key, is refused, and nothing is changed.
 func (w *Wallet) Store(cert, ca []byte) error {
 	key, err := w.key()
 	if err != nil {
