@@ -1,0 +1,234 @@
+package depot
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/kadeploy/kadeploy/internal/wording"
+)
+
+// UploadConfig says what goes where.
+type UploadConfig struct {
+	Client   *http.Client // presents who the user is; no Timeout, which would bound the whole upload
+	BaseURL  string       // https://HOST:PORT
+	File     *os.File     // a regular file, read by offsets: where it stands does not matter
+	Size     int64        // bytes; as Sum found it
+	Digest   Digest
+	Progress func(done, total int64) // what the server has, and is sent; may be nil; never twice at once
+
+	Silence time.Duration                               // without a byte that leaves, after which the connection is given up; 30 s when 0
+	Answer  time.Duration                               // for the server to answer once it has everything; 10 min when 0
+	Tries   int                                         // in a row that bring nothing; 8 when 0
+	Pause   func(ctx context.Context, failed int) error // before the next try; from 0.2 s, doubled up to 10 s, when nil
+}
+
+// ErrChanged means that a file is not the one any more that was to be uploaded.
+var ErrChanged = errors.New("the file has changed meanwhile; start again when it is complete")
+
+// StatusError is the server's reasoned no to an upload.
+type StatusError struct {
+	Status int    // of HTTP
+	Text   string // one line
+}
+
+func (e *StatusError) Error() string { return e.Text }
+
+// Upload sends a file to a depot's Handler and returns when the server has all of it and has found its digest right. It goes
+// on where the server stands, from an earlier call or over connections that break, until some tries in a row bring nothing.
+// Errors are ErrChanged, a *StatusError, the cause of ctx, or the last that the network said.
+func Upload(ctx context.Context, c UploadConfig) error {
+	c.Silence = cmp.Or(c.Silence, 30*time.Second)
+	c.Answer = cmp.Or(c.Answer, 10*time.Minute)
+	c.Tries = cmp.Or(c.Tries, 8)
+	if c.Pause == nil {
+		c.Pause = pause
+	}
+	before, err := c.File.Stat()
+	if err != nil {
+		return err
+	}
+	if before.Size() != c.Size {
+		return ErrChanged
+	}
+	u := &upload{UploadConfig: c, before: before}
+	for failed := 0; ; {
+		had := u.have
+		whole, err := u.try(ctx)
+		if whole {
+			return u.unchanged()
+		}
+		if changed := u.unchanged(); changed != nil {
+			return changed
+		}
+		if failed++; u.have > had {
+			failed = 1
+		}
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil && (final(err) || failed >= c.Tries):
+			return err
+		}
+		if err := c.Pause(ctx, failed); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits between tries, a little at random so that many clients do not come back at once.
+func pause(ctx context.Context, failed int) error {
+	d := min(10*time.Second, 200*time.Millisecond<<min(failed-1, 10))
+	t := time.NewTimer(d/2 + rand.N(d))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// final says whether another try would end the same way. A conflict, a lost digest and a server that is busy are no reasons to
+// give up; neither are broken connections, which are no StatusError.
+func final(err error) bool {
+	var status *StatusError
+	if !errors.As(err, &status) {
+		return false
+	}
+	switch status.Status {
+	case http.StatusConflict, http.StatusUnprocessableEntity, http.StatusRequestTimeout, http.StatusServiceUnavailable,
+		http.StatusBadGateway, http.StatusGatewayTimeout:
+		return false
+	}
+	return true
+}
+
+// upload is one call of Upload.
+type upload struct {
+	UploadConfig
+	before os.FileInfo
+	have   int64 // at the server, as far as is known
+}
+
+func (u *upload) unchanged() error {
+	now, err := u.File.Stat()
+	switch {
+	case err != nil:
+		return err
+	case now.Size() != u.before.Size(), !now.ModTime().Equal(u.before.ModTime()):
+		return ErrChanged
+	}
+	return nil
+}
+
+// try asks how far the server is and sends the rest.
+func (u *upload) try(ctx context.Context) (whole bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watch := time.AfterFunc(u.Silence, func() { cancel(fmt.Errorf("the server was silent for %v", u.Silence)) })
+	defer watch.Stop()
+	answer, err := u.do(ctx, http.MethodHead, nil)
+	if err != nil {
+		return false, err
+	}
+	if u.have, err = number(answer.Header.Values(offsetField)); err != nil || u.have > u.Size {
+		return false, fmt.Errorf("%s is no server of uploads", u.BaseURL)
+	}
+	u.report(u.have)
+	if answer.Header.Get(completeField) == yes {
+		return true, nil
+	}
+	from := u.have
+	sent := &sending{from: io.NewSectionReader(u.File, from, u.Size-from), sent: func(n int64) {
+		watch.Reset(u.Silence)
+		u.report(from + n)
+	}, end: func() { watch.Reset(u.Answer) }}
+	if u.Size == from {
+		watch.Reset(u.Answer)
+	}
+	if answer, err = u.do(ctx, http.MethodPatch, sent); err != nil {
+		return false, err
+	}
+	return answer.StatusCode == http.StatusCreated, nil
+}
+
+func (u *upload) report(done int64) {
+	if u.Progress != nil {
+		u.Progress(done, u.Size)
+	}
+}
+
+// do asks once. Answers that are no success are errors.
+func (u *upload) do(ctx context.Context, method string, body *sending) (*http.Response, error) {
+	url := fmt.Sprintf("%s%s%s?size=%d", u.BaseURL, PathPrefix, u.Digest, u.Size)
+	req, err := http.NewRequestWithContext(ctx, method, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", mediaType)
+		req.Header.Set(offsetField, strconv.FormatInt(u.have, 10))
+		req.Header.Set(completeField, yes) // the body is all that is missing
+		req.Header.Set("Expect", "100-continue")
+		req.Body, req.ContentLength = io.NopCloser(body), u.Size-u.have
+		if req.ContentLength == 0 {
+			req.Body = http.NoBody
+		}
+	}
+	answer, err := u.Client.Do(req)
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause
+		}
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusNoContent || answer.StatusCode == http.StatusCreated {
+		return answer, nil
+	}
+	return nil, &StatusError{answer.StatusCode, textOf(answer)}
+}
+
+// textOf is the server's line; the answer to HEAD has none.
+func textOf(answer *http.Response) string {
+	line, _ := bufio.NewReader(io.LimitReader(answer.Body, 2000)).ReadString('\n')
+	if line = wording.Clean(line); line != "" {
+		return line
+	}
+	switch answer.StatusCode {
+	case http.StatusRequestEntityTooLarge:
+		return "the file is larger than the site takes (upload_max_file)"
+	case http.StatusForbidden:
+		return "the server does not take files of this user"
+	}
+	return "the server of uploads says " + wording.Clean(answer.Status)
+}
+
+// sending is the body of a request, and tells how much of it was taken. The transport reads it on a goroutine of its own, one at
+// a time.
+type sending struct {
+	from io.Reader
+	n    int64
+	sent func(int64)
+	end  func()
+}
+
+func (s *sending) Read(p []byte) (int, error) {
+	n, err := s.from.Read(p)
+	if s.n += int64(n); n > 0 {
+		s.sent(s.n)
+	}
+	if err != nil {
+		s.end()
+	}
+	return n, err
+}
