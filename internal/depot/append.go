@@ -3,6 +3,7 @@ package depot
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -170,8 +171,9 @@ func (d *Depot) write(ctx context.Context, k key, p *partial, r io.Reader) error
 	if serr := d.sync(f, p, &safe); serr != nil {
 		return serr
 	}
-	if cause := context.Cause(ctx); cause != nil {
-		return cause // rather than what an interrupted reader says
+	// An interrupted reader says less than the cause; one that was silent says more: the HTTP server gives it up by itself.
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, errSilent) {
+		return cause
 	}
 	if err == io.EOF || err == nil {
 		return d.verify(ctx, k, p, f)

@@ -5,12 +5,17 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 )
 
-// errBody marks what the way from the client broke, unlike what the disk did.
-var errBody = errors.New("the upload was cut off")
+var (
+	// errBody marks what the way from the client broke, unlike what the disk did.
+	errBody = errors.New("the upload was cut off")
+	// errSilent is a client that sent nothing for too long.
+	errSilent = errors.New("nothing came for too long; go on with a new request")
+)
 
 // body is what a client sends, as long as it sends something.
 type body struct {
@@ -37,6 +42,10 @@ func (b *body) Read(p []byte) (int, error) {
 		b.until(time.Time{})
 		return n, err
 	}
+	if b.mu.Lock(); !b.over && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errSilent
+	}
+	b.mu.Unlock()
 	return n, fmt.Errorf("%w: %w", errBody, err)
 }
 

@@ -17,6 +17,7 @@ type Config struct {
 	MaxBytes   int64            // of all files and uploads; 64 GiB when 0
 	MaxPerUser int64            // of the files and uploads of one owner; 16 GiB when 0
 	MaxFile    int64            // of one file; MaxPerUser when 0
+	MaxFiles   int              // of one owner, uploads included: many small ones would fill tables, not disks; 1000 when 0
 	Keep       time.Duration    // what an upload that has stopped is kept for over a restart; 7 days when 0
 	Silence    time.Duration    // after which an upload over HTTP that sends nothing is ended; 30 s when 0
 	Now        func() time.Time // time.Now when nil
@@ -24,8 +25,7 @@ type Config struct {
 
 // Bounds that no site needs to change.
 const (
-	maxFiles        = 1000 // of one owner, uploads included: many small ones would fill tables, not disks
-	maxWriters      = 64   // uploads under way
+	maxWriters      = 64 // uploads under way
 	maxOwnerWriters = 8
 )
 
@@ -58,6 +58,7 @@ func Open(c Config) (*Depot, error) {
 	c.MaxBytes = cmp.Or(c.MaxBytes, 64<<30)
 	c.MaxPerUser = cmp.Or(c.MaxPerUser, 16<<30)
 	c.MaxFile = cmp.Or(c.MaxFile, c.MaxPerUser)
+	c.MaxFiles = cmp.Or(c.MaxFiles, 1000)
 	c.Keep = cmp.Or(c.Keep, 7*24*time.Hour)
 	c.Silence = cmp.Or(c.Silence, 30*time.Second)
 	if c.Now == nil {

@@ -44,11 +44,14 @@ func (e *TooBigError) Error() string {
 }
 
 // QuotaError means that the files in use and those under way leave the owner no room for another one.
-type QuotaError struct{ Size, Limit int64 } // bytes; of all files of an owner
+type QuotaError struct {
+	Size, Limit int64 // bytes; of all files of an owner
+	Files       int   // that an owner may have
+}
 
 func (e *QuotaError) Error() string {
-	return fmt.Sprintf("no room for %s more: a user has %s (upload_max_user), or 1000 files; wait until deployments that use some have ended",
-		wording.Size(uint64(e.Size)), wording.Size(uint64(e.Limit)))
+	return fmt.Sprintf("no room for %s more: a user may have %s (upload_max_user) in %d files; wait until the deployments that use some have ended",
+		wording.Size(uint64(e.Size)), wording.Size(uint64(e.Limit)), e.Files)
 }
 
 // FullError means that nobody's files leave room for another one, or that the disk is full.

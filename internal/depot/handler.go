@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 
@@ -131,8 +130,8 @@ func (d *Depot) answer(w http.ResponseWriter, have int64, err error) {
 		status = http.StatusServiceUnavailable
 	case errors.Is(err, ErrOwner):
 		status = http.StatusForbidden
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		err, status = fmt.Errorf("nothing came for %v; go on with a new request", d.cfg.Silence), http.StatusRequestTimeout
+	case errors.Is(err, errSilent):
+		status = http.StatusRequestTimeout
 	case errors.Is(err, context.Canceled), errors.Is(err, errBody):
 		status = http.StatusBadRequest // nobody is there to read it
 	}

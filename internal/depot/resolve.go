@@ -23,7 +23,8 @@ type Access struct {
 // Source is where a file that a user named is to be read. Exactly one of File and Uploaded is set.
 type Source struct {
 	File     *os.File // open for reading; the caller closes it
-	Path     string   // of File, with all links resolved
+	Path     string   // of File; with all links resolved when it is below a root
+	Size     int64    // of File, bytes
 	Uploaded *Digest  // Depot.Use has the path, if the user has sent it
 }
 
@@ -48,8 +49,8 @@ func Resolve(a Access, path string) (Source, error) {
 	switch {
 	case strings.Contains(path, "://"):
 		return Source{}, &RefusedError{path, "is a URL, which this version does not fetch: copy the file and name its path"}
-	case !filepath.IsAbs(path) || strings.ContainsRune(path, 0):
-		return Source{}, &RefusedError{path, "is no absolute path"}
+	case !filepath.IsAbs(path) || strings.ContainsRune(path, 0) || len(path) > maxPath:
+		return Source{}, &RefusedError{path, "is no absolute path of a file"}
 	}
 	if digest, uploaded := a.Uploads[path]; uploaded {
 		return Source{Uploaded: &digest}, nil
@@ -57,69 +58,75 @@ func Resolve(a Access, path string) (Source, error) {
 	if a.Admin {
 		return openAny(path)
 	}
-	for _, root := range a.Roots {
-		inside, err := filepath.Rel(root, filepath.Clean(path))
-		if err != nil || !filepath.IsLocal(inside) {
-			continue
-		}
-		if s, err := openBelow(root, inside, path); err == nil || !errors.Is(err, fs.ErrNotExist) {
-			return s, err
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		for _, root := range a.Roots {
+			if root, err = filepath.EvalSymlinks(root); err != nil {
+				continue
+			}
+			if inside, err := filepath.Rel(root, real); err == nil && filepath.IsLocal(inside) {
+				return openBelow(root, inside, path)
+			}
 		}
 	}
 	return Source{}, &NeedsUploadError{path}
 }
 
+// maxPath is what the kernel takes.
+const maxPath = 4096
+
 // Without O_NONBLOCK a named pipe would hold the server for ever.
 const readOnly = os.O_RDONLY | unix.O_NONBLOCK
 
 func openAny(path string) (Source, error) {
-	f, err := os.OpenFile(path, readOnly, 0)
+	info, err := os.Stat(path) // before it is opened: a device may act
 	if errors.Is(err, fs.ErrNotExist) {
 		return Source{}, &NeedsUploadError{path}
 	}
-	if err != nil {
-		return Source{}, &RefusedError{path, "cannot be read by the server: " + wording.Bare(err).Error()}
+	if err := regular(path, info, err); err != nil {
+		return Source{}, err
 	}
-	return source(f, path)
+	f, err := os.OpenFile(path, readOnly, 0)
+	return opened(f, path, path, err)
 }
 
-// openBelow opens a file of a root. os.Root follows no link out of it, whoever changes the tree meanwhile.
+// openBelow opens a file of a root, all links of whose path were resolved. Whoever changes the tree meanwhile gains nothing:
+// os.Root follows no link out of it.
 func openBelow(root, inside, path string) (Source, error) {
 	r, err := os.OpenRoot(root)
 	if err != nil {
-		return Source{}, err
+		return Source{}, regular(path, nil, err)
 	}
 	defer r.Close()
-	f, err := r.OpenFile(inside, readOnly, 0)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	info, err := r.Stat(inside)
+	if err := regular(path, info, err); err != nil {
 		return Source{}, err
-	case err != nil:
-		return Source{}, &RefusedError{path, fmt.Sprintf("cannot be read below %s (image_roots): %v", root, wording.Bare(err))}
 	}
-	return source(f, path)
+	f, err := r.OpenFile(inside, readOnly, 0)
+	return opened(f, path, filepath.Join(root, inside), err)
 }
 
-// source takes regular files only.
-func source(f *os.File, path string) (Source, error) {
+// opened looks again: between the first look and the opening it may have become another file.
+func opened(f *os.File, path, real string, err error) (Source, error) {
+	if err != nil {
+		return Source{}, regular(path, nil, err)
+	}
 	info, err := f.Stat()
-	reason := ""
+	if err := regular(path, info, err); err != nil {
+		f.Close()
+		return Source{}, err
+	}
+	return Source{File: f, Path: real, Size: info.Size()}, nil
+}
+
+// regular refuses what is no file to read.
+func regular(path string, info fs.FileInfo, err error) error {
 	switch {
 	case err != nil:
-		reason = "cannot be read by the server: " + wording.Bare(err).Error()
+		return &RefusedError{path, "cannot be read by the server: " + wording.Bare(err).Error()}
 	case info.IsDir():
-		reason = "is a directory"
+		return &RefusedError{path, "is a directory"}
 	case !info.Mode().IsRegular():
-		reason = "is no regular file"
+		return &RefusedError{path, "is no regular file"}
 	}
-	if reason != "" {
-		f.Close()
-		return Source{}, &RefusedError{path, reason}
-	}
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		f.Close()
-		return Source{}, &RefusedError{path, "changes while it is looked at"}
-	}
-	return Source{File: f, Path: real}, nil
+	return nil
 }

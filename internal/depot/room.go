@@ -20,14 +20,14 @@ func (d *Depot) reserve(k key, size int64) error {
 		return &TooBigError{size, d.cfg.MaxFile}
 	}
 	count, bytes, victims := d.ofOwner(k)
-	if !makesRoom(victims, bytes+size-d.cfg.MaxPerUser, count+1-maxFiles) {
-		return &QuotaError{size, d.cfg.MaxPerUser}
+	if !makesRoom(victims, bytes+size-d.cfg.MaxPerUser, count+1-d.cfg.MaxFiles) {
+		return &QuotaError{size, d.cfg.MaxPerUser, d.cfg.MaxFiles}
 	}
 	// Whether all have room is asked before the owner's own files leave for it, and again after.
 	if all, others := d.ofAll(k); !makesRoom(others, all+size-d.cfg.MaxBytes, 0) {
 		return &FullError{Size: size}
 	}
-	if err := evict(victims, bytes+size-d.cfg.MaxPerUser, count+1-maxFiles); err != nil {
+	if err := evict(victims, bytes+size-d.cfg.MaxPerUser, count+1-d.cfg.MaxFiles); err != nil {
 		return diskError(err)
 	}
 	all, others := d.ofAll(k)

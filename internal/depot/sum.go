@@ -14,7 +14,7 @@ func Sum(ctx context.Context, f *os.File, progress func(done, total int64)) (dig
 		return digest, 0, err
 	}
 	sum, buffer := sha256.New(), make([]byte, 1<<20)
-	for r := io.NewSectionReader(f, 0, 1<<62); ; {
+	for r := io.NewSectionReader(f, 0, 1<<62); ctx.Err() == nil; {
 		n, err := r.Read(buffer)
 		sum.Write(buffer[:n])
 		size += int64(n)
@@ -27,8 +27,7 @@ func Sum(ctx context.Context, f *os.File, progress func(done, total int64)) (dig
 			return digest, size, nil
 		case err != nil:
 			return digest, size, err
-		case ctx.Err() != nil:
-			return digest, size, context.Cause(ctx)
 		}
 	}
+	return digest, size, context.Cause(ctx)
 }

@@ -63,19 +63,18 @@ func Upload(ctx context.Context, c UploadConfig) error {
 	for failed := 0; ; {
 		had := u.have
 		whole, err := u.try(ctx)
-		if whole {
-			return u.unchanged()
-		}
-		if changed := u.unchanged(); changed != nil {
+		switch changed := u.unchanged(); {
+		case changed != nil:
 			return changed
+		case whole:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		}
 		if failed++; u.have > had {
 			failed = 1
 		}
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case err != nil && (final(err) || failed >= c.Tries):
+		if u.final(err) || failed >= c.Tries {
 			return err
 		}
 		if err := c.Pause(ctx, failed); err != nil {
@@ -97,26 +96,29 @@ func pause(ctx context.Context, failed int) error {
 	}
 }
 
-// final says whether another try would end the same way. A conflict, a lost digest and a server that is busy are no reasons to
-// give up; neither are broken connections, which are no StatusError.
-func final(err error) bool {
-	var status *StatusError
-	if !errors.As(err, &status) {
-		return false
-	}
-	switch status.Status {
-	case http.StatusConflict, http.StatusUnprocessableEntity, http.StatusRequestTimeout, http.StatusServiceUnavailable,
-		http.StatusBadGateway, http.StatusGatewayTimeout:
-		return false
-	}
-	return true
-}
-
 // upload is one call of Upload.
 type upload struct {
 	UploadConfig
 	before os.FileInfo
 	have   int64 // at the server, as far as is known
+	wrong  int   // times that the server found another digest
+}
+
+// final says whether another try would end the same way. A conflict and a server that is busy are no reasons to give up;
+// neither are broken connections, which are no StatusError. A digest that is wrong once was spoiled on its way.
+func (u *upload) final(err error) bool {
+	var status *StatusError
+	if !errors.As(err, &status) {
+		return false
+	}
+	switch status.Status {
+	case http.StatusUnprocessableEntity:
+		u.wrong++
+		return u.wrong > 1
+	case http.StatusConflict, http.StatusRequestTimeout, http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
+		return false
+	}
+	return true
 }
 
 func (u *upload) unchanged() error {
@@ -158,7 +160,10 @@ func (u *upload) try(ctx context.Context) (whole bool, err error) {
 	if answer, err = u.do(ctx, http.MethodPatch, sent); err != nil {
 		return false, err
 	}
-	return answer.StatusCode == http.StatusCreated, nil
+	if answer.StatusCode != http.StatusCreated {
+		return false, errors.New("the server did not take all that was sent")
+	}
+	return true, nil
 }
 
 func (u *upload) report(done int64) {
