@@ -35,17 +35,17 @@ func newBody(from io.Reader, control *http.ResponseController, silence time.Dura
 
 // Read gives each read its own time.
 func (b *body) Read(p []byte) (int, error) {
-	b.until(time.Now().Add(b.silence))
+	deadline := time.Now().Add(b.silence)
+	b.until(deadline)
 	n, err := b.from.Read(p)
 	if err == nil || err == io.EOF {
 		// What follows, a digest for example, takes its time: the server reads on meanwhile to see whether the client is there.
 		b.until(time.Time{})
 		return n, err
 	}
-	if b.mu.Lock(); !b.over && errors.Is(err, os.ErrDeadlineExceeded) {
+	if errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(deadline) { // else it was interrupted
 		err = errSilent
 	}
-	b.mu.Unlock()
 	return n, fmt.Errorf("%w: %w", errBody, err)
 }
 
