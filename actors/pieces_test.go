@@ -183,7 +183,7 @@ var _ = It("Who runs the requests tells the ends again to a journal that was sta
 	}), journalName)
 	Expect(err).NotTo(HaveOccurred())
 	end := &message.Ended{Outcome: message.Outcome_QUORUM}
-	d := newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), discard)
+	d := newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), &holds{}, discard)
 	d.operations = map[string]*operation{
 		"D-ended":   {job: &job{id: "D-ended"}, ended: end},
 		"D-running": {job: &job{id: "D-running"}},
