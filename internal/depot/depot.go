@@ -181,3 +181,15 @@ func (d *Depot) touch(k key, c *claim) {
 	c.used = d.cfg.Now()
 	_ = d.root.Chtimes(k.mark(), c.used, c.used)
 }
+
+// InUse says whether an owner's file is held by a Use that was not released.
+func (d *Depot) InUse(owner string, digest Digest) bool {
+	k, err := keyOf(owner, digest)
+	if err != nil {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := d.claimed(k)
+	return f != nil && f.owners[k.owner].pins > 0
+}
