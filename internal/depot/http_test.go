@@ -243,6 +243,33 @@ var _ = Describe("Over HTTP", func() {
 	})
 })
 
+var _ = Describe("Over TLS and HTTP/2", func() {
+	It("a file goes the same way, and a silent body ends the same way", func() {
+		d := opened(depot.Config{Silence: 200 * time.Millisecond})
+		s := httptest.NewUnstartedServer(depot.Handler(d, func(r *http.Request) (string, bool) { return "ada", r.ProtoMajor == 2 }))
+		s.EnableHTTP2 = true
+		s.StartTLS()
+		DeferCleanup(s.Close)
+		b := content(1, 3<<20)
+		Expect(depot.Upload(ctx, depot.UploadConfig{Client: s.Client(), BaseURL: s.URL, File: fileOf(b), Size: 3 << 20, Digest: sum(b), Tries: 1})).To(Succeed())
+		Expect(has(d, "ada", b)).To(BeTrue())
+
+		b = content(2, 1000)
+		from, to := io.Pipe()
+		defer to.Close()
+		r, err := http.NewRequest("PATCH", s.URL+where(b), from)
+		Expect(err).NotTo(HaveOccurred())
+		r.Header.Set("Upload-Offset", "0")
+		r.Header.Set("Content-Type", "application/partial-upload")
+		go func() { _, _ = to.Write(b[:300]) }()
+		answer, err := s.Client().Do(r)
+		Expect(err).NotTo(HaveOccurred())
+		defer answer.Body.Close()
+		Expect(answer.StatusCode).To(Equal(http.StatusRequestTimeout))
+		Expect(there(d, "ada", b)).To(BeEquivalentTo(300))
+	})
+})
+
 func (d *door) dir() string {
 	path, _ := filepath.Split(depot.DirOf(d.depot) + "/")
 	return path
@@ -288,6 +315,20 @@ var _ = Describe("A client's upload", func() {
 		Expect(upload(d, fileOf(b), b, nil)).To(Succeed())
 		Expect(has(d.depot, "ada", b)).To(BeTrue())
 		Expect(d.conns.Load()).To(BeNumerically(">", 5))
+	})
+
+	It("comes to its end also when the same user sends the same file twice at once", func() {
+		d, b := newDoor(depot.Config{}), content(1, 8<<20)
+		ends, f, g := make(chan error, 2), fileOf(b), fileOf(b)
+		c := d.as("ada")
+		for _, f := range []*os.File{f, g} {
+			go func() {
+				ends <- depot.Upload(ctx, depot.UploadConfig{Client: c, BaseURL: d.URL, File: f, Size: int64(len(b)), Digest: sum(b)})
+			}()
+		}
+		Expect(<-ends).To(Succeed())
+		Expect(<-ends).To(Succeed())
+		Expect(has(d.depot, "ada", b)).To(BeTrue())
 	})
 
 	It("goes on with another server over the same directory", func() {
