@@ -44,7 +44,9 @@ func (j *job) resolve(s *config.Snapshot, a access) error {
 	if err != nil {
 		return err
 	}
-	may := depot.Access{Roots: s.Global.ImageRoots, Admin: a.admin, Uploads: uploads}
+	may := depot.Access{
+		Roots: s.Global.ImageRoots, Private: []string{s.Global.UploadDir, s.Global.CacheDir}, Admin: a.admin, Uploads: uploads,
+	}
 	var missing []string
 	for what, path := range j.files() {
 		err := j.place(path, may, a)

@@ -10,7 +10,9 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/kadeploy/kadeploy/actors"
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/depot"
 )
 
 var _ = Describe("A file that a description names", func() {
@@ -91,6 +93,18 @@ var _ = Describe("A file that a description names", func() {
 		}
 		Eventually(pinned("ada", mine)).Should(BeFalse())
 		Eventually(pinned("ada", post)).Should(BeFalse())
+	})
+
+	It("follows roots and limits that are changed while the server runs", func() {
+		s.global["image_roots"] = s.path("elsewhere")
+		s.global["upload_max_file"] = "1MiB"
+		s.writeConfig()
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		Expect(actors.Reload(ctx, s.system)).To(Succeed())
+		Expect(s.client().refused(asks("ada", s.path("images/image.tar"))).GetCode()).To(Equal(message.Refusal_NEEDS_FILES))
+		_, err := s.depot.Append(ctx, "ada", sha256.Sum256(mine), 1<<20+1, 0, bytes.NewReader(mine))
+		Expect(err).To(BeAssignableToTypeOf(&depot.TooBigError{}))
 	})
 
 	It("that somebody else has uploaded is worth nothing", func() {

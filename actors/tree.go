@@ -57,7 +57,7 @@ func Tree(cfg Config) supervisor.Config {
 		Children: []supervisor.Spec{
 			permanent("journal", func() actor.Actor { return &journal{record: record} }),
 			permanent("config", func() actor.Actor {
-				return &settings{inForce: inForce, uplink: uplink, load: cfg.Load, log: log("config")}
+				return &settings{inForce: inForce, uplink: uplink, depot: cfg.Depot, load: cfg.Load, log: log("config")}
 			}),
 			permanent("netboot", func() actor.Actor { return &netboot{global: global, log: log("netboot")} }),
 			permanent("reboot", func() actor.Actor { return newReboot(inForce, cfg.Power, log("reboot")) }),

@@ -76,6 +76,13 @@ func Open(c Config) (*Depot, error) {
 	return d, nil
 }
 
+// Limit changes the limits for what comes from now on; as in Config, but without defaults. Nothing leaves until room is wanted.
+func (d *Depot) Limit(maxBytes, maxPerUser, maxFile int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cfg.MaxBytes, d.cfg.MaxPerUser, d.cfg.MaxFile = maxBytes, maxPerUser, maxFile
+}
+
 // Close ends the uploads under way and lets go of the directory. What they brought stays and goes on later.
 func (d *Depot) Close() error {
 	d.mu.Lock()

@@ -59,8 +59,8 @@ func Handler(d *Depot, identity func(*http.Request) (owner string, ok bool)) htt
 }
 
 func (d *Depot) head(w http.ResponseWriter, r *http.Request, owner string, digest Digest, size int64) {
-	if size > d.cfg.MaxFile {
-		d.answer(w, 0, &TooBigError{size, d.cfg.MaxFile})
+	if err := d.tooBig(size); err != nil {
+		d.answer(w, 0, err)
 		return
 	}
 	have, complete, err := d.Status(r.Context(), owner, digest)

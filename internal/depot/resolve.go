@@ -16,7 +16,8 @@ import (
 // Access is what one user may name in one request.
 type Access struct {
 	Roots   []string          // directories of the server that everybody's descriptions may name files of; absolute
-	Admin   bool              // every file that the server can read, too
+	Private []string          // directories that are never read so, even below a root; absolute
+	Admin   bool              // every file that the server can read, private or not
 	Uploads map[string]Digest // what the user says to have uploaded, by the path that the description names
 }
 
@@ -58,17 +59,32 @@ func Resolve(a Access, path string) (Source, error) {
 	if a.Admin {
 		return openAny(path)
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		for _, root := range a.Roots {
-			if root, err = filepath.EvalSymlinks(root); err != nil {
-				continue
-			}
-			if inside, err := filepath.Rel(root, real); err == nil && filepath.IsLocal(inside) {
-				return openBelow(root, inside, path)
-			}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return Source{}, &NeedsUploadError{path}
+	}
+	if _, _, private := below(a.Private, real); private {
+		return Source{}, &NeedsUploadError{path}
+	}
+	root, inside, found := below(a.Roots, real)
+	if !found {
+		return Source{}, &NeedsUploadError{path}
+	}
+	return openBelow(root, inside, path)
+}
+
+// below finds the first directory that a path without links is in, and what the path is there.
+func below(dirs []string, real string) (dir, inside string, found bool) {
+	for _, dir := range dirs {
+		dir, err := filepath.EvalSymlinks(dir)
+		if err != nil {
+			continue
+		}
+		if inside, err := filepath.Rel(dir, real); err == nil && filepath.IsLocal(inside) {
+			return dir, inside, true
 		}
 	}
-	return Source{}, &NeedsUploadError{path}
+	return "", "", false
 }
 
 // maxPath is what the kernel takes.

@@ -87,6 +87,16 @@ var _ = Describe("A file that a user names", func() {
 		Entry("a NUL", "TOP/images/debian.tar\x00", "absolute"), Entry("too long a path", "/"+strings.Repeat("a/", 3000), "absolute"),
 	)
 
+	It("is not read where it is private, even below a root and through a link", func() {
+		a := depot.Access{Roots: []string{at("images")}, Private: []string{at("alias/sub"), at("nowhere")}}
+		for _, name := range []string{"images/sub/x.tar", "images/insub/x.tar", "alias/sub/x.tar"} {
+			_, _, err := resolve(a, at(name))
+			Expect(err).To(MatchError(&depot.NeedsUploadError{Path: at(name)}))
+		}
+		_, _, err := resolve(a, at("images/debian.tar"))
+		Expect(err).NotTo(HaveOccurred())
+	})
+
 	It("is what the user uploaded for it, even where the server has one", func() {
 		digest := sum([]byte("mine"))
 		a := depot.Access{Roots: []string{at("images")}, Uploads: map[string]depot.Digest{at("images/debian.tar"): digest}}

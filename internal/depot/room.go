@@ -14,6 +14,15 @@ type victim struct {
 	drop  func() error
 }
 
+func (d *Depot) tooBig(size int64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if size > d.cfg.MaxFile {
+		return &TooBigError{size, d.cfg.MaxFile}
+	}
+	return nil
+}
+
 // reserve makes room for an upload of size bytes, or says why there is none; then nothing has left. Under the lock.
 func (d *Depot) reserve(k key, size int64) error {
 	if size > d.cfg.MaxFile {

@@ -20,6 +20,16 @@ var _ = Describe("Room", func() {
 		Expect(put(d, "ada", content(1, 999))).To(Succeed())
 	})
 
+	It("follows limits that are changed", func() {
+		d, old := opened(depot.Config{}), content(1, 1000)
+		Expect(put(d, "ada", old)).To(Succeed())
+		d.Limit(500, 400, 300)
+		Expect(has(d, "ada", old)).To(BeTrue(), "until room is wanted")
+		Expect(put(d, "ada", content(2, 301))).To(MatchError(&depot.TooBigError{Size: 301, Limit: 300}))
+		Expect(put(d, "ada", content(2, 300))).To(Succeed())
+		Expect(has(d, "ada", old)).To(BeFalse())
+	})
+
 	It("is made by letting those files go that were not used for the longest time", func() {
 		now := newClock()
 		d := opened(depot.Config{MaxBytes: 300, Now: now.Now})
