@@ -18,6 +18,7 @@ const PathPrefix = "/v1/files/sha256/"
 const (
 	offsetField   = "Upload-Offset"
 	completeField = "Upload-Complete"
+	lengthField   = "Upload-Length"
 	mediaType     = "application/partial-upload"
 
 	yes, no = "?1", "?0" // booleans of structured fields, RFC 9651
@@ -27,7 +28,7 @@ const (
 // what the request says. The words are those of Resumable Uploads for HTTP (draft-ietf-httpbis-resumable-upload-10, "Offset
 // Retrieval", "Upload Append", "Concurrency"), but an upload needs no creation: its resource is named by the file's digest.
 //
-//	HEAD /v1/files/sha256/HEX?size=N    204 with Upload-Offset and Upload-Complete; 413 when N is too much for any file
+//	HEAD /v1/files/sha256/HEX?size=N    204 with Upload-Offset, Upload-Complete and Upload-Length; 413 when N is too much for any file
 //	PATCH /v1/files/sha256/HEX?size=N   Upload-Offset says where the body goes on.
 //	                                    201 the file is whole and the owner's; 204 bytes are missing; 409 another offset, which the
 //	                                    answer's Upload-Offset says; 413 too big; 422 the digest is wrong, nothing is left;
@@ -69,6 +70,7 @@ func (d *Depot) head(w http.ResponseWriter, r *http.Request, owner string, diges
 		return
 	}
 	tell(w, have, complete)
+	w.Header().Set(lengthField, strconv.FormatInt(size, 10))
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -114,6 +114,7 @@ func (d *door) head(user string, b []byte) (string, string) {
 	GinkgoHelper()
 	answer, _ := d.ask(user, "HEAD", where(b), nil, nil)
 	Expect(answer.StatusCode).To(Equal(http.StatusNoContent))
+	Expect(answer.Header.Get("Upload-Length")).To(Equal(fmt.Sprint(len(b))))
 	return answer.Header.Get("Upload-Offset"), answer.Header.Get("Upload-Complete")
 }
 
