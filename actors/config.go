@@ -9,6 +9,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/depot"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
@@ -20,6 +21,7 @@ type snapshot = atomic.Pointer[config.Snapshot]
 type settings struct {
 	inForce *snapshot
 	uplink  *rate.Limiter
+	depot   *depot.Depot // nil: none
 	load    func() (*config.Snapshot, error)
 	log     *slog.Logger
 	tasks   supervisor.Tasks
@@ -78,6 +80,9 @@ func (s *settings) swap(read configRead) {
 	} else {
 		s.inForce.Store(read.snapshot)
 		setLimit(s.uplink, read.snapshot.Global.ChainRateTotal)
+		if g := read.snapshot.Global; s.depot != nil {
+			s.depot.Limit(g.UploadMax, g.UploadMaxUser, g.UploadMaxFile)
+		}
 		s.log.Info("configuration reloaded", "nodes", len(read.snapshot.Nodes))
 	}
 	for _, w := range s.waiting {

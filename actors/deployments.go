@@ -2,8 +2,10 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +27,7 @@ type deployments struct {
 	inForce    *snapshot
 	nodes      *nodeStates
 	uplink     *rate.Limiter
+	holds      *holds
 	log        *slog.Logger
 	tasks      supervisor.Tasks
 	checking   map[uint64]pendingSubmit
@@ -63,10 +66,10 @@ type operationCounts struct {
 	ok, ko int
 }
 
-func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, uplink *rate.Limiter, log *slog.Logger) *deployments {
+func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, uplink *rate.Limiter, holds *holds, log *slog.Logger) *deployments {
 	return &deployments{
 		Supervisor: supervisor.New(supervisor.Config{Name: deploymentsName, Intensity: 20, Period: time.Minute, Log: log}),
-		cfg:        cfg, inForce: inForce, nodes: nodes, uplink: uplink, log: log, started: time.Now(),
+		cfg:        cfg, inForce: inForce, nodes: nodes, uplink: uplink, holds: holds, log: log, started: time.Now(),
 		checking: make(map[uint64]pendingSubmit), operations: make(map[string]*operation), answers: make(map[string]proto.Message),
 	}
 }
@@ -75,6 +78,7 @@ func (d *deployments) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		d.nodes.interrupt()
+		d.holds.dropAll()
 		ctx.Send(local(ctx.ActorSystem(), journalName), endOrphans{"the server lost this operation by an internal error"})
 	case *actor.Stopping, *actor.Restarting:
 		d.tasks.CancelAll()
@@ -124,8 +128,9 @@ func (d *deployments) check(ctx actor.Context, m *message.Submit) {
 		}
 	}
 	s, cfg, uplink := d.inForce.Load(), d.cfg, d.uplink
+	may := access{depot: cfg.Depot, admin: cfg.Admin == nil || cfg.Admin(m.GetUser()), holds: d.holds}
 	op := d.tasks.Start(ctx, "check", func(context.Context) any {
-		j, err := plan(s, m)
+		j, err := plan(s, m, may)
 		if err != nil {
 			return err
 		}
@@ -139,6 +144,9 @@ func (d *deployments) checked(ctx actor.Context, m supervisor.TaskDone) {
 	p := d.checking[m.Op]
 	delete(d.checking, m.Op)
 	answer := d.decide(ctx, p.request, m)
+	if j, planned := m.Value.(*job); planned && d.operations[j.id] == nil {
+		d.holds.drop(j.id)
+	}
 	if !p.request.GetDryRun() { // asking again is harmless, and the answer is long
 		d.remember(p.request.GetClientId(), answer)
 	}
@@ -157,7 +165,12 @@ func (d *deployments) decide(ctx actor.Context, r *message.Submit, m supervisor.
 		return refused(message.Refusal_UNAVAILABLE, "internal error: see the server's log")
 	}
 	if err, failed := m.Value.(error); failed {
-		return refused(message.Refusal_INVALID, err.Error())
+		no := refused(message.Refusal_INVALID, err.Error())
+		var needs *needsFilesError
+		if errors.As(err, &needs) {
+			no.Code, no.Files = message.Refusal_NEEDS_FILES, needs.files
+		}
+		return no
 	}
 	j := m.Value.(*job)
 	if d.stopping {
@@ -240,6 +253,7 @@ func (d *deployments) end(ctx actor.Context, m operationEnded) {
 	o.ended = m.ended
 	o.ok, o.ko = count(m.ended)
 	d.nodes.release(o.job, m)
+	d.holds.drop(m.id)
 	d.log.Info("operation ended", "id", m.id, "outcome", m.ended.GetOutcome().String(), "ok", o.ok, "ko", o.ko, "text", m.ended.GetText())
 	d.tellEnd(ctx, o)
 	d.StopChild(ctx, m.id)
@@ -335,7 +349,13 @@ func (j *job) describe() []string {
 	if j.env == nil {
 		return []string{fmt.Sprintf("reboot %d nodes, level %s", len(j.order), j.request.GetRebootLevel())}
 	}
-	lines := []string{fmt.Sprintf("deploy %s on %d nodes from %s (%d bytes)", j.envName(), len(j.order), j.env.Image.Path, j.imageSize)}
+	lines := []string{fmt.Sprintf("deploy %s on %d nodes from %s (%d bytes)", j.envName(), len(j.order), j.shown(j.env.Image.Path), j.imageSize)}
+	if slices.Contains(j.missing, j.env.Image.Path) {
+		lines[0] = fmt.Sprintf("deploy %s on %d nodes from %s", j.envName(), len(j.order), j.env.Image.Path)
+	}
+	for _, file := range j.missing {
+		lines = append(lines, file+": is uploaded first: it is not below the image_roots of the site")
+	}
 	for _, host := range j.order {
 		h := j.nodes[host]
 		for _, m := range h.plan.Macros {

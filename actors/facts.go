@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -87,7 +88,7 @@ func startedEvent(j *job) *message.Event {
 	}
 	if j.env != nil {
 		s.Environment = j.envName()
-		s.Image = j.env.Image.Path
+		s.Image = j.shown(j.env.Image.Path)
 		s.ImageSize = uint64(j.imageSize)
 	}
 	return &message.Event{Fact: &message.Event_Started{Started: s}}
@@ -117,7 +118,7 @@ func imageEvent(j *job) *message.Event {
 	if j.image == nil {
 		return &message.Event{Fact: &message.Event_Note{Note: &message.Note{Text: "all nodes are known; rebooting"}}}
 	}
-	text := fmt.Sprintf("image %s is whole: sha256 %s", j.image.Name(), j.image.SHA256)
+	text := fmt.Sprintf("image %s is whole: sha256 %s", filepath.Base(j.shown(j.image.Path)), j.image.SHA256)
 	return &message.Event{Fact: &message.Event_Note{Note: &message.Note{Text: text}}}
 }
 

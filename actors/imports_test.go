@@ -25,6 +25,7 @@ func TestImportDirections(t *testing.T) {
 		{pkg: "internal/agentlink", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "internal/sandbox", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "internal/power", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
+		{pkg: "internal/depot", forbidden: []string{protoactor}, allowed: []string{"internal/wording"}},
 		{pkg: "internal/image", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "cmd/kadeploy-agent", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "cmd/kadeploy", forbidden: []string{us + "internal/sandbox", us + "chain", us + "pxe"}},

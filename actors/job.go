@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -40,6 +41,10 @@ type job struct {
 	nodes           map[string]*hostJob
 	order           []string // host names as asked
 	console         func(node string) []string
+
+	named   map[string]string      // files of users: the server's path -> as the description names it
+	allowed map[string]os.FileInfo // of those, the server's own: what was there when the request came
+	missing []string               // of a dry run: files that would have to be uploaded
 }
 
 // hostJob is one node of a job.

@@ -134,10 +134,13 @@ func (w *walker) archives(session *agentlink.Session, archives []config.Archive)
 	for i, a := range archives {
 		info, err := os.Stat(a.Path)
 		if err != nil {
+			return nil, &fatalError{fmt.Errorf("archive: %w", w.job.worded(err))}
+		}
+		if err := w.job.same(a.Path, info); err != nil {
 			return nil, &fatalError{fmt.Errorf("archive: %w", err)}
 		}
-		name := fmt.Sprintf("%d-%s", i, filepath.Base(a.Path))
-		session.Offer(name, a.Path)
+		name := fmt.Sprintf("%d-%s", i, filepath.Base(w.job.shown(a.Path)))
+		session.OfferSame(name, a.Path, w.job.allowed[a.Path])
 		orders = append(orders, &agentpb.Order{Kind: &agentpb.Order_RunArchive{RunArchive: &agentpb.RunArchive{
 			File: name, Size: uint64(info.Size()), Compression: a.Compression,
 			Dir: w.target.node.RambinDir, Script: strings.TrimSpace(a.Script), Env: w.job.variables(w.target)}}})

@@ -2,6 +2,8 @@ package actors
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -183,7 +185,7 @@ var _ = It("Who runs the requests tells the ends again to a journal that was sta
 	}), journalName)
 	Expect(err).NotTo(HaveOccurred())
 	end := &message.Ended{Outcome: message.Outcome_QUORUM}
-	d := newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), discard)
+	d := newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), &holds{}, discard)
 	d.operations = map[string]*operation{
 		"D-ended":   {job: &job{id: "D-ended"}, ended: end},
 		"D-running": {job: &job{id: "D-running"}},
@@ -196,6 +198,42 @@ var _ = It("Who runs the requests tells the ends again to a journal that was sta
 	})
 	system.Root.Send(pid, journalStarted{})
 	Eventually(told).Should(Receive(BeIdenticalTo(end)))
+})
+
+var _ = It("Who runs the requests lets go of the uploads that the one before it held", func() {
+	system, _ := supervisor.NewSystem(discard)
+	DeferCleanup(system.Shutdown)
+	held, released := &holds{}, make(chan string, 2)
+	held.add("D-1", func() { released <- "D-1" })
+	held.add("D-2", func() { released <- "D-2" })
+	held.drop("D-2")
+	Expect(released).To(Receive(Equal("D-2")))
+	pid := system.Root.Spawn(supervisor.Props(func() actor.Actor {
+		return newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), held, discard)
+	}))
+	DeferCleanup(func() { Expect(system.Root.StopFuture(pid).Wait()).To(Succeed()) })
+	Eventually(released).Should(Receive(Equal("D-1")))
+})
+
+var _ = It("A file that a user may name is not another one later", func() {
+	dir := GinkgoT().TempDir()
+	name := func(n string) string { return filepath.Join(dir, n) }
+	Expect(os.WriteFile(name("image"), []byte("image"), 0o600)).To(Succeed())
+	Expect(os.WriteFile(name("secret"), []byte("secret"), 0o600)).To(Succeed())
+	info := func(path string) os.FileInfo {
+		GinkgoHelper()
+		i, err := os.Stat(path)
+		Expect(err).NotTo(HaveOccurred())
+		return i
+	}
+	j := &job{}
+	j.remember(name("image"), "/home/ada/image")
+	j.allowed[name("image")] = info(name("image"))
+	Expect(j.same(name("image"), info(name("image")))).To(Succeed())
+	Expect(j.same(name("secret"), info(name("secret")))).To(Succeed(), "a file of the site's own")
+	Expect(os.Remove(name("image"))).To(Succeed())
+	Expect(os.Symlink("secret", name("image"))).To(Succeed())
+	Expect(j.same(name("image"), info(name("image")))).To(MatchError(ContainSubstring("another file")))
 })
 
 var _ = Describe("The tokens of the agents", func() {

@@ -16,20 +16,37 @@ func preparer(images *image.Catalogue) func(context.Context, *job, func(string))
 			return nil
 		}
 		if err := j.checkArchives(); err != nil {
-			return err
+			return j.worded(err)
 		}
-		tell(fmt.Sprintf("checking the image %s", j.env.Image.Path))
+		tell(fmt.Sprintf("checking the image %s", j.shown(j.env.Image.Path)))
 		img, err := images.Prepare(ctx, j.env.Image, nil)
+		if err == nil {
+			err = j.sameImage(img)
+		}
 		if err != nil {
-			return err
+			return j.worded(err)
 		}
 		j.image = img
 		if !j.bootsByNetwork() {
 			return nil
 		}
 		j.boot, err = image.ExtractBoot(ctx, img, j.env.Kernel, j.env.Initrd, j.env.Hypervisor, j.images)
+		return j.worded(err)
+	}
+}
+
+// sameImage holds what was read against what the user may name. The image itself sees to it that it stays the same.
+func (j *job) sameImage(img *image.Image) error {
+	f, err := img.Open()
+	if err != nil {
 		return err
 	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return j.same(img.Path, info)
 }
 
 // bootsByNetwork says whether any node boots the image's own kernel over the network (bootloader = pure_pxe).

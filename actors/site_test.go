@@ -20,6 +20,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/depot"
 	"github.com/kadeploy/kadeploy/internal/image"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/internal/sandbox"
@@ -37,6 +38,8 @@ type blueprint struct {
 	agent   string                   // the agent's program; "": agents live in this process
 	driver  func(*site) power.Driver // stands between the server and the machines
 	console func(*site, string) []string
+	uploads bool                   // it takes some
+	admin   func(user string) bool // nil: everybody is one
 }
 
 // site is a configuration directory, the machines it describes, and a running tree that serves it.
@@ -50,6 +53,7 @@ type site struct {
 	tree     *supervisor.Tree
 	rack     *sandbox.Rack
 	images   *image.Catalogue
+	depot    *depot.Depot
 	log      *logbook
 }
 
@@ -192,10 +196,14 @@ func (s *site) start() {
 	if s.console != nil {
 		console = func(node string) []string { return s.blueprint.console(s, node) }
 	}
+	if s.uploads {
+		s.depot, err = depot.Open(depot.Config{Dir: g.UploadDir})
+		Expect(err).NotTo(HaveOccurred())
+	}
 	s.system, s.counters = supervisor.NewSystem(log)
 	s.tree, err = supervisor.StartTree(s.system, actors.Tree(actors.Config{
 		Snapshot: s.snapshot, Load: s.load, Power: map[string]power.Driver{"sandbox": driver},
-		Images: s.images, Console: console, Version: "test", Log: log,
+		Images: s.images, Console: console, Version: "test", Log: log, Depot: s.depot, Admin: s.admin,
 	}))
 	Expect(err).NotTo(HaveOccurred())
 }
@@ -219,6 +227,9 @@ func (s *site) close() {
 	Eventually(func() []string { return supervisortest.Live(s.system) }).Should(BeEmpty(), "actors left behind")
 	s.rack.Close()
 	Expect(s.images.Close()).To(Succeed())
+	if s.depot != nil {
+		Expect(s.depot.Close()).To(Succeed())
+	}
 	s.system.Shutdown()
 	if CurrentSpecReport().Failed() {
 		GinkgoWriter.Println(s.log.String())

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -23,8 +24,8 @@ const (
 )
 
 // plan turns a request into a job under a configuration, or says in one line what is wrong with it. It reads the
-// description and looks at the image's file; it changes nothing.
-func plan(s *config.Snapshot, r *message.Submit) (*job, error) {
+// description and looks at the image's file; it changes nothing, but holds the uploads of the job that it returns.
+func plan(s *config.Snapshot, r *message.Submit, a access) (*job, error) {
 	j := &job{
 		request: r, nodes: make(map[string]*hostJob), images: s.Global.ImagesPath,
 		imagesTFTP: s.Global.TFTPName(s.Global.ImagesPath), agents: s.Global.AgentsListen, head: headAddress(s.Global.AgentsListen), interval: s.Global.ProbeInterval,
@@ -41,11 +42,14 @@ func plan(s *config.Snapshot, r *message.Submit) (*job, error) {
 	}
 	switch r.GetOperation() {
 	case message.Operation_DEPLOY:
-		err = j.planDeploy(s, nodes)
+		err = j.planDeploy(s, nodes, a)
 	case message.Operation_REBOOT:
 		err = j.planReboot(nodes)
 	default:
 		err = fmt.Errorf("unknown operation %d", r.GetOperation())
+	}
+	if err != nil && j.id != "" {
+		a.holds.drop(j.id)
 	}
 	return j, err
 }
@@ -102,7 +106,7 @@ func (j *job) planReboot(nodes []*config.Node) error {
 	return nil
 }
 
-func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node) (err error) {
+func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a access) (err error) {
 	j.id = "D-" + uuid.NewString()[:8]
 	if len(j.key) > maxKeys {
 		return fmt.Errorf("the ssh keys have %d bytes; at most %d are taken", len(j.key), maxKeys)
@@ -110,8 +114,13 @@ func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node) (err error) {
 	if j.env, err = environment(s, j.request); err != nil {
 		return err
 	}
-	if j.imageSize, err = regularSize(j.env.Image.Path); err != nil {
-		return fmt.Errorf("image of %s: %w", j.env.Name, err)
+	if err := j.resolve(s, a); err != nil {
+		return err
+	}
+	if !slices.Contains(j.missing, j.env.Image.Path) {
+		if j.imageSize, err = regularSize(j.env.Image.Path); err != nil {
+			return fmt.Errorf("image of %s: %w", j.env.Name, j.worded(err))
+		}
 	}
 	for _, n := range nodes {
 		p, err := workflow.NewPlan(n.Macrosteps, j.facts(n))

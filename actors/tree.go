@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/depot"
 	"github.com/kadeploy/kadeploy/internal/image"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/supervisor"
@@ -20,6 +21,8 @@ type Config struct {
 	Power    map[string]power.Driver          // by the name in a node's `power`
 	Images   *image.Catalogue
 	Console  func(node string) []string // last lines of a node's console; nil when there is none
+	Depot    *depot.Depot               // what users have uploaded; nil when the server takes no uploads
+	Admin    func(user string) bool     // whose descriptions may name every file of the server; nil: everybody's; any goroutine
 	Version  string
 	Log      *slog.Logger
 }
@@ -30,13 +33,14 @@ const closeTimeout = 3 * time.Second
 // Tree is the supervision tree of a server: its order is dependency, and shutdown is the reverse.
 //
 // What an incarnation must not take with it when it dies lives in this function: the journal's record, the snapshot in
-// force, the states of the nodes, and the limit of the server's uplink, which all broadcasts share.
+// force, the states of the nodes, the holds on uploads, and the limit of the server's uplink, which all broadcasts share.
 func Tree(cfg Config) supervisor.Config {
 	record := newRecord()
 	inForce := &snapshot{}
 	inForce.Store(cfg.Snapshot)
 	nodes := newNodeStates()
 	uplink := newLimiter(cfg.Snapshot.Global.ChainRateTotal)
+	held := &holds{}
 	boots := make(map[string]*agentOf)
 	log := func(name string) *slog.Logger { return cfg.Log.With("actor", name) }
 	global := cfg.Snapshot.Global
@@ -53,13 +57,13 @@ func Tree(cfg Config) supervisor.Config {
 		Children: []supervisor.Spec{
 			permanent("journal", func() actor.Actor { return &journal{record: record} }),
 			permanent("config", func() actor.Actor {
-				return &settings{inForce: inForce, uplink: uplink, load: cfg.Load, log: log("config")}
+				return &settings{inForce: inForce, uplink: uplink, depot: cfg.Depot, load: cfg.Load, log: log("config")}
 			}),
 			permanent("netboot", func() actor.Actor { return &netboot{global: global, log: log("netboot")} }),
 			permanent("reboot", func() actor.Actor { return newReboot(inForce, cfg.Power, log("reboot")) }),
 			permanent("agents", func() actor.Actor { return newAgents(global.AgentsListen, boots, log("agents")) }),
 			permanent("api", func() actor.Actor { return newAPI(log("api")) }),
-			permanent("deployments", func() actor.Actor { return newDeployments(cfg, inForce, nodes, uplink, log("deployments")) }),
+			permanent("deployments", func() actor.Actor { return newDeployments(cfg, inForce, nodes, uplink, held, log("deployments")) }),
 		},
 	}
 }

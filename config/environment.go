@@ -26,6 +26,18 @@ type Environment struct {
 	Filesystem    string
 }
 
+// Files are the paths and URLs of everything outside of the description that it needs, in the order image, preinstall, postinstalls.
+func (e *Environment) Files() []string {
+	files := []string{e.Image.Path}
+	if e.PreInstall != nil {
+		files = append(files, e.PreInstall.Path)
+	}
+	for _, a := range e.PostInstall {
+		files = append(files, a.Path)
+	}
+	return files
+}
+
 // Image says where the image is and what it is.
 type Image struct {
 	Path        string // absolute path or URL

@@ -50,6 +50,9 @@ type Config struct {
 	User   string       // default: the user running the process
 	Log    *slog.Logger // default: none
 
+	Uploader  Uploader             // brings the server the files of descriptions that it may not read; nil: Submit fails when there are some
+	Uploading func(UploadProgress) // told of them, on Submit's goroutine or one that it waits for; may be nil
+
 	Silence time.Duration // a watch that hears nothing for so long subscribes again; default 3 s
 	Outage  time.Duration // a watch gives up when the server has been unreachable for so long; default 15 s
 }
@@ -64,6 +67,8 @@ type Client struct {
 	api    *actor.PID
 
 	silence, outage time.Duration
+	uploader        Uploader
+	uploading       func(UploadProgress)
 
 	mu    sync.Mutex
 	calls map[string]chan proto.Message
@@ -86,6 +91,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 		system:  system,
 		api:     actor.NewPID(cfg.Server, APIName),
 		silence: cmp.Or(cfg.Silence, 3*time.Second), outage: cmp.Or(cfg.Outage, 15*time.Second),
+		uploader: cfg.Uploader, uploading: cfg.Uploading,
 		calls: make(map[string]chan proto.Message),
 	}
 	inbox := "inbox-" + newID() // told to the server only: who does not know it cannot send here

@@ -10,8 +10,12 @@ import (
 )
 
 // Submit asks for an operation and returns its id. The request is completed with the client's user, an id and a deadline.
+//
+// Files that the description names and the server may not read are brought to it by Config.Uploader, and the request is sent
+// again. That may take long: give ctx a deadline only if it covers it. Nothing but what the description names is ever read.
 func (c *Client) Submit(ctx context.Context, req *message.Submit) (string, error) {
-	a, err := c.submit(ctx, req, false)
+	submit := func(ctx context.Context, r *message.Submit) (proto.Message, error) { return c.submit(ctx, r, false) }
+	a, err := delivery{submit, c.uploader, c.uploading}.do(ctx, req)
 	if err != nil {
 		return "", err
 	}

@@ -83,6 +83,7 @@ const (
 	Refusal_UNKNOWN_ID  Refusal = 3
 	Refusal_STALE       Refusal = 4 // the deadline was over
 	Refusal_UNAVAILABLE Refusal = 5 // the server is stopping, or an actor did not answer
+	Refusal_NEEDS_FILES Refusal = 6 // upload the files that are named, then submit again with `uploads`
 )
 
 // Enum value maps for Refusal.
@@ -94,6 +95,7 @@ var (
 		3: "UNKNOWN_ID",
 		4: "STALE",
 		5: "UNAVAILABLE",
+		6: "NEEDS_FILES",
 	}
 	Refusal_value = map[string]int32{
 		"INVALID":     0,
@@ -102,6 +104,7 @@ var (
 		"UNKNOWN_ID":  3,
 		"STALE":       4,
 		"UNAVAILABLE": 5,
+		"NEEDS_FILES": 6,
 	}
 )
 
@@ -266,6 +269,7 @@ type Submit struct {
 	TmpFilesystem   string                 `protobuf:"bytes,12,opt,name=tmp_filesystem,json=tmpFilesystem,proto3" json:"tmp_filesystem,omitempty"`
 	NoPartitioning  bool                   `protobuf:"varint,13,opt,name=no_partitioning,json=noPartitioning,proto3" json:"no_partitioning,omitempty"` // DEPLOY: leave the partition table alone
 	DryRun          bool                   `protobuf:"varint,14,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`                         // check everything, change nothing; answered by Checked
+	Uploads         []*UploadedFile        `protobuf:"bytes,15,rep,name=uploads,proto3" json:"uploads,omitempty"`                                      // DEPLOY: files of the description that the client has uploaded
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -398,6 +402,75 @@ func (x *Submit) GetDryRun() bool {
 	return false
 }
 
+func (x *Submit) GetUploads() []*UploadedFile {
+	if x != nil {
+		return x.Uploads
+	}
+	return nil
+}
+
+// UploadedFile is one of the server's uploads that stands for a file of the description. It is believed only if the user who
+// asks has uploaded that very file.
+type UploadedFile struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`     // as the description names it, absolute
+	Sha256        []byte                 `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"` // 32 bytes
+	Size          uint64                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`    // bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadedFile) Reset() {
+	*x = UploadedFile{}
+	mi := &file_actors_message_message_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadedFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadedFile) ProtoMessage() {}
+
+func (x *UploadedFile) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadedFile.ProtoReflect.Descriptor instead.
+func (*UploadedFile) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *UploadedFile) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *UploadedFile) GetSha256() []byte {
+	if x != nil {
+		return x.Sha256
+	}
+	return nil
+}
+
+func (x *UploadedFile) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
 // Accepted answers Submit, Cancel (the operation is ending) and Subscribe (the events come).
 type Accepted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -409,7 +482,7 @@ type Accepted struct {
 
 func (x *Accepted) Reset() {
 	*x = Accepted{}
-	mi := &file_actors_message_message_proto_msgTypes[1]
+	mi := &file_actors_message_message_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -421,7 +494,7 @@ func (x *Accepted) String() string {
 func (*Accepted) ProtoMessage() {}
 
 func (x *Accepted) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[1]
+	mi := &file_actors_message_message_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -434,7 +507,7 @@ func (x *Accepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accepted.ProtoReflect.Descriptor instead.
 func (*Accepted) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{1}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Accepted) GetId() string {
@@ -462,7 +535,7 @@ type Checked struct {
 
 func (x *Checked) Reset() {
 	*x = Checked{}
-	mi := &file_actors_message_message_proto_msgTypes[2]
+	mi := &file_actors_message_message_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -474,7 +547,7 @@ func (x *Checked) String() string {
 func (*Checked) ProtoMessage() {}
 
 func (x *Checked) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[2]
+	mi := &file_actors_message_message_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -487,7 +560,7 @@ func (x *Checked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checked.ProtoReflect.Descriptor instead.
 func (*Checked) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{2}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Checked) GetLines() []string {
@@ -510,13 +583,14 @@ type Refused struct {
 	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"` // one line: what, where, what to do
 	Busy          []*Holder              `protobuf:"bytes,3,rep,name=busy,proto3" json:"busy,omitempty"`
 	ClientId      string                 `protobuf:"bytes,4,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Files         []string               `protobuf:"bytes,5,rep,name=files,proto3" json:"files,omitempty"` // NEEDS_FILES: absolute paths, as the description names them
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_actors_message_message_proto_msgTypes[3]
+	mi := &file_actors_message_message_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -528,7 +602,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[3]
+	mi := &file_actors_message_message_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -541,7 +615,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{3}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Refused) GetCode() Refusal {
@@ -572,6 +646,13 @@ func (x *Refused) GetClientId() string {
 	return ""
 }
 
+func (x *Refused) GetFiles() []string {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
 type Holder struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
@@ -584,7 +665,7 @@ type Holder struct {
 
 func (x *Holder) Reset() {
 	*x = Holder{}
-	mi := &file_actors_message_message_proto_msgTypes[4]
+	mi := &file_actors_message_message_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -596,7 +677,7 @@ func (x *Holder) String() string {
 func (*Holder) ProtoMessage() {}
 
 func (x *Holder) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[4]
+	mi := &file_actors_message_message_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -609,7 +690,7 @@ func (x *Holder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holder.ProtoReflect.Descriptor instead.
 func (*Holder) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{4}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Holder) GetNode() string {
@@ -653,7 +734,7 @@ type Subscribe struct {
 
 func (x *Subscribe) Reset() {
 	*x = Subscribe{}
-	mi := &file_actors_message_message_proto_msgTypes[5]
+	mi := &file_actors_message_message_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -665,7 +746,7 @@ func (x *Subscribe) String() string {
 func (*Subscribe) ProtoMessage() {}
 
 func (x *Subscribe) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[5]
+	mi := &file_actors_message_message_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -678,7 +759,7 @@ func (x *Subscribe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribe.ProtoReflect.Descriptor instead.
 func (*Subscribe) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{5}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Subscribe) GetId() string {
@@ -720,7 +801,7 @@ type Credit struct {
 
 func (x *Credit) Reset() {
 	*x = Credit{}
-	mi := &file_actors_message_message_proto_msgTypes[6]
+	mi := &file_actors_message_message_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -732,7 +813,7 @@ func (x *Credit) String() string {
 func (*Credit) ProtoMessage() {}
 
 func (x *Credit) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[6]
+	mi := &file_actors_message_message_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -745,7 +826,7 @@ func (x *Credit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credit.ProtoReflect.Descriptor instead.
 func (*Credit) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{6}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Credit) GetId() string {
@@ -779,7 +860,7 @@ type Unsubscribe struct {
 
 func (x *Unsubscribe) Reset() {
 	*x = Unsubscribe{}
-	mi := &file_actors_message_message_proto_msgTypes[7]
+	mi := &file_actors_message_message_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -791,7 +872,7 @@ func (x *Unsubscribe) String() string {
 func (*Unsubscribe) ProtoMessage() {}
 
 func (x *Unsubscribe) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[7]
+	mi := &file_actors_message_message_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -804,7 +885,7 @@ func (x *Unsubscribe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribe.ProtoReflect.Descriptor instead.
 func (*Unsubscribe) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{7}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Unsubscribe) GetId() string {
@@ -843,7 +924,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_actors_message_message_proto_msgTypes[8]
+	mi := &file_actors_message_message_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -855,7 +936,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[8]
+	mi := &file_actors_message_message_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -868,7 +949,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{8}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Event) GetId() string {
@@ -1016,7 +1097,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_actors_message_message_proto_msgTypes[9]
+	mi := &file_actors_message_message_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1109,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[9]
+	mi := &file_actors_message_message_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1122,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{9}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Started) GetOperation() Operation {
@@ -1111,7 +1192,7 @@ type NodeInfo struct {
 
 func (x *NodeInfo) Reset() {
 	*x = NodeInfo{}
-	mi := &file_actors_message_message_proto_msgTypes[10]
+	mi := &file_actors_message_message_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1123,7 +1204,7 @@ func (x *NodeInfo) String() string {
 func (*NodeInfo) ProtoMessage() {}
 
 func (x *NodeInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[10]
+	mi := &file_actors_message_message_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1136,7 +1217,7 @@ func (x *NodeInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeInfo.ProtoReflect.Descriptor instead.
 func (*NodeInfo) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{10}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *NodeInfo) GetName() string {
@@ -1177,7 +1258,7 @@ type NodeChanged struct {
 
 func (x *NodeChanged) Reset() {
 	*x = NodeChanged{}
-	mi := &file_actors_message_message_proto_msgTypes[11]
+	mi := &file_actors_message_message_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1189,7 +1270,7 @@ func (x *NodeChanged) String() string {
 func (*NodeChanged) ProtoMessage() {}
 
 func (x *NodeChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[11]
+	mi := &file_actors_message_message_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1202,7 +1283,7 @@ func (x *NodeChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeChanged.ProtoReflect.Descriptor instead.
 func (*NodeChanged) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{11}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *NodeChanged) GetNode() string {
@@ -1278,7 +1359,7 @@ type ChainChanged struct {
 
 func (x *ChainChanged) Reset() {
 	*x = ChainChanged{}
-	mi := &file_actors_message_message_proto_msgTypes[12]
+	mi := &file_actors_message_message_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1290,7 +1371,7 @@ func (x *ChainChanged) String() string {
 func (*ChainChanged) ProtoMessage() {}
 
 func (x *ChainChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[12]
+	mi := &file_actors_message_message_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1303,7 +1384,7 @@ func (x *ChainChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChainChanged.ProtoReflect.Descriptor instead.
 func (*ChainChanged) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{12}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ChainChanged) GetOrder() []string {
@@ -1333,7 +1414,7 @@ type ChainSkip struct {
 
 func (x *ChainSkip) Reset() {
 	*x = ChainSkip{}
-	mi := &file_actors_message_message_proto_msgTypes[13]
+	mi := &file_actors_message_message_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +1426,7 @@ func (x *ChainSkip) String() string {
 func (*ChainSkip) ProtoMessage() {}
 
 func (x *ChainSkip) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[13]
+	mi := &file_actors_message_message_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +1439,7 @@ func (x *ChainSkip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChainSkip.ProtoReflect.Descriptor instead.
 func (*ChainSkip) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{13}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChainSkip) GetNode() string {
@@ -1398,7 +1479,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_actors_message_message_proto_msgTypes[14]
+	mi := &file_actors_message_message_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1410,7 +1491,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[14]
+	mi := &file_actors_message_message_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1423,7 +1504,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{14}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Note) GetText() string {
@@ -1445,7 +1526,7 @@ type Ended struct {
 
 func (x *Ended) Reset() {
 	*x = Ended{}
-	mi := &file_actors_message_message_proto_msgTypes[15]
+	mi := &file_actors_message_message_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1457,7 +1538,7 @@ func (x *Ended) String() string {
 func (*Ended) ProtoMessage() {}
 
 func (x *Ended) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[15]
+	mi := &file_actors_message_message_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1470,7 +1551,7 @@ func (x *Ended) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ended.ProtoReflect.Descriptor instead.
 func (*Ended) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{15}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Ended) GetOutcome() Outcome {
@@ -1518,7 +1599,7 @@ type NodeReport struct {
 
 func (x *NodeReport) Reset() {
 	*x = NodeReport{}
-	mi := &file_actors_message_message_proto_msgTypes[16]
+	mi := &file_actors_message_message_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1530,7 +1611,7 @@ func (x *NodeReport) String() string {
 func (*NodeReport) ProtoMessage() {}
 
 func (x *NodeReport) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[16]
+	mi := &file_actors_message_message_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1543,7 +1624,7 @@ func (x *NodeReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeReport.ProtoReflect.Descriptor instead.
 func (*NodeReport) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{16}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *NodeReport) GetName() string {
@@ -1621,7 +1702,7 @@ type MacroTime struct {
 
 func (x *MacroTime) Reset() {
 	*x = MacroTime{}
-	mi := &file_actors_message_message_proto_msgTypes[17]
+	mi := &file_actors_message_message_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1714,7 @@ func (x *MacroTime) String() string {
 func (*MacroTime) ProtoMessage() {}
 
 func (x *MacroTime) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[17]
+	mi := &file_actors_message_message_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1727,7 @@ func (x *MacroTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MacroTime.ProtoReflect.Descriptor instead.
 func (*MacroTime) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{17}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MacroTime) GetMacro() string {
@@ -1693,7 +1774,7 @@ type NodeTransfer struct {
 
 func (x *NodeTransfer) Reset() {
 	*x = NodeTransfer{}
-	mi := &file_actors_message_message_proto_msgTypes[18]
+	mi := &file_actors_message_message_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1705,7 +1786,7 @@ func (x *NodeTransfer) String() string {
 func (*NodeTransfer) ProtoMessage() {}
 
 func (x *NodeTransfer) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[18]
+	mi := &file_actors_message_message_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1718,7 +1799,7 @@ func (x *NodeTransfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeTransfer.ProtoReflect.Descriptor instead.
 func (*NodeTransfer) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{18}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *NodeTransfer) GetPosition() uint32 {
@@ -1781,7 +1862,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_actors_message_message_proto_msgTypes[19]
+	mi := &file_actors_message_message_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1793,7 +1874,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[19]
+	mi := &file_actors_message_message_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1806,7 +1887,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{19}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Cancel) GetId() string {
@@ -1840,7 +1921,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[20]
+	mi := &file_actors_message_message_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1852,7 +1933,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[20]
+	mi := &file_actors_message_message_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1865,7 +1946,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{20}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StatusRequest) GetClientId() string {
@@ -1895,7 +1976,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_actors_message_message_proto_msgTypes[21]
+	mi := &file_actors_message_message_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1907,7 +1988,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[21]
+	mi := &file_actors_message_message_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1920,7 +2001,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{21}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Status) GetOperations() []*OperationStatus {
@@ -1978,7 +2059,7 @@ type OperationStatus struct {
 
 func (x *OperationStatus) Reset() {
 	*x = OperationStatus{}
-	mi := &file_actors_message_message_proto_msgTypes[22]
+	mi := &file_actors_message_message_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1990,7 +2071,7 @@ func (x *OperationStatus) String() string {
 func (*OperationStatus) ProtoMessage() {}
 
 func (x *OperationStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[22]
+	mi := &file_actors_message_message_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2003,7 +2084,7 @@ func (x *OperationStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationStatus.ProtoReflect.Descriptor instead.
 func (*OperationStatus) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{22}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *OperationStatus) GetId() string {
@@ -2099,7 +2180,7 @@ type NodesRequest struct {
 
 func (x *NodesRequest) Reset() {
 	*x = NodesRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[23]
+	mi := &file_actors_message_message_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2111,7 +2192,7 @@ func (x *NodesRequest) String() string {
 func (*NodesRequest) ProtoMessage() {}
 
 func (x *NodesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[23]
+	mi := &file_actors_message_message_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2124,7 +2205,7 @@ func (x *NodesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodesRequest.ProtoReflect.Descriptor instead.
 func (*NodesRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{23}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *NodesRequest) GetClientId() string {
@@ -2144,7 +2225,7 @@ type Nodes struct {
 
 func (x *Nodes) Reset() {
 	*x = Nodes{}
-	mi := &file_actors_message_message_proto_msgTypes[24]
+	mi := &file_actors_message_message_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2156,7 +2237,7 @@ func (x *Nodes) String() string {
 func (*Nodes) ProtoMessage() {}
 
 func (x *Nodes) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[24]
+	mi := &file_actors_message_message_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2169,7 +2250,7 @@ func (x *Nodes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nodes.ProtoReflect.Descriptor instead.
 func (*Nodes) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{24}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Nodes) GetNodes() []*NodeStatus {
@@ -2202,7 +2283,7 @@ type NodeStatus struct {
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_actors_message_message_proto_msgTypes[25]
+	mi := &file_actors_message_message_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2214,7 +2295,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[25]
+	mi := &file_actors_message_message_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2227,7 +2308,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{25}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *NodeStatus) GetName() string {
@@ -2290,7 +2371,7 @@ var File_actors_message_message_proto protoreflect.FileDescriptor
 
 const file_actors_message_message_proto_rawDesc = "" +
 	"\n" +
-	"\x1cactors/message/message.proto\x12\vkadeploy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x03\n" +
+	"\x1cactors/message/message.proto\x12\vkadeploy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x04\n" +
 	"\x06Submit\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x126\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x12\n" +
@@ -2307,18 +2388,24 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"format_tmp\x18\v \x01(\bR\tformatTmp\x12%\n" +
 	"\x0etmp_filesystem\x18\f \x01(\tR\rtmpFilesystem\x12'\n" +
 	"\x0fno_partitioning\x18\r \x01(\bR\x0enoPartitioning\x12\x17\n" +
-	"\adry_run\x18\x0e \x01(\bR\x06dryRun\"7\n" +
+	"\adry_run\x18\x0e \x01(\bR\x06dryRun\x123\n" +
+	"\auploads\x18\x0f \x03(\v2\x19.kadeploy.v1.UploadedFileR\auploads\"N\n" +
+	"\fUploadedFile\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\fR\x06sha256\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x04R\x04size\"7\n" +
 	"\bAccepted\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\tclient_id\x18\x02 \x01(\tR\bclientId\"<\n" +
 	"\aChecked\x12\x14\n" +
 	"\x05lines\x18\x01 \x03(\tR\x05lines\x12\x1b\n" +
-	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\x8d\x01\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xa3\x01\n" +
 	"\aRefused\x12(\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x14.kadeploy.v1.RefusalR\x04code\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12'\n" +
 	"\x04busy\x18\x03 \x03(\v2\x13.kadeploy.v1.HolderR\x04busy\x12\x1b\n" +
-	"\tclient_id\x18\x04 \x01(\tR\bclientId\"\x80\x01\n" +
+	"\tclient_id\x18\x04 \x01(\tR\bclientId\x12\x14\n" +
+	"\x05files\x18\x05 \x03(\tR\x05files\"\x80\x01\n" +
 	"\x06Holder\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1c\n" +
 	"\toperation\x18\x02 \x01(\tR\toperation\x12\x12\n" +
@@ -2461,7 +2548,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\n" +
 	"\x06DEPLOY\x10\x00\x12\n" +
 	"\n" +
-	"\x06REBOOT\x10\x01*[\n" +
+	"\x06REBOOT\x10\x01*l\n" +
 	"\aRefusal\x12\v\n" +
 	"\aINVALID\x10\x00\x12\b\n" +
 	"\x04BUSY\x10\x01\x12\r\n" +
@@ -2469,7 +2556,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\n" +
 	"UNKNOWN_ID\x10\x03\x12\t\n" +
 	"\x05STALE\x10\x04\x12\x0f\n" +
-	"\vUNAVAILABLE\x10\x05*[\n" +
+	"\vUNAVAILABLE\x10\x05\x12\x0f\n" +
+	"\vNEEDS_FILES\x10\x06*[\n" +
 	"\tNodePhase\x12\v\n" +
 	"\aWAITING\x10\x00\x12\v\n" +
 	"\aRUNNING\x10\x01\x12\f\n" +
@@ -2501,78 +2589,80 @@ func file_actors_message_message_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_message_message_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_actors_message_message_proto_goTypes = []any{
 	(Operation)(0),                // 0: kadeploy.v1.Operation
 	(Refusal)(0),                  // 1: kadeploy.v1.Refusal
 	(NodePhase)(0),                // 2: kadeploy.v1.NodePhase
 	(Outcome)(0),                  // 3: kadeploy.v1.Outcome
 	(*Submit)(nil),                // 4: kadeploy.v1.Submit
-	(*Accepted)(nil),              // 5: kadeploy.v1.Accepted
-	(*Checked)(nil),               // 6: kadeploy.v1.Checked
-	(*Refused)(nil),               // 7: kadeploy.v1.Refused
-	(*Holder)(nil),                // 8: kadeploy.v1.Holder
-	(*Subscribe)(nil),             // 9: kadeploy.v1.Subscribe
-	(*Credit)(nil),                // 10: kadeploy.v1.Credit
-	(*Unsubscribe)(nil),           // 11: kadeploy.v1.Unsubscribe
-	(*Event)(nil),                 // 12: kadeploy.v1.Event
-	(*Started)(nil),               // 13: kadeploy.v1.Started
-	(*NodeInfo)(nil),              // 14: kadeploy.v1.NodeInfo
-	(*NodeChanged)(nil),           // 15: kadeploy.v1.NodeChanged
-	(*ChainChanged)(nil),          // 16: kadeploy.v1.ChainChanged
-	(*ChainSkip)(nil),             // 17: kadeploy.v1.ChainSkip
-	(*Note)(nil),                  // 18: kadeploy.v1.Note
-	(*Ended)(nil),                 // 19: kadeploy.v1.Ended
-	(*NodeReport)(nil),            // 20: kadeploy.v1.NodeReport
-	(*MacroTime)(nil),             // 21: kadeploy.v1.MacroTime
-	(*NodeTransfer)(nil),          // 22: kadeploy.v1.NodeTransfer
-	(*Cancel)(nil),                // 23: kadeploy.v1.Cancel
-	(*StatusRequest)(nil),         // 24: kadeploy.v1.StatusRequest
-	(*Status)(nil),                // 25: kadeploy.v1.Status
-	(*OperationStatus)(nil),       // 26: kadeploy.v1.OperationStatus
-	(*NodesRequest)(nil),          // 27: kadeploy.v1.NodesRequest
-	(*Nodes)(nil),                 // 28: kadeploy.v1.Nodes
-	(*NodeStatus)(nil),            // 29: kadeploy.v1.NodeStatus
-	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 31: google.protobuf.Duration
+	(*UploadedFile)(nil),          // 5: kadeploy.v1.UploadedFile
+	(*Accepted)(nil),              // 6: kadeploy.v1.Accepted
+	(*Checked)(nil),               // 7: kadeploy.v1.Checked
+	(*Refused)(nil),               // 8: kadeploy.v1.Refused
+	(*Holder)(nil),                // 9: kadeploy.v1.Holder
+	(*Subscribe)(nil),             // 10: kadeploy.v1.Subscribe
+	(*Credit)(nil),                // 11: kadeploy.v1.Credit
+	(*Unsubscribe)(nil),           // 12: kadeploy.v1.Unsubscribe
+	(*Event)(nil),                 // 13: kadeploy.v1.Event
+	(*Started)(nil),               // 14: kadeploy.v1.Started
+	(*NodeInfo)(nil),              // 15: kadeploy.v1.NodeInfo
+	(*NodeChanged)(nil),           // 16: kadeploy.v1.NodeChanged
+	(*ChainChanged)(nil),          // 17: kadeploy.v1.ChainChanged
+	(*ChainSkip)(nil),             // 18: kadeploy.v1.ChainSkip
+	(*Note)(nil),                  // 19: kadeploy.v1.Note
+	(*Ended)(nil),                 // 20: kadeploy.v1.Ended
+	(*NodeReport)(nil),            // 21: kadeploy.v1.NodeReport
+	(*MacroTime)(nil),             // 22: kadeploy.v1.MacroTime
+	(*NodeTransfer)(nil),          // 23: kadeploy.v1.NodeTransfer
+	(*Cancel)(nil),                // 24: kadeploy.v1.Cancel
+	(*StatusRequest)(nil),         // 25: kadeploy.v1.StatusRequest
+	(*Status)(nil),                // 26: kadeploy.v1.Status
+	(*OperationStatus)(nil),       // 27: kadeploy.v1.OperationStatus
+	(*NodesRequest)(nil),          // 28: kadeploy.v1.NodesRequest
+	(*Nodes)(nil),                 // 29: kadeploy.v1.Nodes
+	(*NodeStatus)(nil),            // 30: kadeploy.v1.NodeStatus
+	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 32: google.protobuf.Duration
 }
 var file_actors_message_message_proto_depIdxs = []int32{
-	30, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
+	31, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
 	0,  // 1: kadeploy.v1.Submit.operation:type_name -> kadeploy.v1.Operation
-	1,  // 2: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
-	8,  // 3: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
-	30, // 4: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
-	30, // 5: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
-	13, // 6: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
-	15, // 7: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
-	16, // 8: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
-	19, // 9: kadeploy.v1.Event.ended:type_name -> kadeploy.v1.Ended
-	18, // 10: kadeploy.v1.Event.note:type_name -> kadeploy.v1.Note
-	17, // 11: kadeploy.v1.Event.skip:type_name -> kadeploy.v1.ChainSkip
-	0,  // 12: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
-	14, // 13: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
-	2,  // 14: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
-	3,  // 15: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
-	20, // 16: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	31, // 17: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
-	2,  // 18: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
-	21, // 19: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
-	22, // 20: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
-	31, // 21: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	31, // 22: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
-	17, // 23: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
-	26, // 24: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	30, // 25: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
-	0,  // 26: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	30, // 27: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
-	3,  // 28: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
-	29, // 29: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	30, // 30: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	5,  // 2: kadeploy.v1.Submit.uploads:type_name -> kadeploy.v1.UploadedFile
+	1,  // 3: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
+	9,  // 4: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
+	31, // 5: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
+	31, // 6: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
+	14, // 7: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
+	16, // 8: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
+	17, // 9: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
+	20, // 10: kadeploy.v1.Event.ended:type_name -> kadeploy.v1.Ended
+	19, // 11: kadeploy.v1.Event.note:type_name -> kadeploy.v1.Note
+	18, // 12: kadeploy.v1.Event.skip:type_name -> kadeploy.v1.ChainSkip
+	0,  // 13: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
+	15, // 14: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
+	2,  // 15: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
+	3,  // 16: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
+	21, // 17: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
+	32, // 18: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	2,  // 19: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
+	22, // 20: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
+	23, // 21: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
+	32, // 22: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	32, // 23: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
+	18, // 24: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
+	27, // 25: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
+	31, // 26: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	0,  // 27: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
+	31, // 28: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	3,  // 29: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
+	30, // 30: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
+	31, // 31: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_actors_message_message_proto_init() }
@@ -2580,7 +2670,7 @@ func file_actors_message_message_proto_init() {
 	if File_actors_message_message_proto != nil {
 		return
 	}
-	file_actors_message_message_proto_msgTypes[8].OneofWrappers = []any{
+	file_actors_message_message_proto_msgTypes[9].OneofWrappers = []any{
 		(*Event_Started)(nil),
 		(*Event_Node)(nil),
 		(*Event_Chain)(nil),
@@ -2594,7 +2684,7 @@ func file_actors_message_message_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_message_message_proto_rawDesc), len(file_actors_message_message_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"os/user"
 	"syscall"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/term"
@@ -26,7 +27,7 @@ func main() {
 	home, _ := os.UserHomeDir() // without one, -k needs a file
 	os.Exit(command.Run(context.Background(), command.Config{
 		Dial: func(ctx context.Context, server string) (command.Service, error) {
-			c, err := client.Dial(ctx, client.Config{Server: server, User: who})
+			c, err := client.Dial(ctx, client.Config{Server: server, User: who, Uploading: command.Uploads(os.Stderr, time.Now)})
 			if err != nil {
 				return nil, err // a nil *Client in a Service would not be nil
 			}

@@ -35,7 +35,7 @@ func (s *Server) Session(stream agentpb.Agents_SessionServer) (err error) {
 		sending: make(chan struct{}, 1),
 		done:    make(chan struct{}),
 		left:    make(chan struct{}),
-		offers:  make(map[string]string),
+		offers:  make(map[string]offer),
 	}
 	if err := s.admit(hello, session); err != nil {
 		s.config.Log.Warn("agents: refused", "node", hello.Node, "err", err)

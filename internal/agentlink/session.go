@@ -35,8 +35,8 @@ type Session struct {
 	left   chan struct{} // closed when Left has returned
 
 	mu     sync.Mutex
-	offers map[string]string // name -> path
-	last   uint64            // number of the last order
+	offers map[string]offer // by name
+	last   uint64           // number of the last order
 	call   *call
 }
 
@@ -54,9 +54,20 @@ func (s *Session) Close() { s.end(fmt.Errorf("%w: session closed by the server",
 
 // Offer lets this session, and no other, fetch the file at path under a name.
 func (s *Session) Offer(name, path string) {
+	s.OfferSame(name, path, nil)
+}
+
+// OfferSame is Offer for a path where others may put other files: only the one that info is of is sent. info may be nil.
+func (s *Session) OfferSame(name, path string, info os.FileInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.offers[name] = path
+	s.offers[name] = offer{path, info}
+}
+
+// offer is a file that a session may fetch.
+type offer struct {
+	path string
+	info os.FileInfo // of this very file; nil: of any
 }
 
 // Do gives an order and returns its result, also when the result says that it failed. Orders of one session are done
@@ -119,20 +130,26 @@ func (s *Session) lost() error {
 
 func (s *Session) open(name string) (*os.File, error) {
 	s.mu.Lock()
-	path, ok := s.offers[name]
+	o, ok := s.offers[name]
 	s.mu.Unlock()
 	if !ok {
 		return nil, errors.New("not offered to this session")
 	}
-	f, err := os.Open(path)
+	f, err := os.Open(o.path)
 	if err != nil {
 		return nil, err
 	}
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		f.Close()
-		return nil, fmt.Errorf("%s is not a regular file", path)
+	st, err := f.Stat()
+	switch {
+	case err != nil || !st.Mode().IsRegular():
+		err = fmt.Errorf("%s is not a regular file", o.path)
+	case o.info != nil && !os.SameFile(o.info, st):
+		err = fmt.Errorf("%s is another file now", o.path)
+	default:
+		return f, nil
 	}
-	return f, nil
+	f.Close()
+	return nil, err
 }
 
 // reason takes the text out of a gRPC error.

@@ -292,6 +292,20 @@ var _ = Describe("Session", func() {
 			Expect(status.Code(err)).To(Equal(codes.PermissionDenied))
 		})
 
+		It("sends no other file in the place of one that was meant", func() {
+			info, err := os.Stat(path)
+			Expect(err).NotTo(HaveOccurred())
+			s.OfferSame("same", path, info)
+			_, err = fetch(p.secret, "same")
+			Expect(err).NotTo(HaveOccurred())
+			other := filepath.Join(filepath.Dir(path), "other")
+			Expect(os.WriteFile(other, []byte("secret"), 0o600)).To(Succeed())
+			Expect(os.Remove(path)).To(Succeed())
+			Expect(os.Symlink(other, path)).To(Succeed())
+			_, err = fetch(p.secret, "same")
+			Expect(status.Code(err)).To(Equal(codes.NotFound))
+		})
+
 		It("sends nothing once the session has ended", func() {
 			s.Close()
 			Eventually(d.left, "5s").Should(HaveLen(1))

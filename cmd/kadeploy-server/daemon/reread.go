@@ -54,6 +54,7 @@ func fixedIn(g *config.Global) []fixed {
 		{"pxe_profile_name", &g.ProfileName},
 		{"kadeploy_cache_dir", &g.CacheDir},
 		{"log_to_file", &g.LogFile},
+		{"upload_dir", &g.UploadDir},
 	}
 }
 

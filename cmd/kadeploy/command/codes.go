@@ -98,7 +98,7 @@ func classify(err error) (code int, hint []string) {
 		}
 		return f.code, hint
 	case errors.As(err, &refused):
-		return refusalCode(refused.Refused.GetCode()), holders(refused.Refused.GetBusy())
+		return refusalCode(refused.Refused.GetCode()), append(holders(refused.Refused.GetBusy()), files(refused.Refused.GetFiles())...)
 	case errors.Is(err, client.ErrNoServer), errors.Is(err, context.DeadlineExceeded):
 		return exitNoServer, nil
 	case errors.Is(err, errInterrupted):
@@ -115,6 +115,15 @@ func refusalCode(c message.Refusal) int {
 		return exitNoServer
 	}
 	return exitRefused
+}
+
+// files are those that the server needs, a line each.
+func files(paths []string) []string {
+	lines := make([]string, len(paths))
+	for i, path := range paths {
+		lines[i] = wording.Clean(path)
+	}
+	return lines
 }
 
 // holders says who has the busy nodes, a line per operation.

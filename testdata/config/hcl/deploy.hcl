@@ -14,6 +14,10 @@ minnodes               = "75%"
 almighty_env_users     = ["root", "operator"]
 max_preinstall_size    = 20
 max_postinstall_size   = "1MiB"
+image_roots            = ["/srv/images", "/grid/images/"]
+upload_dir             = "/srv/uploads"
+upload_max             = "100GiB"
+upload_max_user        = 2048
 
 # Defaults of every cluster.
 mkfs_options = {
