@@ -60,6 +60,7 @@ type Global struct {
 	MaxPreinstall  int64 // bytes of one preinstall archive
 	MaxPostinstall int64
 	AlmightyUsers  []string
+	Admins         []string // admins: beside root and the daemon's own user
 }
 
 // TFTPName is the name that firmware asks the TFTP server by, for a path below TFTPRoot.

@@ -35,6 +35,8 @@ func ServerPolicy(api string) Policy {
 			{To: api, Types: []proto.Message{
 				&message.Submit{}, &message.Cancel{}, &message.StatusRequest{}, &message.NodesRequest{},
 				&message.Subscribe{}, &message.Credit{}, &message.Unsubscribe{},
+				&message.RightsAdd{}, &message.RightsDel{}, &message.RightsList{},
+				&message.UserAdd{}, &message.UserDel{}, &message.UserList{},
 			}},
 			{To: api + "/", Types: []proto.Message{&actor.Terminated{}}},
 		},
@@ -46,6 +48,7 @@ func ServerPolicy(api string) Policy {
 func ClientPolicy(inbox string) Policy {
 	return Policy{Rules: []Rule{{To: inbox, Types: []proto.Message{
 		&message.Accepted{}, &message.Checked{}, &message.Refused{}, &message.Status{}, &message.Nodes{}, &message.Event{},
+		&message.Rights{}, &message.UserToken{}, &message.Users{},
 		&actor.Watch{}, &actor.Unwatch{}, &actor.DeadLetterResponse{},
 	}}}}
 }
