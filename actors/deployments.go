@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/rights"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
@@ -25,17 +27,23 @@ type deployments struct {
 	inForce    *snapshot
 	nodes      *nodeStates
 	uplink     *rate.Limiter
+	ledger     *ledger
 	log        *slog.Logger
 	tasks      supervisor.Tasks
 	checking   map[uint64]pendingSubmit
 	operations map[string]*operation
-	order      []string                 // ids, oldest first
-	answers    map[string]proto.Message // by client_id: a repeated request is answered as the first time
-	asked      []string                 // client_ids, oldest first
+	order      []string                    // ids, oldest first
+	answers    map[answerKey]proto.Message // a repeated request is answered as the first time
+	asked      []answerKey                 // oldest first
 	started    time.Time
 	stopping   bool            // no request is accepted any more
 	drained    chan<- struct{} // who waits for the end of all
 }
+
+// answerKey is a request: its user, and the id that his client made. Another's id is another request.
+type answerKey struct{ user, clientID string }
+
+func keyOf(r *message.Submit) answerKey { return answerKey{r.GetUser(), r.GetClientId()} }
 
 type pendingSubmit struct {
 	request *message.Submit
@@ -63,11 +71,11 @@ type operationCounts struct {
 	ok, ko int
 }
 
-func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, uplink *rate.Limiter, log *slog.Logger) *deployments {
+func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, uplink *rate.Limiter, l *ledger, log *slog.Logger) *deployments {
 	return &deployments{
 		Supervisor: supervisor.New(supervisor.Config{Name: deploymentsName, Intensity: 20, Period: time.Minute, Log: log}),
-		cfg:        cfg, inForce: inForce, nodes: nodes, uplink: uplink, log: log, started: time.Now(),
-		checking: make(map[uint64]pendingSubmit), operations: make(map[string]*operation), answers: make(map[string]proto.Message),
+		cfg:        cfg, inForce: inForce, nodes: nodes, uplink: uplink, ledger: l, log: log, started: time.Now(),
+		checking: make(map[uint64]pendingSubmit), operations: make(map[string]*operation), answers: make(map[answerKey]proto.Message),
 	}
 }
 
@@ -78,14 +86,14 @@ func (d *deployments) Receive(ctx actor.Context) {
 		ctx.Send(local(ctx.ActorSystem(), journalName), endOrphans{"the server lost this operation by an internal error"})
 	case *actor.Stopping, *actor.Restarting:
 		d.tasks.CancelAll()
-	case *message.Submit:
-		d.check(ctx, m)
+	case asked:
+		d.request(ctx, m)
+	case endOperations:
+		d.revoke(ctx, m)
 	case supervisor.TaskDone:
 		if d.tasks.Accept(m) {
 			d.checked(ctx, m)
 		}
-	case *message.Cancel:
-		d.cancel(ctx, m)
 	case cancelAll:
 		d.drained, d.stopping = m.reply, true
 		for _, o := range d.operations {
@@ -104,26 +112,59 @@ func (d *deployments) Receive(ctx actor.Context) {
 				d.tellEnd(ctx, o)
 			}
 		}
-	case *message.StatusRequest:
-		ctx.Respond(d.status(m))
-	case *message.NodesRequest:
-		ctx.Respond(d.nodes.list(m.GetClientId(), d.inForce.Load()))
 	}
 	d.Supervisor.Receive(ctx)
 }
 
+// request takes what clients ask, from the api.
+func (d *deployments) request(ctx actor.Context, m asked) {
+	switch r := m.request.(type) {
+	case *message.Submit:
+		d.check(ctx, r)
+	case *message.Cancel:
+		d.cancel(ctx, m.by, r)
+	case *message.StatusRequest:
+		ctx.Respond(d.status(m.by, r))
+	case *message.NodesRequest:
+		ctx.Respond(d.nodes.list(r.GetClientId(), d.inForce.Load()))
+	}
+}
+
+// revoke ends the operations that a loss leaves without a right: whole ones, because what is half done is of no use.
+func (d *deployments) revoke(ctx actor.Context, m endOperations) {
+	for _, id := range d.order {
+		o := d.operations[id]
+		if o.ended == nil && m.concerns(o.job) && (m.gone || d.ledger.check(o.job.request.GetUser(), o.job.needed()) != nil) {
+			d.log.Info("operation loses its right", "id", id, "user", o.job.request.GetUser(), "why", m.why)
+			d.stop(ctx, o, m.why)
+		}
+	}
+}
+
+// concerns says whether a loss may be about an operation.
+func (m endOperations) concerns(j *job) bool {
+	if m.lost.User != rights.All && m.lost.User != j.request.GetUser() {
+		return false
+	}
+	return slices.ContainsFunc(m.lost.Nodes, func(node string) bool { return node == rights.All || j.nodes[node] != nil })
+}
+
 // check plans a request in a task, because descriptions and archives are read from disks that may be slow.
 func (d *deployments) check(ctx actor.Context, m *message.Submit) {
-	if answer := d.answers[m.GetClientId()]; answer != nil {
+	if answer := d.answers[keyOf(m)]; answer != nil {
 		ctx.Respond(answer)
 		return
 	}
 	for _, p := range d.checking {
-		if p.request.GetClientId() == m.GetClientId() {
+		if keyOf(p.request) == keyOf(m) {
 			return // it is being looked at
 		}
 	}
 	s, cfg, uplink := d.inForce.Load(), d.cfg, d.uplink
+	if no := d.forbidden(s, m); no != nil { // before files are looked at: who has no right learns nothing of them
+		ctx.Respond(no)
+		return
+	}
 	op := d.tasks.Start(ctx, "check", func(context.Context) any {
 		j, err := plan(s, m)
 		if err != nil {
@@ -135,12 +176,24 @@ func (d *deployments) check(ctx actor.Context, m *message.Submit) {
 	d.checking[op] = pendingSubmit{m, ctx.Sender()}
 }
 
+// forbidden refuses a request whose user has not got the rights; nil when he has, and when its nodes make no sense.
+func (d *deployments) forbidden(s *config.Snapshot, r *message.Submit) *message.Refused {
+	nodes, err := nodesOf(s, r.GetNodes())
+	if err != nil {
+		return nil
+	}
+	if err := d.ledger.check(r.GetUser(), needed(r.GetOperation(), nodes)); err != nil {
+		return &message.Refused{Code: message.Refusal_FORBIDDEN, Text: line(err.Error()), ClientId: r.GetClientId()}
+	}
+	return nil
+}
+
 func (d *deployments) checked(ctx actor.Context, m supervisor.TaskDone) {
 	p := d.checking[m.Op]
 	delete(d.checking, m.Op)
 	answer := d.decide(ctx, p.request, m)
 	if !p.request.GetDryRun() { // asking again is harmless, and the answer is long
-		d.remember(p.request.GetClientId(), answer)
+		d.remember(keyOf(p.request), answer)
 	}
 	if p.sender != nil {
 		ctx.Send(p.sender, answer)
@@ -160,6 +213,10 @@ func (d *deployments) decide(ctx actor.Context, r *message.Submit, m supervisor.
 		return refused(message.Refusal_INVALID, err.Error())
 	}
 	j := m.Value.(*job)
+	// Again, in one step with the start: from then on losses are told.
+	if err := d.ledger.check(r.GetUser(), j.needed()); err != nil {
+		return refused(message.Refusal_FORBIDDEN, err.Error())
+	}
 	if d.stopping {
 		return refused(message.Refusal_UNAVAILABLE, "the server is stopping")
 	}
@@ -194,7 +251,7 @@ func (d *deployments) launch(ctx actor.Context, j *job) error {
 	if _, err := d.StartChild(ctx, spec); err != nil {
 		return err
 	}
-	ctx.Send(local(ctx.ActorSystem(), journalName), openLog{j.id})
+	ctx.Send(local(ctx.ActorSystem(), journalName), openLog{j.id, j.request.GetUser()})
 	d.operations[j.id] = &operation{job: j, since: time.Now()}
 	d.order = append(d.order, j.id)
 	d.nodes.take(j)
@@ -202,13 +259,17 @@ func (d *deployments) launch(ctx actor.Context, j *job) error {
 	return nil
 }
 
-func (d *deployments) cancel(ctx actor.Context, m *message.Cancel) {
+func (d *deployments) cancel(ctx actor.Context, by string, m *message.Cancel) {
 	o := d.operations[m.GetId()]
 	if o == nil {
 		refuse(ctx, m.GetClientId(), message.Refusal_UNKNOWN_ID, fmt.Sprintf("the server knows no operation %q (see kadeploy status)", m.GetId()))
 		return
 	}
-	d.stop(ctx, o, "by "+m.GetUser())
+	if owner := o.job.request.GetUser(); !d.ledger.owns(by, owner) {
+		refuse(ctx, m.GetClientId(), message.Refusal_FORBIDDEN, notYours(m.GetId(), owner))
+		return
+	}
+	d.stop(ctx, o, "by "+by)
 	ctx.Respond(&message.Accepted{Id: m.GetId(), ClientId: m.GetClientId()})
 }
 
@@ -267,23 +328,28 @@ func count(e *message.Ended) (ok, ko int) {
 }
 
 // remember keeps the answer to a client's request for its repetitions, the newest 1000 of them.
-func (d *deployments) remember(clientID string, answer proto.Message) {
-	if clientID == "" {
-		return
-	}
-	d.answers[clientID] = answer
-	d.asked = append(d.asked, clientID)
+func (d *deployments) remember(key answerKey, answer proto.Message) {
+	d.answers[key] = answer
+	d.asked = append(d.asked, key)
 	if len(d.asked) > 1000 {
 		delete(d.answers, d.asked[0])
 		d.asked = d.asked[1:]
 	}
 }
 
-func (d *deployments) status(m *message.StatusRequest) proto.Message {
+// status shows an operation, or all that are the caller's to see.
+func (d *deployments) status(by string, m *message.StatusRequest) proto.Message {
 	s := &message.Status{ClientId: m.GetClientId(), Version: d.cfg.Version, Started: timestamppb.New(d.started), ConfigDir: d.inForce.Load().Dir}
 	for _, id := range d.order {
-		if m.GetId() == "" || m.GetId() == id {
-			s.Operations = append(s.Operations, d.operations[id].status())
+		if m.GetId() != "" && m.GetId() != id {
+			continue
+		}
+		o := d.operations[id]
+		switch owner := o.job.request.GetUser(); {
+		case d.ledger.owns(by, owner):
+			s.Operations = append(s.Operations, o.status())
+		case m.GetId() != "":
+			return &message.Refused{Code: message.Refusal_FORBIDDEN, ClientId: m.GetClientId(), Text: notYours(id, owner)}
 		}
 	}
 	if m.GetId() != "" && len(s.Operations) == 0 {

@@ -10,6 +10,9 @@ import (
 // SuiteT is the test that the specs run in, for those in fake time.
 var SuiteT *testing.T
 
+// IdentityHeader is the header by which the link tells who sent a message.
+const IdentityHeader = identityHeader
+
 var discard = slog.New(slog.DiscardHandler)
 
 // Poison is a message that the permanent actor of that name fails of: no actor of the tree ever sends one.
@@ -20,6 +23,7 @@ func Poison(actor string) any {
 		"netboot": setProfile{},
 		"reboot":  powerRequest{node: &config.Node{}},
 		"agents":  agentLeft{},
+		"access":  checkRights{reply: closed()},
 	}[actor]
 }
 

@@ -22,6 +22,15 @@ type Config struct {
 	Console  func(node string) []string // last lines of a node's console; nil when there is none
 	Version  string
 	Log      *slog.Logger
+
+	Admins  []string // beside those of the configuration and of the book: root, the daemon's own user
+	Unnamed string   // the user of messages that come without an identity; "": they are refused
+
+	// Tokens makes a token for one enrolment of a user; nil: nobody can be enrolled. Deny makes what a user was given before
+	// worthless. They are called from tasks, one call at a time.
+	Tokens func(user string, life time.Duration) (token string, err error)
+	Deny   func(user, why string) error
+	Pin    string // what a client that enrols knows the server by: sha256:...
 }
 
 // closeTimeout bounds the end of a listener.
@@ -30,12 +39,13 @@ const closeTimeout = 3 * time.Second
 // Tree is the supervision tree of a server: its order is dependency, and shutdown is the reverse.
 //
 // What an incarnation must not take with it when it dies lives in this function: the journal's record, the snapshot in
-// force, the states of the nodes, and the limit of the server's uplink, which all broadcasts share.
+// force, the book of rights, the states of the nodes, and the limit of the server's uplink, which all broadcasts share.
 func Tree(cfg Config) supervisor.Config {
 	record := newRecord()
 	inForce := &snapshot{}
 	inForce.Store(cfg.Snapshot)
 	nodes := newNodeStates()
+	ledger := newLedger(cfg.Admins, inForce)
 	uplink := newLimiter(cfg.Snapshot.Global.ChainRateTotal)
 	boots := make(map[string]*agentOf)
 	log := func(name string) *slog.Logger { return cfg.Log.With("actor", name) }
@@ -58,8 +68,11 @@ func Tree(cfg Config) supervisor.Config {
 			permanent("netboot", func() actor.Actor { return &netboot{global: global, log: log("netboot")} }),
 			permanent("reboot", func() actor.Actor { return newReboot(inForce, cfg.Power, log("reboot")) }),
 			permanent("agents", func() actor.Actor { return newAgents(global.AgentsListen, boots, log("agents")) }),
-			permanent("api", func() actor.Actor { return newAPI(log("api")) }),
-			permanent("deployments", func() actor.Actor { return newDeployments(cfg, inForce, nodes, uplink, log("deployments")) }),
+			permanent("access", func() actor.Actor {
+				return newAccess(ledger, accessConfig{tokens: cfg.Tokens, deny: cfg.Deny, pin: cfg.Pin}, log("access"))
+			}),
+			permanent("api", func() actor.Actor { return newAPI(ledger, cfg.Unnamed, log("api")) }),
+			permanent("deployments", func() actor.Actor { return newDeployments(cfg, inForce, nodes, uplink, ledger, log("deployments")) }),
 		},
 	}
 }

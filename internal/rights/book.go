@@ -34,7 +34,8 @@ type Grant struct {
 	At    time.Time // when
 }
 
-func (g Grant) live(now time.Time) bool { return g.Until.IsZero() || now.Before(g.Until) }
+// Live says whether the grant is not over.
+func (g Grant) Live(now time.Time) bool { return g.Until.IsZero() || now.Before(g.Until) }
 
 // covers says whether the grant is enough for a partition; AnyPart is covered by all.
 func (g Grant) covers(part string) bool { return part == AnyPart || g.Part == All || g.Part == part }
@@ -141,7 +142,7 @@ func (b *Book) remove(now time.Time, goes func(Grant) bool) (taken []Grant) {
 			continue
 		}
 		for _, g := range grants {
-			if goes(g) && g.live(now) {
+			if goes(g) && g.Live(now) {
 				taken = append(taken, g)
 			}
 		}

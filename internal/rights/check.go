@@ -84,7 +84,7 @@ func (b *Book) CheckAll(user string, wants []Want, now time.Time) error {
 // may looks at the four places where a grant for a user and a node can stand.
 func (b *Book) may(user, node, part string, now time.Time) bool {
 	for _, at := range [...]holding{{user, node}, {user, All}, {All, node}, {All, All}} {
-		if slices.ContainsFunc(b.held[at], func(g Grant) bool { return g.live(now) && g.covers(part) }) {
+		if slices.ContainsFunc(b.held[at], func(g Grant) bool { return g.Live(now) && g.covers(part) }) {
 			return true
 		}
 	}

@@ -10,12 +10,12 @@ import (
 func (b *Book) Expire(now time.Time) []Loss {
 	var over []Grant
 	for at, grants := range b.held {
-		kept := b.without(at, func(g Grant) bool { return !g.live(now) })
+		kept := b.without(at, func(g Grant) bool { return !g.Live(now) })
 		if len(kept) == len(grants) {
 			continue
 		}
 		for _, g := range grants {
-			if !g.live(now) {
+			if !g.Live(now) {
 				over = append(over, g)
 			}
 		}

@@ -55,7 +55,7 @@ func (b *Book) Grant(r Request, site []string, now time.Time) ([]Loss, error) {
 	}
 	want := wanted(nodes)
 	others := func(g Grant) bool {
-		return g.User != r.User && g.User != All && !b.Admin(g.User) && g.live(now) && want.touches(g.Node)
+		return g.User != r.User && g.User != All && !b.Admin(g.User) && g.Live(now) && want.touches(g.Node)
 	}
 	if err := b.holders(others, want); err != nil && !r.Overwrite {
 		return nil, err

@@ -22,7 +22,7 @@ func (b *Book) Revoke(user string, patterns []string, part string, site []string
 	want := wanted(nodes)
 	his := func(g Grant) bool { return g.User == user && want.touches(g.Node) }
 	if part != All {
-		whole := func(g Grant) bool { return his(g) && g.Part == All && g.live(now) }
+		whole := func(g Grant) bool { return his(g) && g.Part == All && g.Live(now) }
 		if err := b.holders(whole, want); err != nil {
 			held := err.(*HeldError).Holders[0]
 			return nil, fmt.Errorf("%s holds every partition of %s: take away all of them, and give others again", user, shortened(nodeset.Fold(held.Nodes)))
