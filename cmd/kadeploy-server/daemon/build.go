@@ -64,7 +64,7 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 	s.tree, err = supervisor.StartTree(s.system, actors.Tree(actors.Config{
 		Snapshot: snapshot, Load: func() (*config.Snapshot, error) { return reread(snapshot, log) },
 		Power: drivers, Images: images, Console: console, Version: cfg.Version, Log: log,
-		// As long as the link cannot tell users apart, whoever reaches it is who may read this process's memory anyway.
+		// The link does not tell users apart yet: everybody who reaches it, on this machine, is taken for the daemon's owner.
 		Admins: []string{"root", owner()}, Unnamed: owner(),
 	}))
 	return s, unstarted(err)

@@ -49,7 +49,7 @@ func Run(ctx context.Context, cfg Config, argv []string) int {
 	}
 	r := &runner{Config: cfg}
 	app := r.app()
-	argv, err := ordered(app.Commands, argv)
+	argv, err := ordered(app.Commands, aliased(argv))
 	if err == nil {
 		err = app.RunContext(ctx, argv)
 	}
@@ -70,6 +70,7 @@ func (r *runner) app() *cli.App {
 		Commands: []*cli.Command{
 			r.deployCommand(), r.startCommand(), r.rebootCommand(),
 			r.statusCommand(), r.nodesCommand(), r.watchCommand(), r.cancelCommand(),
+			r.rightsCommand(), r.karightsCommand(), r.userCommand(),
 			r.completionCommand(), r.completeCommand(), r.versionCommand(), r.helpCommand(),
 		},
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/kadeploy/kadeploy/actors/client"
 	"github.com/kadeploy/kadeploy/actors/message"
@@ -22,6 +23,9 @@ type fakeServer struct {
 	checked *message.Checked
 	status  *message.Status
 	nodes   *message.Nodes
+	rights  *message.Rights
+	users   *message.Users
+	token   *message.UserToken
 
 	hold     chan struct{} // Submit waits for it
 	deaf     bool          // Cancel never answers
@@ -31,6 +35,7 @@ type fakeServer struct {
 	mu        sync.Mutex
 	dialled   string
 	submitted []*message.Submit
+	changes   []proto.Message // of rights and users
 	cancelled chan struct{}
 	closed    bool
 }
@@ -118,6 +123,39 @@ func (f *fakeServer) Status(context.Context, string) (*message.Status, error) {
 	return f.status, f.no()
 }
 func (f *fakeServer) Nodes(context.Context) (*message.Nodes, error) { return f.nodes, f.no() }
+
+func (f *fakeServer) change(m proto.Message) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.changes = append(f.changes, m)
+}
+
+func (f *fakeServer) RightsAdd(_ context.Context, r *message.RightsAdd) (*message.Rights, error) {
+	f.change(r)
+	return f.rights, f.no()
+}
+
+func (f *fakeServer) RightsDel(_ context.Context, r *message.RightsDel) (*message.Rights, error) {
+	f.change(r)
+	return f.rights, f.no()
+}
+
+func (f *fakeServer) RightsList(_ context.Context, user string, nodes []string) (*message.Rights, error) {
+	f.change(&message.RightsList{User: user, Nodes: nodes})
+	return f.rights, f.no()
+}
+
+func (f *fakeServer) UserAdd(_ context.Context, name string, admin bool, life time.Duration) (*message.UserToken, error) {
+	f.change(&message.UserAdd{Name: name, Admin: admin, Life: durationpb.New(life)})
+	return f.token, f.no()
+}
+
+func (f *fakeServer) UserDel(_ context.Context, name string) error {
+	f.change(&message.UserDel{Name: name})
+	return f.no()
+}
+
+func (f *fakeServer) UserList(context.Context) (*message.Users, error) { return f.users, f.no() }
 
 func (f *fakeServer) Close() {
 	f.mu.Lock()
