@@ -49,8 +49,11 @@ type change struct {
 	answer func(b *rights.Book, lost []rights.Loss) (proto.Message, error)
 }
 
-// lookAtClock bounds the sleep until the next end: the wall clock may be set meanwhile.
-const lookAtClock = time.Minute
+// Bounds of the sleep until the next end.
+const (
+	lookAtClock = time.Minute // the wall clock may be set meanwhile
+	restart     = time.Second // what is over already, and was not taken away, must not make a loop
+)
 
 // maxChanges bounds those that wait.
 const maxChanges = 1000
@@ -93,13 +96,15 @@ func (a *access) Receive(ctx actor.Context) {
 func (a *access) sleep(ctx actor.Context) {
 	a.timers.Stop(a.alarm)
 	if next, ok := a.ledger.book.Load().NextExpiry(); ok {
-		a.alarm = a.timers.After(ctx, min(time.Until(next), lookAtClock), wakeUp{})
+		a.alarm = a.timers.After(ctx, min(max(time.Until(next), restart), lookAtClock), wakeUp{})
 	}
 }
 
 func (a *access) awake(ctx actor.Context) {
-	next, ok := a.ledger.book.Load().NextExpiry()
-	if ok && !time.Now().Before(next) && !a.busy { // a batch takes away what is over, too
+	if a.busy { // a batch takes away what is over, too, and sleep follows it
+		return
+	}
+	if next, ok := a.ledger.book.Load().NextExpiry(); ok && !time.Now().Before(next) {
 		a.begin(ctx)
 		return
 	}

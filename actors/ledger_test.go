@@ -109,9 +109,9 @@ var _ = Describe("Who keeps the rights", func() {
 			time.Sleep(3 * time.Hour)
 			Expect(o.may("bob", "n1")).To(BeFalse(), "a right ends by itself")
 			o.pid = o.system.Root.Spawn(supervisor.Props(func() actor.Actor { return newAccess(o.ledger, accessConfig{}, discard) }))
-			time.Sleep(time.Second)
+			time.Sleep(time.Minute)
 			synctest.Wait()
-			Expect(o.ended).To(Equal([]string{"3h0m0s: the right of bob to n1 is over"}))
+			Expect(o.ended).To(Equal([]string{"3h0m1s: the right of bob to n1 is over"}))
 		})
 	})
 

@@ -157,6 +157,24 @@ var _ = Describe("A book", func() {
 		Expect(err).To(MatchError(ContainSubstring("200000")))
 	})
 
+	It("expands no more patterns than make sense", func() {
+		many := make([]string, 101)
+		for i := range many {
+			many[i] = "n?"
+		}
+		_, err := rights.Matches(many, []string{"n1"})
+		Expect(err).To(MatchError(ContainSubstring("100 patterns")))
+		_, err = rights.Matches(many[:100], []string{"n1"})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = rights.Matches([]string{"n[1-60000]", "n[1-60000]"}, []string{"n1"})
+		Expect(err).To(HaveOccurred())
+	})
+
+	It("takes no end that cannot be meant", func() {
+		_, err := rights.New().Grant(rights.Request{User: "a", Nodes: []string{"n1"}, Part: "3", Until: noon.AddDate(12000, 0, 0)}, []string{"n1"}, noon)
+		Expect(err).To(MatchError(ContainSubstring("ten years")))
+	})
+
 	DescribeTable("knows partitions as configurations and people write them", func(text, want string) {
 		part, err := rights.Part(text)
 		if want == "" {

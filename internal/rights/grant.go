@@ -83,6 +83,9 @@ func (r Request) check(now time.Time) error {
 	if !r.Until.IsZero() && !now.Before(r.Until) {
 		return fmt.Errorf("the end %s is over", r.Until.Format(time.DateTime))
 	}
+	if r.Until.Sub(now) > maxLife {
+		return fmt.Errorf("the end %s is more than ten years away; leave it out for ever", r.Until.Format(time.DateTime))
+	}
 	return nil
 }
 

@@ -66,6 +66,7 @@ func expand(patterns, known []string) ([]string, error) {
 		names[n] = true
 	}
 	found := make(nodeSet)
+	total, globs := 0, 0
 	for _, p := range patterns {
 		if p == All {
 			return []string{All}, nil
@@ -73,6 +74,11 @@ func expand(patterns, known []string) ([]string, error) {
 		pieces, err := nodeset.Expand(p)
 		if err != nil {
 			return nil, fmt.Errorf("nodes %.80s: %w", p, err)
+		}
+		total += len(pieces)
+		globs += len(slices.DeleteFunc(slices.Clone(pieces), func(piece string) bool { return !isGlob(piece) }))
+		if total > nodeset.Limit || globs > maxGlobs {
+			return nil, fmt.Errorf("nodes: more than %d names or %d patterns with * or ?", nodeset.Limit, maxGlobs)
 		}
 		var unknown []string
 		for _, piece := range pieces {
@@ -87,9 +93,14 @@ func expand(patterns, known []string) ([]string, error) {
 	return found.sorted(), nil
 }
 
+// maxGlobs bounds the patterns that each node is held against.
+const maxGlobs = 100
+
+func isGlob(piece string) bool { return strings.ContainsAny(piece, "*?") }
+
 // fits adds the nodes that a name or a glob stands for, and says whether there is any.
 func fits(piece string, names map[string]bool, known []string, found nodeSet) bool {
-	if !strings.ContainsAny(piece, "*?") {
+	if !isGlob(piece) {
 		if names[piece] {
 			found[piece] = true
 		}
