@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -164,6 +165,29 @@ var _ = Describe("Rights", func() {
 		s.give(taken)
 		other.cancelled("ada took node-3 from carol and gave it to bob")
 		Expect(s.clientOf("carol").refused(s.deployment("node-3")).GetCode()).To(Equal(message.Refusal_FORBIDDEN))
+	})
+
+	It("are looked at again when the request has been read, and starts", func() {
+		s := newSite(blueprint{global: map[string]string{"environment": "image.env"}})
+		s.give(add("bob", "node-1"))
+		r := s.deployment("node-1")
+		text := r.Environment
+		r.Environment = nil
+		Expect(os.Remove(s.path("image.env"))).To(Succeed())
+		Expect(syscall.Mkfifo(s.path("image.env"), 0o600)).To(Succeed())
+		bob := s.clientOf("bob")
+		bob.send(r)
+		pipe, err := os.OpenFile(s.path("image.env"), os.O_WRONLY, 0) // until the server reads
+		Expect(err).NotTo(HaveOccurred())
+		s.client().ask(&message.RightsDel{ClientId: "del", User: "bob", Nodes: []string{"node-1"}, Part: "*"})
+		_, err = pipe.Write(text)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(pipe.Close()).To(Succeed())
+		answer := bob.next()
+		Expect(answer).To(BeAssignableToTypeOf(&message.Refused{}), fmt.Sprint(answer))
+		Expect(answer.(*message.Refused).GetCode()).To(Equal(message.Refusal_FORBIDDEN))
+		s.free()
+		s.untouched()
 	})
 
 	It("that another right makes up for end nothing", func() {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/kadeploy/kadeploy/internal/nodeset"
@@ -62,7 +63,7 @@ func Load(path string) (*Book, error) {
 
 // read refuses a file that others may write: whoever can write it is an admin.
 func read(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // opening a pipe would wait for its writer
 	if err != nil {
 		return nil, err
 	}

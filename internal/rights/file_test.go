@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -118,6 +119,10 @@ var _ = Describe("The file of a book", func() {
 		_, err := rights.Load(path)
 		Expect(err).To(MatchError(ContainSubstring("chmod 600")))
 		_, err = rights.Load(filepath.Dir(path))
+		Expect(err).To(MatchError(ContainSubstring("no regular file")))
+		pipe := filepath.Join(filepath.Dir(path), "pipe")
+		Expect(syscall.Mkfifo(pipe, 0o600)).To(Succeed())
+		_, err = rights.Load(pipe)
 		Expect(err).To(MatchError(ContainSubstring("no regular file")))
 	})
 })
