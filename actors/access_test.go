@@ -192,13 +192,33 @@ var _ = Describe("Rights", func() {
 
 	It("that another right makes up for end nothing", func() {
 		s := stuck()
-		s.give(add("*", "node-1"))
-		s.give(add("bob", "node-1"))
+		part := func(user, part string) *message.RightsAdd {
+			r := add(user, "node-1")
+			r.Part = part
+			return r
+		}
+		take := func(user, part string) {
+			s.client().ask(&message.RightsDel{ClientId: "del", User: user, Nodes: []string{"node-1"}, Part: part})
+		}
+		s.give(part("bob", "2"))
+		s.give(part("bob", "3"))
 		o := s.begin(as("bob", s.deployment("node-1")))
-		s.client().ask(&message.RightsDel{ClientId: "del", User: "bob", Nodes: []string{"node-1"}, Part: "*"})
-		Expect(s.state("node-1").GetState()).To(Equal("deploying"))
-		s.client().ask(&message.RightsDel{ClientId: "del", User: "*", Nodes: []string{"node-1"}, Part: "*"})
-		o.cancelled("ada took node-1 from everybody")
+		goesOn := func() {
+			GinkgoHelper()
+			Expect(s.state("node-1").GetState()).To(Equal("deploying")) // said after the loss was heard of
+			Expect(s.log.String()).NotTo(ContainSubstring("loses its right"))
+		}
+		take("bob", "2")
+		goesOn()
+		taken := part("*", "3")
+		taken.Overwrite = true
+		s.give(taken) // to everybody, so to bob
+		goesOn()
+		s.give(part("bob", "3"))
+		take("*", "3")
+		goesOn()
+		take("bob", "3")
+		o.cancelled("ada took node-1 from bob")
 	})
 
 	It("survive a crash of who keeps them, and the end of the daemon", func() {
