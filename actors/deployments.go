@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
-	"github.com/kadeploy/kadeploy/internal/rights"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
@@ -48,6 +46,7 @@ func keyOf(r *message.Submit) answerKey { return answerKey{r.GetUser(), r.GetCli
 type pendingSubmit struct {
 	request *message.Submit
 	sender  *actor.PID
+	orphan  string // why its user is none any more
 }
 
 // operation is a request that was accepted.
@@ -130,25 +129,6 @@ func (d *deployments) request(ctx actor.Context, m asked) {
 	}
 }
 
-// revoke ends the operations that a loss leaves without a right: whole ones, because what is half done is of no use.
-func (d *deployments) revoke(ctx actor.Context, m endOperations) {
-	for _, id := range d.order {
-		o := d.operations[id]
-		if o.ended == nil && m.concerns(o.job) && (m.gone || d.ledger.check(o.job.request.GetUser(), o.job.needed()) != nil) {
-			d.log.Info("operation loses its right", "id", id, "user", o.job.request.GetUser(), "why", m.why)
-			d.stop(ctx, o, m.why)
-		}
-	}
-}
-
-// concerns says whether a loss may be about an operation.
-func (m endOperations) concerns(j *job) bool {
-	if m.lost.User != rights.All && m.lost.User != j.request.GetUser() {
-		return false
-	}
-	return slices.ContainsFunc(m.lost.Nodes, func(node string) bool { return node == rights.All || j.nodes[node] != nil })
-}
-
 // check plans a request in a task, because descriptions and archives are read from disks that may be slow.
 func (d *deployments) check(ctx actor.Context, m *message.Submit) {
 	if answer := d.answers[keyOf(m)]; answer != nil {
@@ -173,25 +153,16 @@ func (d *deployments) check(ctx actor.Context, m *message.Submit) {
 		j.console, j.uplink = cfg.Console, uplink
 		return j
 	})
-	d.checking[op] = pendingSubmit{m, ctx.Sender()}
-}
-
-// forbidden refuses a request whose user has not got the rights; nil when he has, and when its nodes make no sense.
-func (d *deployments) forbidden(s *config.Snapshot, r *message.Submit) *message.Refused {
-	nodes, err := nodesOf(s, r.GetNodes())
-	if err != nil {
-		return nil
-	}
-	if err := d.ledger.check(r.GetUser(), needed(r.GetOperation(), nodes)); err != nil {
-		return &message.Refused{Code: message.Refusal_FORBIDDEN, Text: line(err.Error()), ClientId: r.GetClientId()}
-	}
-	return nil
+	d.checking[op] = pendingSubmit{request: m, sender: ctx.Sender()}
 }
 
 func (d *deployments) checked(ctx actor.Context, m supervisor.TaskDone) {
 	p := d.checking[m.Op]
 	delete(d.checking, m.Op)
-	answer := d.decide(ctx, p.request, m)
+	var answer proto.Message = &message.Refused{Code: message.Refusal_FORBIDDEN, Text: line(p.orphan), ClientId: p.request.GetClientId()}
+	if p.orphan == "" {
+		answer = d.decide(ctx, p.request, m)
+	}
 	if !p.request.GetDryRun() { // asking again is harmless, and the answer is long
 		d.remember(keyOf(p.request), answer)
 	}

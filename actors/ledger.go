@@ -1,15 +1,12 @@
 package actors
 
 import (
-	"cmp"
 	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/kadeploy/kadeploy/actors/message"
-	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/rights"
 )
 
@@ -77,34 +74,4 @@ func (l *ledger) site() []string {
 		names[i] = n.Name
 	}
 	return names
-}
-
-// needed is what an operation needs on its nodes: the partition to be deployed, which differs, or any right for a reboot.
-func needed(op message.Operation, nodes []*config.Node) []rights.Want {
-	byPart := make(map[string][]string)
-	for _, n := range nodes {
-		part := rights.AnyPart
-		if op == message.Operation_DEPLOY {
-			var err error
-			if part, err = rights.Part(n.DeployPart); err != nil {
-				part = rights.All // a partition without a number is nobody's by number
-			}
-		}
-		byPart[part] = append(byPart[part], n.Name)
-	}
-	var wants []rights.Want
-	for part, names := range byPart {
-		wants = append(wants, rights.Want{Part: part, Nodes: names})
-	}
-	slices.SortFunc(wants, func(x, y rights.Want) int { return cmp.Compare(x.Part, y.Part) })
-	return wants
-}
-
-// needed is what the job's user must have the right to.
-func (j *job) needed() []rights.Want {
-	nodes := make([]*config.Node, len(j.order))
-	for i, host := range j.order {
-		nodes[i] = j.nodes[host].node
-	}
-	return needed(j.request.GetOperation(), nodes)
 }
