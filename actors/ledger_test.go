@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -79,6 +80,20 @@ func (o *office) add(id, user, node string, life time.Duration) *message.RightsA
 	return &message.RightsAdd{ClientId: id, User: user, Nodes: []string{node}, Part: "*", Until: timestamppb.New(time.Now().Add(life))}
 }
 
+// told is what deployments was told so far.
+func (o *office) told() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.ended)
+}
+
+// got is what the client was answered so far.
+func (o *office) got() []any {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.answers)
+}
+
 func (o *office) may(user, node string) bool {
 	return o.ledger.check(user, []rights.Want{{Part: "3", Nodes: []string{node}}}) == nil
 }
@@ -90,11 +105,11 @@ var _ = Describe("Who keeps the rights", func() {
 			o.ask(o.add("2", "bob", "n2", 30*time.Minute))
 			time.Sleep(30*time.Minute - time.Second)
 			synctest.Wait()
-			Expect(o.ended).To(BeEmpty())
+			Expect(o.told()).To(BeEmpty())
 			Expect(o.may("bob", "n2")).To(BeTrue())
 			time.Sleep(10 * time.Hour)
 			synctest.Wait()
-			Expect(o.ended).To(Equal([]string{"30m0s: the right of bob to n2 is over", "2h0m0s: the right of bob to n1 is over"}))
+			Expect(o.told()).To(Equal([]string{"30m0s: the right of bob to n2 is over", "2h0m0s: the right of bob to n1 is over"}))
 			Expect(o.may("bob", "n1")).To(BeFalse())
 			kept, err := rights.Load(o.ledger.path)
 			Expect(err).NotTo(HaveOccurred())
@@ -111,7 +126,7 @@ var _ = Describe("Who keeps the rights", func() {
 			o.pid = o.system.Root.Spawn(supervisor.Props(func() actor.Actor { return newAccess(o.ledger, accessConfig{}, discard) }))
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			Expect(o.ended).To(Equal([]string{"3h0m1s: the right of bob to n1 is over"}))
+			Expect(o.told()).To(Equal([]string{"3h0m1s: the right of bob to n1 is over"}))
 		})
 	})
 
@@ -125,7 +140,7 @@ var _ = Describe("Who keeps the rights", func() {
 			Expect(o.may("bob", "n1")).To(BeTrue())
 			Expect(o.may("carol", "n1")).To(BeFalse())
 			refused := 0
-			for _, a := range o.answers {
+			for _, a := range o.got() {
 				if no, ok := a.(*message.Refused); ok {
 					Expect(no.GetText()).To(ContainSubstring("bob holds n1"))
 					refused++
