@@ -2,6 +2,7 @@ package rights
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -179,17 +180,17 @@ func replace(dir, name string, text []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err == nil {
+	if err = cmp.Or(err, f.Close()); err == nil { // one error is one line
 		err = root.Rename(draft, name)
 	}
 	if err != nil {
-		return errors.Join(err, root.Remove(draft))
+		return cmp.Or(err, root.Remove(draft))
 	}
 	parent, err := root.Open(".")
 	if err != nil {
 		return err
 	}
-	return errors.Join(parent.Sync(), parent.Close())
+	return cmp.Or(parent.Sync(), parent.Close())
 }
 
 // bare leaves out the operation and the path of a file error: Load and Save say the path.
