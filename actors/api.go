@@ -11,42 +11,28 @@ import (
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
-// api is the only actor that the link lets clients address. It forwards requests to who decides them and keeps a session
-// for each subscription; it answers nothing from state of its own.
+// api is the only actor that the link lets clients address. It forwards requests, with who the link says they are from, to
+// who decides them and keeps a session for each subscription; it answers nothing from state of its own.
 type api struct {
 	*supervisor.Supervisor
-	log   *slog.Logger
-	quiet chan<- struct{} // who waits until no client watches
+	ledger *ledger
+	log    *slog.Logger
+	quiet  chan<- struct{} // who waits until no client watches
 }
 
 // maxSessions bounds the subscriptions at once.
 const maxSessions = 1000
 
-func newAPI(log *slog.Logger) *api {
-	return &api{Supervisor: supervisor.New(supervisor.Config{Name: apiName, Log: log}), log: log}
+func newAPI(l *ledger, log *slog.Logger) *api {
+	return &api{Supervisor: supervisor.New(supervisor.Config{Name: apiName, Log: log}), ledger: l, log: log}
 }
 
 func (a *api) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
-	case *message.Submit:
-		if m.GetClientId() == "" || len(m.GetClientId()) > maxClientID || len(m.GetUser()) > maxUser {
-			return // none of ours is like that, and without an id it could not be told from others
-		}
-		if stale(m) {
-			refuse(ctx, m.GetClientId(), message.Refusal_STALE, "the request came after its deadline; send it again")
-			return
-		}
-		ctx.Forward(local(ctx.ActorSystem(), deploymentsName))
-	case *message.Cancel, *message.StatusRequest, *message.NodesRequest:
-		ctx.Forward(local(ctx.ActorSystem(), deploymentsName))
-	case *message.Subscribe:
-		a.subscribe(ctx, m)
-	case *message.Credit:
-		a.toSession(ctx, m.GetClientId(), m)
+	case request:
+		a.request(ctx, m)
 	case awaitQuiet:
 		a.quiet = m.reply
-	case *message.Unsubscribe:
-		a.StopChild(ctx, m.GetClientId())
 	}
 	a.Supervisor.Receive(ctx)
 	if a.quiet != nil && a.Children() == 0 {
@@ -55,26 +41,66 @@ func (a *api) Receive(ctx actor.Context) {
 	}
 }
 
+// request takes what a client sent. What a request says of its user is overwritten: the link knows better.
+func (a *api) request(ctx actor.Context, m request) {
+	if m.GetClientId() == "" || len(m.GetClientId()) > maxClientID {
+		return // none of ours is like that, and without an id it could not be told from others
+	}
+	by, ok := caller(ctx)
+	if !ok {
+		refuse(ctx, m.GetClientId(), message.Refusal_FORBIDDEN, "the server does not know who asks: log in first (kadeploy login)")
+		return
+	}
+	switch m := m.(type) {
+	case *message.Submit:
+		if stale(m) {
+			refuse(ctx, m.GetClientId(), message.Refusal_STALE, "the request came after its deadline; send it again")
+			return
+		}
+		r := proto.CloneOf(m)
+		r.User = by
+		a.forward(ctx, deploymentsName, asked{by, r})
+	case *message.Cancel, *message.StatusRequest, *message.NodesRequest:
+		a.forward(ctx, deploymentsName, asked{by, m})
+	case *message.RightsAdd, *message.RightsDel, *message.RightsList, *message.UserAdd, *message.UserDel, *message.UserList:
+		a.forward(ctx, accessName, asked{by, m})
+	case *message.Subscribe:
+		a.subscribe(ctx, by, m)
+	case *message.Credit:
+		a.toSession(ctx, sessionID(by, m), m)
+	case *message.Unsubscribe:
+		a.StopChild(ctx, sessionID(by, m))
+	}
+}
+
+func (a *api) forward(ctx actor.Context, name string, m asked) {
+	ctx.RequestWithCustomSender(local(ctx.ActorSystem(), name), m, ctx.Sender())
+}
+
+// sessionID is the name of a session: nobody can name another's.
+func sessionID(by string, m request) string { return m.GetClientId() + "~" + by }
+
 func stale(m *message.Submit) bool {
 	return m.GetDeadline() != nil && time.Now().After(m.GetDeadline().AsTime())
 }
 
 // subscribe starts a session, or moves one that exists to where the client wants to go on.
-func (a *api) subscribe(ctx actor.Context, m *message.Subscribe) {
+func (a *api) subscribe(ctx actor.Context, by string, m *message.Subscribe) {
 	client := ctx.Sender()
-	if client == nil || m.GetClientId() == "" || len(m.GetClientId()) > maxClientID {
+	if client == nil {
 		return // nobody to answer
 	}
-	if a.Child(m.GetClientId()) != nil {
-		a.toSession(ctx, m.GetClientId(), m)
+	id := sessionID(by, m)
+	if a.Child(id) != nil {
+		a.toSession(ctx, id, m)
 		return
 	}
 	if a.Children() >= maxSessions {
 		refuse(ctx, m.GetClientId(), message.Refusal_UNAVAILABLE, "too many clients are watching; try again later")
 		return
 	}
-	_, err := a.StartChild(ctx, supervisor.Spec{ID: m.GetClientId(), Restart: supervisor.Temporary, NoAck: true, New: func(int) actor.Actor {
-		return &session{client: client, subscription: m}
+	_, err := a.StartChild(ctx, supervisor.Spec{ID: id, Restart: supervisor.Temporary, NoAck: true, New: func(int) actor.Actor {
+		return &session{client: client, by: by, ledger: a.ledger, subscription: m}
 	}})
 	if err != nil {
 		refuse(ctx, m.GetClientId(), message.Refusal_UNAVAILABLE, "cannot watch: "+err.Error())
@@ -82,11 +108,8 @@ func (a *api) subscribe(ctx actor.Context, m *message.Subscribe) {
 	}
 }
 
-// Bounds of what clients say of themselves; our ids have 36 characters.
-const (
-	maxClientID = 64
-	maxUser     = 255
-)
+// maxClientID bounds the ids that clients make; ours have 36 characters.
+const maxClientID = 64
 
 func (a *api) toSession(ctx actor.Context, id string, m proto.Message) {
 	if pid := a.Child(id); pid != nil {
@@ -99,4 +122,12 @@ func refuse(ctx actor.Context, clientID string, code message.Refusal, text strin
 	if ctx.Sender() != nil {
 		ctx.Respond(&message.Refused{Code: code, Text: line(text), ClientId: clientID})
 	}
+}
+
+// notYours refuses what is about another's operation.
+func notYours(id, owner string) string {
+	if owner == "" {
+		return id + " is not yours; an admin may see and end it"
+	}
+	return line(id + " belongs to " + owner + "; he or an admin may see and end it")
 }

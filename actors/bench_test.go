@@ -26,7 +26,7 @@ func BenchmarkDeploy1000(b *testing.B) {
 		})
 		s.write()
 		s.start()
-		c := &client{supervisortest.NewProbe(s.system), s, "bench"}
+		c := &client{supervisortest.NewProbe(s.system), s, "bench", "ada"}
 		r := &message.Submit{ClientId: "bench", Nodes: s.names(), Environment: []byte(description("image.tar|tar")), EnvironmentPath: s.path("image.env")}
 		runtime.GC()
 		most, stop := watchMemory()

@@ -28,21 +28,28 @@ type deployments struct {
 	nodes      *nodeStates
 	uplink     *rate.Limiter
 	holds      *holds
+	ledger     *ledger
 	log        *slog.Logger
 	tasks      supervisor.Tasks
 	checking   map[uint64]pendingSubmit
 	operations map[string]*operation
-	order      []string                 // ids, oldest first
-	answers    map[string]proto.Message // by client_id: a repeated request is answered as the first time
-	asked      []string                 // client_ids, oldest first
+	order      []string                    // ids, oldest first
+	answers    map[answerKey]proto.Message // a repeated request is answered as the first time
+	asked      []answerKey                 // oldest first
 	started    time.Time
 	stopping   bool            // no request is accepted any more
 	drained    chan<- struct{} // who waits for the end of all
 }
 
+// answerKey is a request: its user, and the id that his client made. Another's id is another request.
+type answerKey struct{ user, clientID string }
+
+func keyOf(r *message.Submit) answerKey { return answerKey{r.GetUser(), r.GetClientId()} }
+
 type pendingSubmit struct {
 	request *message.Submit
 	sender  *actor.PID
+	orphan  string // why its user is none any more
 }
 
 // operation is a request that was accepted.
@@ -66,11 +73,11 @@ type operationCounts struct {
 	ok, ko int
 }
 
-func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, uplink *rate.Limiter, holds *holds, log *slog.Logger) *deployments {
+func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, uplink *rate.Limiter, holds *holds, l *ledger, log *slog.Logger) *deployments {
 	return &deployments{
 		Supervisor: supervisor.New(supervisor.Config{Name: deploymentsName, Intensity: 20, Period: time.Minute, Log: log}),
-		cfg:        cfg, inForce: inForce, nodes: nodes, uplink: uplink, holds: holds, log: log, started: time.Now(),
-		checking: make(map[uint64]pendingSubmit), operations: make(map[string]*operation), answers: make(map[string]proto.Message),
+		cfg:        cfg, inForce: inForce, nodes: nodes, uplink: uplink, holds: holds, ledger: l, log: log, started: time.Now(),
+		checking: make(map[uint64]pendingSubmit), operations: make(map[string]*operation), answers: make(map[answerKey]proto.Message),
 	}
 }
 
@@ -82,14 +89,14 @@ func (d *deployments) Receive(ctx actor.Context) {
 		ctx.Send(local(ctx.ActorSystem(), journalName), endOrphans{"the server lost this operation by an internal error"})
 	case *actor.Stopping, *actor.Restarting:
 		d.tasks.CancelAll()
-	case *message.Submit:
-		d.check(ctx, m)
+	case asked:
+		d.request(ctx, m)
+	case endOperations:
+		d.revoke(ctx, m)
 	case supervisor.TaskDone:
 		if d.tasks.Accept(m) {
 			d.checked(ctx, m)
 		}
-	case *message.Cancel:
-		d.cancel(ctx, m)
 	case cancelAll:
 		d.drained, d.stopping = m.reply, true
 		for _, o := range d.operations {
@@ -108,27 +115,41 @@ func (d *deployments) Receive(ctx actor.Context) {
 				d.tellEnd(ctx, o)
 			}
 		}
-	case *message.StatusRequest:
-		ctx.Respond(d.status(m))
-	case *message.NodesRequest:
-		ctx.Respond(d.nodes.list(m.GetClientId(), d.inForce.Load()))
 	}
 	d.Supervisor.Receive(ctx)
 }
 
+// request takes what clients ask, from the api.
+func (d *deployments) request(ctx actor.Context, m asked) {
+	switch r := m.request.(type) {
+	case *message.Submit:
+		d.check(ctx, r)
+	case *message.Cancel:
+		d.cancel(ctx, m.by, r)
+	case *message.StatusRequest:
+		ctx.Respond(d.status(m.by, r))
+	case *message.NodesRequest:
+		ctx.Respond(d.nodes.list(r.GetClientId(), d.inForce.Load()))
+	}
+}
+
 // check plans a request in a task, because descriptions and archives are read from disks that may be slow.
 func (d *deployments) check(ctx actor.Context, m *message.Submit) {
-	if answer := d.answers[m.GetClientId()]; answer != nil {
+	if answer := d.answers[keyOf(m)]; answer != nil {
 		ctx.Respond(answer)
 		return
 	}
 	for _, p := range d.checking {
-		if p.request.GetClientId() == m.GetClientId() {
+		if keyOf(p.request) == keyOf(m) {
 			return // it is being looked at
 		}
 	}
 	s, cfg, uplink := d.inForce.Load(), d.cfg, d.uplink
-	may := access{depot: cfg.Depot, admin: cfg.Admin == nil || cfg.Admin(m.GetUser()), holds: d.holds}
+	if no := d.forbidden(s, m); no != nil { // before files are looked at: who has no right learns nothing of them
+		ctx.Respond(no)
+		return
+	}
+	may := fileAccess{depot: cfg.Depot, admin: d.ledger.admin(m.GetUser()), holds: d.holds}
 	op := d.tasks.Start(ctx, "check", func(context.Context) any {
 		j, err := plan(s, m, may)
 		if err != nil {
@@ -137,18 +158,21 @@ func (d *deployments) check(ctx actor.Context, m *message.Submit) {
 		j.console, j.uplink = cfg.Console, uplink
 		return j
 	})
-	d.checking[op] = pendingSubmit{m, ctx.Sender()}
+	d.checking[op] = pendingSubmit{request: m, sender: ctx.Sender()}
 }
 
 func (d *deployments) checked(ctx actor.Context, m supervisor.TaskDone) {
 	p := d.checking[m.Op]
 	delete(d.checking, m.Op)
-	answer := d.decide(ctx, p.request, m)
+	var answer proto.Message = &message.Refused{Code: message.Refusal_FORBIDDEN, Text: line(p.orphan), ClientId: p.request.GetClientId()}
+	if p.orphan == "" {
+		answer = d.decide(ctx, p.request, m)
+	}
 	if j, planned := m.Value.(*job); planned && d.operations[j.id] == nil {
 		d.holds.drop(j.id)
 	}
 	if !p.request.GetDryRun() { // asking again is harmless, and the answer is long
-		d.remember(p.request.GetClientId(), answer)
+		d.remember(keyOf(p.request), answer)
 	}
 	if p.sender != nil {
 		ctx.Send(p.sender, answer)
@@ -173,6 +197,10 @@ func (d *deployments) decide(ctx actor.Context, r *message.Submit, m supervisor.
 		return no
 	}
 	j := m.Value.(*job)
+	// Again, in one step with the start: from then on losses are told.
+	if err := d.ledger.check(r.GetUser(), j.needed()); err != nil {
+		return refused(message.Refusal_FORBIDDEN, err.Error())
+	}
 	if d.stopping {
 		return refused(message.Refusal_UNAVAILABLE, "the server is stopping")
 	}
@@ -207,7 +235,7 @@ func (d *deployments) launch(ctx actor.Context, j *job) error {
 	if _, err := d.StartChild(ctx, spec); err != nil {
 		return err
 	}
-	ctx.Send(local(ctx.ActorSystem(), journalName), openLog{j.id})
+	ctx.Send(local(ctx.ActorSystem(), journalName), openLog{j.id, j.request.GetUser()})
 	d.operations[j.id] = &operation{job: j, since: time.Now()}
 	d.order = append(d.order, j.id)
 	d.nodes.take(j)
@@ -215,13 +243,17 @@ func (d *deployments) launch(ctx actor.Context, j *job) error {
 	return nil
 }
 
-func (d *deployments) cancel(ctx actor.Context, m *message.Cancel) {
+func (d *deployments) cancel(ctx actor.Context, by string, m *message.Cancel) {
 	o := d.operations[m.GetId()]
 	if o == nil {
 		refuse(ctx, m.GetClientId(), message.Refusal_UNKNOWN_ID, fmt.Sprintf("the server knows no operation %q (see kadeploy status)", m.GetId()))
 		return
 	}
-	d.stop(ctx, o, "by "+m.GetUser())
+	if owner := o.job.request.GetUser(); !d.ledger.owns(by, owner) {
+		refuse(ctx, m.GetClientId(), message.Refusal_FORBIDDEN, notYours(m.GetId(), owner))
+		return
+	}
+	d.stop(ctx, o, "by "+by)
 	ctx.Respond(&message.Accepted{Id: m.GetId(), ClientId: m.GetClientId()})
 }
 
@@ -281,23 +313,28 @@ func count(e *message.Ended) (ok, ko int) {
 }
 
 // remember keeps the answer to a client's request for its repetitions, the newest 1000 of them.
-func (d *deployments) remember(clientID string, answer proto.Message) {
-	if clientID == "" {
-		return
-	}
-	d.answers[clientID] = answer
-	d.asked = append(d.asked, clientID)
+func (d *deployments) remember(key answerKey, answer proto.Message) {
+	d.answers[key] = answer
+	d.asked = append(d.asked, key)
 	if len(d.asked) > 1000 {
 		delete(d.answers, d.asked[0])
 		d.asked = d.asked[1:]
 	}
 }
 
-func (d *deployments) status(m *message.StatusRequest) proto.Message {
+// status shows an operation, or all that are the caller's to see.
+func (d *deployments) status(by string, m *message.StatusRequest) proto.Message {
 	s := &message.Status{ClientId: m.GetClientId(), Version: d.cfg.Version, Started: timestamppb.New(d.started), ConfigDir: d.inForce.Load().Dir}
 	for _, id := range d.order {
-		if m.GetId() == "" || m.GetId() == id {
-			s.Operations = append(s.Operations, d.operations[id].status())
+		if m.GetId() != "" && m.GetId() != id {
+			continue
+		}
+		o := d.operations[id]
+		switch owner := o.job.request.GetUser(); {
+		case d.ledger.owns(by, owner):
+			s.Operations = append(s.Operations, o.status())
+		case m.GetId() != "":
+			return &message.Refused{Code: message.Refusal_FORBIDDEN, ClientId: m.GetClientId(), Text: notYours(id, owner)}
 		}
 	}
 	if m.GetId() != "" && len(s.Operations) == 0 {

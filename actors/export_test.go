@@ -20,6 +20,7 @@ func Poison(actor string) any {
 		"netboot": setProfile{},
 		"reboot":  powerRequest{node: &config.Node{}},
 		"agents":  agentLeft{},
+		"access":  isUser{reply: closedOf[bool]()},
 	}[actor]
 }
 
@@ -27,8 +28,10 @@ func Poison(actor string) any {
 func PoisonDeployment() any { return nodeEntered{incarnation: incarnation{host: "nobody"}} }
 
 // closed is a channel that nobody can answer on.
-func closed() chan<- error {
-	c := make(chan error)
+func closed() chan<- error { return closedOf[error]() }
+
+func closedOf[T any]() chan<- T {
+	c := make(chan T)
 	close(c)
 	return c
 }

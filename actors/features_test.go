@@ -69,11 +69,11 @@ var _ = Describe("A reboot", func() {
 		s := newSite(blueprint{})
 		Expect(s.run(s.deployment()).ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK))
 		for _, level := range []string{"soft", "hard", "very_hard"} {
-			o := s.run(&message.Submit{ClientId: level, User: "bob", Operation: message.Operation_REBOOT, RebootLevel: level, Nodes: s.names()})
+			o := s.run(&message.Submit{ClientId: level, User: "eve", Operation: message.Operation_REBOOT, RebootLevel: level, Nodes: s.names()})
 			Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.GetText())
 			Expect(o.retriesOf("node-1")).To(Equal(0))
 			Expect(s.state("node-1").GetState()).To(Equal("rebooted"))
-			Expect(s.state("node-1").GetUser()).To(Equal("bob"))
+			Expect(s.state("node-1").GetUser()).To(Equal("eve"))
 			Expect(s.state("node-1").GetEnvironment()).To(Equal("tiny:7"))
 		}
 		answer := s.client().ask(&message.StatusRequest{ClientId: "all"}).(*message.Status)

@@ -13,8 +13,8 @@ import (
 	"github.com/kadeploy/kadeploy/internal/depot"
 )
 
-// access is what the files of a request are read with.
-type access struct {
+// fileAccess is what the files of a request are read with.
+type fileAccess struct {
 	depot *depot.Depot // nil: the server takes no uploads
 	admin bool         // the user may name every file of the server
 	holds *holds
@@ -36,7 +36,7 @@ func (e *needsFilesError) Error() string {
 
 // resolve puts the server's own places of the files in the description, and holds those that were uploaded until the operation
 // has ended. A description of the site's own may name any file of the server.
-func (j *job) resolve(s *config.Snapshot, a access) error {
+func (j *job) resolve(s *config.Snapshot, a fileAccess) error {
 	if len(j.request.GetEnvironment()) == 0 || a.admin && a.depot == nil {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (j *job) files() func(yield func(string, *string) bool) {
 }
 
 // place finds one file.
-func (j *job) place(path *string, may depot.Access, a access) error {
+func (j *job) place(path *string, may depot.Access, a fileAccess) error {
 	named := *path
 	from, err := depot.Resolve(may, named)
 	if err != nil {

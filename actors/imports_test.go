@@ -17,6 +17,7 @@ func TestImportDirections(t *testing.T) {
 	}{
 		{pkg: "internal/workflow", forbidden: []string{protoactor}, allowed: []string{}},
 		{pkg: "internal/topology", forbidden: []string{protoactor}, allowed: []string{"internal/nodeset"}},
+		{pkg: "internal/rights", forbidden: []string{protoactor}, allowed: []string{"internal/nodeset"}},
 		{pkg: "chain", forbidden: []string{protoactor}, allowed: []string{}},
 		{pkg: "supervisor", allowed: []string{}},
 		{pkg: "pxe", forbidden: []string{protoactor, us + "actors"}},

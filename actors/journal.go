@@ -25,6 +25,7 @@ type record struct {
 }
 
 type operationLog struct {
+	owner  string // "": nobody knows; for admins only
 	events []*message.Event
 	ended  bool
 	parked map[string]readEvents // readers that have read all there is, by PID
@@ -43,7 +44,7 @@ func (j *journal) Receive(ctx actor.Context) {
 		}
 		supervisor.Ready(ctx)
 	case openLog:
-		j.log(m.id)
+		j.log(m.id).owner = m.owner
 	case appendFact:
 		j.append(ctx, m)
 	case readEvents:
@@ -94,12 +95,12 @@ func (j *journal) read(ctx actor.Context, m readEvents) {
 	}
 	if m.from > uint64(len(l.events)) {
 		l.parked[m.reader.String()] = m
-		ctx.Send(m.reader, eventsRead{id: m.id, parked: true})
+		ctx.Send(m.reader, eventsRead{id: m.id, owner: l.owner, parked: true})
 		return
 	}
 	from := int(max(m.from, 1)) - 1
 	to := min(len(l.events), from+max(m.max, 1))
-	ctx.Send(m.reader, eventsRead{id: m.id, events: l.events[from:to:to]})
+	ctx.Send(m.reader, eventsRead{id: m.id, owner: l.owner, events: l.events[from:to:to]})
 }
 
 func (j *journal) endOrphans(ctx actor.Context, m endOrphans) {

@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/power"
+	"github.com/kadeploy/kadeploy/internal/rights"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 	"github.com/kadeploy/kadeploy/pxe"
 )
@@ -23,6 +25,7 @@ const (
 	netbootName     = "root/netboot"
 	rebootName      = "root/reboot"
 	agentsName      = "root/agents"
+	accessName      = "root/access"
 	apiName         = "root/api"
 	deploymentsName = "root/deployments"
 )
@@ -36,7 +39,7 @@ func local(system *actor.ActorSystem, name string) *actor.PID {
 // with room for it, so that the asked actor never waits for the asker.
 type (
 	// journal
-	openLog    struct{ id string } // before the operation is accepted: who hears of it may ask for its events at once
+	openLog    struct{ id, owner string } // before the operation is accepted: who hears of it may ask for its events at once
 	appendFact struct {
 		id   string
 		fact *message.Event // without id, number and time
@@ -50,6 +53,7 @@ type (
 	stopReading struct{ reader *actor.PID }
 	eventsRead  struct {
 		id      string
+		owner   string
 		events  []*message.Event
 		unknown bool
 		parked  bool // there is nothing yet; another eventsRead follows when there is
@@ -102,6 +106,25 @@ type (
 		ctx   context.Context
 		node  string
 		reply chan<- *agentlink.Session
+	}
+
+	// access
+	isUser struct {
+		name  string
+		reply chan<- bool
+	}
+
+	// access -> deployments: operations that this leaves without a right are ended
+	endOperations struct {
+		lost rights.Loss
+		gone bool // so is the user, whatever else gives him a right
+		why  string
+	}
+
+	// api -> access, deployments: a request, and who the link says it is from
+	asked struct {
+		by      string
+		request request
 	}
 
 	// api
@@ -161,6 +184,12 @@ type (
 	chainPassed struct{ chain string } // what it still feeds are stragglers
 	chainEnded  struct{ chain string }
 )
+
+// request is what every message of a client is.
+type request interface {
+	proto.Message
+	GetClientId() string
+}
 
 // incarnation tags what a node's actor says: after a restart the words of the one before are stale.
 type incarnation struct {

@@ -124,9 +124,9 @@ var _ = Describe("The journal", func() {
 
 	It("answers a reader who has read all there is with the next fact", func() {
 		b := newBook()
-		b.tell(openLog{"A"})
+		b.tell(openLog{"A", "ada"})
 		b.tell(readEvents{"A", 1, 10, b.reader.PID})
-		Eventually(b.reader.C).Should(Receive(Equal(eventsRead{id: "A", parked: true})))
+		Eventually(b.reader.C).Should(Receive(Equal(eventsRead{id: "A", owner: "ada", parked: true})))
 		Consistently(b.reader.C).ShouldNot(Receive())
 		b.note("A", "at last")
 		var m any
@@ -136,9 +136,9 @@ var _ = Describe("The journal", func() {
 
 	It("forgets a reader who has gone", func() {
 		b := newBook()
-		b.tell(openLog{"A"})
+		b.tell(openLog{"A", "ada"})
 		b.tell(readEvents{"A", 1, 10, b.reader.PID})
-		Eventually(b.reader.C).Should(Receive(Equal(eventsRead{id: "A", parked: true})))
+		Eventually(b.reader.C).Should(Receive(Equal(eventsRead{id: "A", owner: "ada", parked: true})))
 		b.tell(stopReading{b.reader.PID})
 		b.note("A", "too late")
 		Consistently(b.reader.C).ShouldNot(Receive())
@@ -185,7 +185,7 @@ var _ = It("Who runs the requests tells the ends again to a journal that was sta
 	}), journalName)
 	Expect(err).NotTo(HaveOccurred())
 	end := &message.Ended{Outcome: message.Outcome_QUORUM}
-	d := newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), &holds{}, discard)
+	d := newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), &holds{}, nil, discard)
 	d.operations = map[string]*operation{
 		"D-ended":   {job: &job{id: "D-ended"}, ended: end},
 		"D-running": {job: &job{id: "D-running"}},
@@ -209,7 +209,7 @@ var _ = It("Who runs the requests lets go of the uploads that the one before it 
 	held.drop("D-2")
 	Expect(released).To(Receive(Equal("D-2")))
 	pid := system.Root.Spawn(supervisor.Props(func() actor.Actor {
-		return newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), held, discard)
+		return newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), held, nil, discard)
 	}))
 	DeferCleanup(func() { Expect(system.Root.StopFuture(pid).Wait()).To(Succeed()) })
 	Eventually(released).Should(Receive(Equal("D-1")))

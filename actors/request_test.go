@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +15,7 @@ import (
 	. "github.com/onsi/gomega"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kadeploy/kadeploy/actors/link"
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/supervisor/supervisortest"
 )
@@ -26,16 +28,28 @@ type client struct {
 	*supervisortest.Probe
 	site *site
 	id   string
+	user string // "": the link does not know him
 }
 
-func (s *site) client() *client {
-	c := &client{supervisortest.NewProbe(s.system), s, uuid.NewString()}
+// client is one of an admin.
+func (s *site) client() *client { return s.clientOf("ada") }
+
+func (s *site) clientOf(user string) *client {
+	c := &client{supervisortest.NewProbe(s.system), s, uuid.NewString(), user}
 	DeferCleanup(func() { c.Stop(s.system) })
 	return c
 }
 
 func (c *client) send(m proto.Message) {
-	c.site.system.Root.RequestWithCustomSender(c.site.pid("root/api"), m, c.PID)
+	header := map[string]string{}
+	if c.user != "" {
+		header[link.IdentityHeader] = "ka://user/" + c.user
+	}
+	c.sendWith(header, m)
+}
+
+func (c *client) sendWith(header map[string]string, m proto.Message) {
+	c.site.system.Root.Send(c.site.pid("root/api"), &actor.MessageEnvelope{Header: header, Message: m, Sender: c.PID})
 }
 
 func (s *site) pid(name string) *actor.PID { return s.system.NewLocalPID(name) }
@@ -90,10 +104,10 @@ type operation struct {
 	again  bool // it subscribed more than once
 }
 
-// begin submits a request, which must be accepted, and watches it.
+// begin submits a request in the name of its user, which must be accepted, and watches it.
 func (s *site) begin(r *message.Submit) *operation {
 	GinkgoHelper()
-	c := s.client()
+	c := s.clientOf(cmp.Or(r.GetUser(), "ada"))
 	answer := c.ask(r)
 	Expect(answer).To(BeAssignableToTypeOf(&message.Accepted{}), fmt.Sprint(answer))
 	o := &operation{client: c, id: answer.(*message.Accepted).GetId()}
@@ -227,7 +241,7 @@ func (o *operation) chains() [][]string {
 
 func (s *site) cancel(id string) {
 	GinkgoHelper()
-	answer := s.client().ask(&message.Cancel{Id: id, User: "eve", ClientId: "cancel"})
+	answer := s.clientOf("eve").ask(&message.Cancel{Id: id, ClientId: "cancel"})
 	Expect(answer).To(BeAssignableToTypeOf(&message.Accepted{}), fmt.Sprint(answer))
 }
 

@@ -14,6 +14,8 @@ const maxCredit = 1024
 // for the next ones when it may send them, so a stopped client costs a few bytes.
 type session struct {
 	client       *actor.PID
+	by           string
+	ledger       *ledger
 	subscription *message.Subscribe
 	next         uint64
 	credit       int
@@ -66,6 +68,11 @@ func (s *session) deliver(ctx actor.Context, m eventsRead) {
 			Code: message.Refusal_UNKNOWN_ID, ClientId: s.subscription.GetClientId(),
 			Text: "the server knows no operation " + m.id + " (see kadeploy status)",
 		})
+		supervisor.Done(ctx)
+		return
+	}
+	if !s.ledger.owns(s.by, m.owner) { // asked each time: an admin may be one no more
+		ctx.Send(s.client, &message.Refused{Code: message.Refusal_FORBIDDEN, ClientId: s.subscription.GetClientId(), Text: notYours(m.id, m.owner)})
 		supervisor.Done(ctx)
 		return
 	}

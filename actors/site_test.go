@@ -38,8 +38,9 @@ type blueprint struct {
 	agent   string                   // the agent's program; "": agents live in this process
 	driver  func(*site) power.Driver // stands between the server and the machines
 	console func(*site, string) []string
-	uploads bool                   // it takes some
-	admin   func(user string) bool // nil: everybody is one
+	uploads bool // it takes some
+	tokens  func(user string, life time.Duration) (string, error)
+	deny    func(user, why string) error
 }
 
 // site is a configuration directory, the machines it describes, and a running tree that serves it.
@@ -184,7 +185,7 @@ func (s *site) start() {
 	for _, dir := range []string{g.StateDir, g.ImagesPath, g.ProfilePath} {
 		Expect(os.MkdirAll(dir, 0o755)).To(Succeed())
 	}
-	log := slog.New(slog.NewTextHandler(s.log, nil))
+	log := s.logger()
 	s.images, err = image.New(image.Config{Dir: s.path("cache"), Log: log})
 	Expect(err).NotTo(HaveOccurred())
 	s.rack, err = sandbox.New(s.machines(log))
@@ -203,9 +204,18 @@ func (s *site) start() {
 	s.system, s.counters = supervisor.NewSystem(log)
 	s.tree, err = supervisor.StartTree(s.system, actors.Tree(actors.Config{
 		Snapshot: s.snapshot, Load: s.load, Power: map[string]power.Driver{"sandbox": driver},
-		Images: s.images, Console: console, Version: "test", Log: log, Depot: s.depot, Admin: s.admin,
+		Images: s.images, Console: console, Version: "test", Log: log, Depot: s.depot,
+		Admins: []string{"ada", "eve"}, Tokens: s.tokens, Deny: s.deny, Pin: "sha256:00",
 	}))
 	Expect(err).NotTo(HaveOccurred())
+}
+
+func (s *site) logger() *slog.Logger { return slog.New(slog.NewTextHandler(s.log, nil)) }
+
+// alive says whether an actor has a process.
+func (s *site) alive(name string) bool {
+	_, up := s.system.ProcessRegistry.GetLocal(name)
+	return up
 }
 
 func (s *site) machines(log *slog.Logger) sandbox.Config {
@@ -217,6 +227,18 @@ func (s *site) machines(log *slog.Logger) sandbox.Config {
 		cfg.Nodes = append(cfg.Nodes, sandbox.Node{Name: n.Name, Addr: n.Addr, SSHPort: n.SSHPort, Sandbox: n.Sandbox})
 	}
 	return cfg
+}
+
+// restart ends the daemon, with its memory, and starts another one.
+func (s *site) restart() {
+	GinkgoHelper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	Expect(s.tree.Stop(ctx)).To(Succeed())
+	s.rack.Close()
+	Expect(s.images.Close()).To(Succeed())
+	s.system.Shutdown()
+	s.start()
 }
 
 // close stops the tree in order; nothing of it may be left.

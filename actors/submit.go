@@ -25,7 +25,7 @@ const (
 
 // plan turns a request into a job under a configuration, or says in one line what is wrong with it. It reads the
 // description and looks at the image's file; it changes nothing, but holds the uploads of the job that it returns.
-func plan(s *config.Snapshot, r *message.Submit, a access) (*job, error) {
+func plan(s *config.Snapshot, r *message.Submit, a fileAccess) (*job, error) {
 	j := &job{
 		request: r, nodes: make(map[string]*hostJob), images: s.Global.ImagesPath,
 		imagesTFTP: s.Global.TFTPName(s.Global.ImagesPath), agents: s.Global.AgentsListen, head: headAddress(s.Global.AgentsListen), interval: s.Global.ProbeInterval,
@@ -106,7 +106,7 @@ func (j *job) planReboot(nodes []*config.Node) error {
 	return nil
 }
 
-func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a access) (err error) {
+func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a fileAccess) (err error) {
 	j.id = "D-" + uuid.NewString()[:8]
 	if len(j.key) > maxKeys {
 		return fmt.Errorf("the ssh keys have %d bytes; at most %d are taken", len(j.key), maxKeys)

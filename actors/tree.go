@@ -22,9 +22,16 @@ type Config struct {
 	Images   *image.Catalogue
 	Console  func(node string) []string // last lines of a node's console; nil when there is none
 	Depot    *depot.Depot               // what users have uploaded; nil when the server takes no uploads
-	Admin    func(user string) bool     // whose descriptions may name every file of the server; nil: everybody's; any goroutine
 	Version  string
 	Log      *slog.Logger
+
+	Admins []string // beside those of the configuration and of the book: root, the daemon's own user
+
+	// Tokens makes a token for one enrolment of a user; nil: nobody can be enrolled. Deny makes what a user was given before
+	// worthless. They are called from tasks, one call at a time.
+	Tokens func(user string, life time.Duration) (token string, err error)
+	Deny   func(user, why string) error
+	Pin    string // what a client that enrols knows the server by: sha256:...
 }
 
 // closeTimeout bounds the end of a listener.
@@ -33,12 +40,14 @@ const closeTimeout = 3 * time.Second
 // Tree is the supervision tree of a server: its order is dependency, and shutdown is the reverse.
 //
 // What an incarnation must not take with it when it dies lives in this function: the journal's record, the snapshot in
-// force, the states of the nodes, the holds on uploads, and the limit of the server's uplink, which all broadcasts share.
+// force, the book of rights, the states of the nodes, the holds on uploads, and the limit of the server's uplink, which all
+// broadcasts share.
 func Tree(cfg Config) supervisor.Config {
 	record := newRecord()
 	inForce := &snapshot{}
 	inForce.Store(cfg.Snapshot)
 	nodes := newNodeStates()
+	ledger := newLedger(cfg.Admins, inForce)
 	uplink := newLimiter(cfg.Snapshot.Global.ChainRateTotal)
 	held := &holds{}
 	boots := make(map[string]*agentOf)
@@ -62,8 +71,13 @@ func Tree(cfg Config) supervisor.Config {
 			permanent("netboot", func() actor.Actor { return &netboot{global: global, log: log("netboot")} }),
 			permanent("reboot", func() actor.Actor { return newReboot(inForce, cfg.Power, log("reboot")) }),
 			permanent("agents", func() actor.Actor { return newAgents(global.AgentsListen, boots, log("agents")) }),
-			permanent("api", func() actor.Actor { return newAPI(log("api")) }),
-			permanent("deployments", func() actor.Actor { return newDeployments(cfg, inForce, nodes, uplink, held, log("deployments")) }),
+			permanent("access", func() actor.Actor {
+				return newAccess(ledger, accessConfig{tokens: cfg.Tokens, deny: cfg.Deny, pin: cfg.Pin}, log("access"))
+			}),
+			permanent("api", func() actor.Actor { return newAPI(ledger, log("api")) }),
+			permanent("deployments", func() actor.Actor {
+				return newDeployments(cfg, inForce, nodes, uplink, held, ledger, log("deployments"))
+			}),
 		},
 	}
 }
@@ -82,4 +96,9 @@ func Reload(ctx context.Context, system *actor.ActorSystem) error {
 		return asked
 	}
 	return err
+}
+
+// Known says whether somebody is a user that an admin has added.
+func Known(ctx context.Context, system *actor.ActorSystem, user string) (bool, error) {
+	return ask(ctx, system, accessName, func(reply chan<- bool) any { return isUser{user, reply} })
 }

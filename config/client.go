@@ -49,6 +49,20 @@ func StateDir(dir string) (string, error) {
 	return global.StateDir, nil
 }
 
+// LocalSocket is the socket where the daemon of the configuration in dir tells users of its machine who they are; it reads state_dir
+// and local_socket as StateDir does.
+func LocalSocket(dir string) (string, error) {
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("local socket: %w", err)
+	}
+	global, err := only(absolute, "state_dir", "local_socket")
+	if err != nil {
+		return "", fmt.Errorf("local socket: %w", err)
+	}
+	return global.LocalSocket, nil
+}
+
 // only reads some parameters of the daemon, in this order, from the file deploy.
 func only(dir string, names ...string) (*Global, error) {
 	if err := CheckDir(dir); err != nil {

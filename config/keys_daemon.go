@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -12,7 +13,7 @@ import (
 func daemonKeys() []*key {
 	return []*key{
 		{name: "kadeploy_server", initial: one("127.0.0.1"), set: setServerHost,
-			doc: "address of the remote API; loopback only"},
+			doc: "name or address of the server: the daemon listens there, clients call it there; 0.0.0.0 is every address"},
 		{name: "kadeploy_server_port", form: number, initial: one("25300"), set: setServerPort,
 			doc: "port of the remote API"},
 		{name: "agents_listen", initial: one("127.0.0.1:25301"), set: setListen(func(t *target) *string { return &t.global.AgentsListen }, true),
@@ -21,6 +22,9 @@ func daemonKeys() []*key {
 			doc: "address and port of the TFTP server; firmware asks port 69"},
 		{name: "state_dir", initial: one("var"), set: setDir(func(t *target) *string { return &t.global.StateDir }),
 			doc: "directory of what the daemon writes; relative to the configuration directory, as every path"},
+		{name: "local_socket", set: setPath(func(t *target) *string { return &t.global.LocalSocket }),
+			fallback: func(t *target) string { return filepath.Join(t.global.StateDir, "kadeploy.sock") },
+			doc:      "unix socket where users of the server's own machine get their identity; default STATE_DIR/kadeploy.sock"},
 		{name: "tftp_repository", aliases: []string{"pxe_repository"}, set: setDir(func(t *target) *string { return &t.global.TFTPRoot }),
 			fallback: func(t *target) string { return filepath.Join(t.global.StateDir, "tftp") },
 			doc:      "root directory of the TFTP server; default STATE_DIR/tftp"},
@@ -56,6 +60,9 @@ func daemonKeys() []*key {
 			doc: "size limit of a preinstall archive, in MiB or with a unit"},
 		{name: "max_postinstall_size", form: number, initial: one("20"), set: setSize(func(t *target) *int64 { return &t.global.MaxPostinstall }, 1<<20),
 			doc: "size limit of a postinstall archive, in MiB or with a unit"},
+		{name: "admins", form: list, initial: one(""),
+			set: setNames(func(t *target, name string) { t.global.Admins = append(t.global.Admins, name) }),
+			doc: "users who may do everything, separated by commas, beside root and the daemon's own user; see rights.md"},
 		{name: "almighty_env_users", aliases: []string{"almighty_users"}, form: list, initial: one("root"),
 			set: setNames(func(t *target, name string) { t.global.AlmightyUsers = append(t.global.AlmightyUsers, name) }),
 			doc: "users with all rights on environments, separated by commas; read, without effect in this version"},
@@ -68,9 +75,11 @@ func one(value string) []string { return []string{value} }
 func tftpRoot(t *target) *string { return &t.global.TFTPRoot }
 
 func setServerHost(t *target, v value) error {
-	host, err := loopback(v.text)
-	t.global.Server = host
-	return err
+	if v.text == "" || strings.ContainsAny(v.text, " \t/@") {
+		return &fault{msg: fmt.Sprintf("%q is neither a name nor an address", v.text), hint: "write a host name, or an address such as 127.0.0.1"}
+	}
+	t.global.Server = v.text
+	return nil
 }
 
 // setServerPort completes what setServerHost began.

@@ -41,6 +41,7 @@ type Global struct {
 	ImagesPath  string // tftp_images_path, absolute and below TFTPRoot: kernels and initrds
 	ProfilePath string // tftp_cfg, absolute and below TFTPRoot: boot profiles
 	ProfileName string // pxe_profile_name: ip_hex (default), ip, mac, hostname, hostname_short
+	LocalSocket string // local_socket; default STATE/kadeploy.sock
 	LogFile     string // log_to_file; default STATE/kadeploy-server.log
 	CacheDir    string // kadeploy_cache_dir; default STATE/cache
 	CacheSize   int64  // bytes
@@ -66,6 +67,7 @@ type Global struct {
 	MaxPreinstall  int64 // bytes of one preinstall archive
 	MaxPostinstall int64
 	AlmightyUsers  []string
+	Admins         []string // admins: beside root and the daemon's own user
 }
 
 // TFTPName is the name that firmware asks the TFTP server by, for a path below TFTPRoot.

@@ -112,7 +112,7 @@ func setTimeout(field func(*target) *time.Duration) setter {
 
 // setNames stores items that are plain words: file systems, kernel modules, users.
 func setNames(add func(t *target, name string)) setter {
-	plain := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+	plain := regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@-]*$`)
 	return func(t *target, v value) error {
 		for _, item := range v.list(",") {
 			if !plain.MatchString(item.text) {

@@ -13,7 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os/user"
+	"net/http"
 	"sync"
 	"time"
 
@@ -24,6 +24,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/link"
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/pki"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
@@ -46,11 +47,11 @@ func (e *RefusedError) Error() string { return e.Refused.GetText() }
 
 // Config tells Dial where the server is.
 type Config struct {
-	Server string       // HOST:PORT
-	User   string       // default: the user running the process
-	Log    *slog.Logger // default: none
+	Server   string       // HOST:PORT
+	Identity Identity     // how the client proves who it is; default: what Login has kept for that server
+	Log      *slog.Logger // default: none
 
-	Uploader  Uploader             // brings the server the files of descriptions that it may not read; nil: Submit fails when there are some
+	Uploader  Uploader             // brings the server the files of descriptions that it may not read; default: over HTTPS, to the same port
 	Uploading func(UploadProgress) // told of them, on Submit's goroutine or one that it waits for; may be nil
 
 	Silence time.Duration // a watch that hears nothing for so long subscribes again; default 3 s
@@ -63,6 +64,7 @@ type Client struct {
 	user   string
 	system *actor.ActorSystem
 	link   *link.Link
+	stop   context.CancelFunc
 	inbox  *actor.PID
 	api    *actor.PID
 
@@ -70,43 +72,83 @@ type Client struct {
 	uploader        Uploader
 	uploading       func(UploadProgress)
 
+	renewing sync.WaitGroup
+
 	mu    sync.Mutex
 	calls map[string]chan proto.Message
 }
 
-// Dial connects to a server. It fails with ErrNoServer at once when nothing listens there.
+// Dial connects to a server. It fails with ErrNoServer at once when nothing listens there, and with ErrIdentity when the server does
+// not know who asks.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	if cfg.User == "" {
-		cfg.User = userName()
-	}
-	if err := reachable(ctx, cfg.Server); err != nil {
+	identity, err := cfg.Identity.orDefault(cfg.Server)
+	if err != nil {
 		return nil, err
+	}
+	wallet, err := identity.obtain(ctx, cfg.Server)
+	if err != nil {
+		if gone := reachable(ctx, cfg.Server); gone != nil {
+			return nil, gone // that explains more
+		}
+		return nil, err
+	}
+	who, err := wallet.Identity()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Uploader == nil {
+		cfg.Uploader = HTTPUploader(&http.Client{Transport: transport(wallet)}, "https://"+cfg.Server)
 	}
 	system, _ := supervisor.NewSystem(cfg.Log)
 	c := &Client{
-		server: cfg.Server, user: cfg.User,
+		server: cfg.Server, user: who.Name,
 		system:  system,
-		api:     actor.NewPID(cfg.Server, APIName),
+		api:     actor.NewPID(link.DaemonAddress, APIName),
 		silence: cmp.Or(cfg.Silence, 3*time.Second), outage: cmp.Or(cfg.Outage, 15*time.Second),
 		uploader: cfg.Uploader, uploading: cfg.Uploading,
 		calls: make(map[string]chan proto.Message),
 	}
 	inbox := "inbox-" + newID() // told to the server only: who does not know it cannot send here
-	var err error
-	if c.link, err = link.Start(c.system, link.Config{Address: "127.0.0.1:0", Policy: link.ClientPolicy(inbox), Log: cfg.Log}); err != nil {
-		return nil, fmt.Errorf("client: %w", err)
+	c.link, err = link.StartClient(ctx, c.system, link.ClientConfig{Server: cfg.Server, Policy: link.ClientPolicy(inbox), Own: wallet, Log: cfg.Log})
+	if err != nil {
+		c.system.Shutdown()
+		return nil, unlinked(ctx, cfg.Server, err)
 	}
 	if c.inbox, err = c.system.Root.SpawnNamed(supervisor.Props(func() actor.Actor { return receiver(c.receive) }), inbox); err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
+	fresh, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	c.renewing.Go(func() { identity.keepFresh(fresh, cfg.Server, wallet) })
 	return c, nil
+}
+
+// transport speaks HTTP/1.1, by which the server tells it from the link on the same port.
+func transport(own pki.Credentials) *http.Transport {
+	return &http.Transport{TLSClientConfig: pki.ClientTLS(own), TLSHandshakeTimeout: patience, Protocols: protocols(), ForceAttemptHTTP2: false}
+}
+
+func protocols() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	return p
+}
+
+// unlinked words why there is no link.
+func unlinked(ctx context.Context, server string, err error) error {
+	if gone := reachable(ctx, server); gone != nil {
+		return gone
+	}
+	return fmt.Errorf("%w at %s: %w", ErrIdentity, server, err)
 }
 
 // Close ends the connection; operations under way go on at the server.
 func (c *Client) Close() {
+	c.stop()
+	c.renewing.Wait()
 	c.system.Root.Stop(c.inbox)
 	c.link.Close()
 	c.system.Shutdown()
@@ -205,12 +247,5 @@ func reachable(ctx context.Context, server string) error {
 }
 
 func newID() string { return uuid.NewString() }
-
-func userName() string {
-	if u, err := user.Current(); err == nil {
-		return u.Username
-	}
-	return "unknown"
-}
 
 func stamp(t time.Time) *timestamppb.Timestamp { return timestamppb.New(t) }

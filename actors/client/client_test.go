@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -44,7 +45,7 @@ var _ = Describe("A client of a running server", Ordered, func() {
 	BeforeAll(func() {
 		d = startDaemon(4)
 		var err error
-		c, err = client.Dial(context.Background(), client.Config{Server: d.server(), User: "ada", Silence: 300 * time.Millisecond, Outage: time.Second})
+		c, err = client.Dial(context.Background(), client.Config{Server: d.server(), Identity: client.Local(d.socket()), Silence: 300 * time.Millisecond, Outage: time.Second})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(c.Close)
 	})
@@ -111,7 +112,9 @@ var _ = Describe("A client of a running server", Ordered, func() {
 		status, err := c.Status(ctx, id)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(status.GetOperations()).To(HaveLen(1))
-		Expect(status.GetOperations()[0].GetUser()).To(Equal("ada"))
+		owner, err := user.Current()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(status.GetOperations()[0].GetUser()).To(Equal(owner.Username), "not who the client says")
 		Expect(status.GetOperations()[0].GetOk()).To(BeEquivalentTo(2))
 
 		first := uint64(0)
@@ -123,6 +126,34 @@ var _ = Describe("A client of a running server", Ordered, func() {
 		})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(first).To(BeEquivalentTo(len(events) - 2))
+	})
+
+	It("gives rights, shows them, and takes them away", func() {
+		given, err := c.RightsAdd(ctx, &message.RightsAdd{User: "bob", Nodes: []string{"node-[1-2]"}, Part: "3"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(given.GetRights()).To(HaveLen(1))
+		var refused *client.RefusedError
+		_, err = c.RightsAdd(ctx, &message.RightsAdd{User: "carol", Nodes: []string{"node-[2-3]"}, Part: "3"})
+		Expect(errors.As(err, &refused)).To(BeTrue(), "%v", err)
+		Expect(refused.Refused.GetCode()).To(Equal(message.Refusal_BUSY))
+		Expect(err).To(MatchError(ContainSubstring("bob holds node-2")))
+		list, err := c.RightsList(ctx, "bob", []string{"node-2"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(list.GetRights()).To(HaveLen(1))
+		Expect(list.GetRights()[0].GetNodes()).To(Equal("node-2"))
+		left, err := c.RightsDel(ctx, &message.RightsDel{User: "bob", Nodes: []string{"*"}, Part: "*"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(left.GetRights()).To(BeEmpty())
+		Expect(left.GetLost()).To(HaveLen(1))
+	})
+
+	It("hears that a server without certificates enrols nobody", func() {
+		_, err := c.UserAdd(ctx, "bob", false, time.Hour)
+		Expect(err).To(MatchError(ContainSubstring("enrols nobody")))
+		users, err := c.UserList(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(users.GetUsers()).To(BeEmpty())
+		Expect(c.UserDel(ctx, "bob")).To(MatchError(ContainSubstring("nobody has that name")))
 	})
 
 	It("reboots what it deployed", func() {

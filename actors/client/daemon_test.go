@@ -46,6 +46,8 @@ func startDaemon(nodes int) *daemon {
 
 func (d *daemon) server() string { return d.net + ".254:25300" }
 
+func (d *daemon) socket() string { return filepath.Join(d.dir, "var", "kadeploy.sock") }
+
 func (d *daemon) kill() {
 	d.session.Kill()
 	Eventually(d.session.Exited).Should(BeClosed())

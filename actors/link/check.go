@@ -7,16 +7,17 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/remote"
 	"google.golang.org/protobuf/proto"
-)
 
-// PeerHeader is the header of every message that came over the link: the address of the peer that sent it.
-const PeerHeader = "x-peer"
+	"github.com/kadeploy/kadeploy/internal/pki"
+)
 
 // conversation is what a peer has said on one stream. It does no I/O: bytes in, a message that the library can take out.
 type conversation struct {
-	kinds kinds
-	self  string // our address
-	peer  string // the address of the handshake; "" before it
+	kinds    kinds
+	self     string                     // our address
+	identity pki.Identity               // whom the peer's certificate names
+	claim    func(address string) error // whether the peer may speak from an address
+	peer     string                     // the address of the handshake; "" before it
 }
 
 // take checks one message. Its errors are for the log and for the peer; they hold nothing of the payload.
@@ -42,19 +43,17 @@ func (c *conversation) take(raw []byte) (*remote.RemoteMessage, error) {
 
 func (c *conversation) handshake(r *remote.ConnectRequest) error {
 	s := r.GetServerConnection()
-	switch address := s.GetAddress(); {
+	switch {
 	case c.peer != "":
 		return errors.New("a second handshake")
 	case s == nil:
 		return errors.New("a handshake without an address")
-	case !peerAddress(address):
-		return errors.New("a handshake with an address that is not of this machine")
-	case address == c.self: // answers to it would reach our own actors
-		return errors.New("a handshake with our own address")
-	default:
-		c.peer = address
-		return nil
 	}
+	if err := c.claim(s.GetAddress()); err != nil {
+		return fmt.Errorf("a handshake with %w", err)
+	}
+	c.peer = s.GetAddress()
+	return nil
 }
 
 func (c *conversation) batch(b *remote.MessageBatch) error {
@@ -106,7 +105,7 @@ func (c *conversation) envelope(b *remote.MessageBatch, e *remote.MessageEnvelop
 	if err := c.payload(k, e); err != nil {
 		return err
 	}
-	e.MessageHeader = &remote.MessageHeader{HeaderData: map[string]string{PeerHeader: c.peer}}
+	e.MessageHeader = &remote.MessageHeader{HeaderData: map[string]string{PeerHeader: c.peer, IdentityHeader: c.identity.String()}}
 	return nil
 }
 

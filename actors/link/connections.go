@@ -1,63 +1,198 @@
 package link
 
 import (
+	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/credentials"
+
+	"github.com/kadeploy/kadeploy/internal/pki"
 )
 
-// connections bounds them in number, and those that say nothing in time. gRPC asks the credentials about each connection before
-// anything else is made of it; that is the one place where the library, which listens itself, lets us.
+// What the other side of a finished TLS handshake (ALPN, RFC 7301) wants to speak.
+const (
+	protoActors = "h2"              // gRPC, with the library's service
+	protoPark   = "kadeploy-park/1" // nothing: the connection is ours to use (park.go)
+	protoWeb    = "http/1.1"        // requests for what is no message: certificates, files
+)
+
+// connections are the way in. They bound the connections in number, and those that say nothing in time, find out who is there, and
+// hand on what is not for actors. gRPC asks the credentials about each connection before anything else is made of it; that is the one
+// place where the library, which listens itself, lets us.
 type connections struct {
-	credentials.TransportCredentials
+	tls    *tls.Config
+	admit  func(pki.Identity) bool // to the actors
 	policy Policy
-	full   func(error) error
-	open   atomic.Int64
+	refuse func(who string, why error) error
+	crowd  *crowd
+	lot    *lot      // nil: nobody parks here
+	web    *internal // nil: no such requests are served
+
+	mu    sync.Mutex
+	open  int // of those that are known
+	by    map[pki.Identity]int
+	known map[*connection]bool
 }
 
 func (c *connections) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	if c.open.Add(1) > int64(c.policy.Connections) {
-		c.open.Add(-1)
-		return nil, nil, c.full(fmt.Errorf("a connection when %d are open", c.policy.Connections))
+	if tcp, ok := raw.(*net.TCPConn); ok {
+		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3})
 	}
-	conn, info, err := c.TransportCredentials.ServerHandshake(raw)
-	if err != nil {
-		c.open.Add(-1)
+	s := c.crowd.enter(raw)
+	conn := tls.Server(s, c.tls)
+	if err := c.shake(conn); err != nil {
+		s.Close()
 		return nil, nil, err
 	}
-	one := &connection{Conn: conn, AuthInfo: info, over: func() { c.open.Add(-1) }}
-	one.silent = time.AfterFunc(c.policy.Patience, func() { _ = one.end() })
+	state := conn.ConnectionState()
+	if state.NegotiatedProtocol == protoWeb || state.NegotiatedProtocol == "" { // with a certificate or not: they stay in the crowd
+		if c.web == nil || !c.web.give(conn) {
+			conn.Close()
+		}
+		return nil, nil, credentials.ErrConnDispatched
+	}
+	who, err := identified(state)
+	if err == nil {
+		err = c.enter(s, who)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, nil, c.refuse(raw.RemoteAddr().String(), err)
+	}
+	if state.NegotiatedProtocol == protoPark {
+		c.receive(who, conn)
+		return nil, nil, credentials.ErrConnDispatched
+	}
+	one := c.register(conn, who, state.PeerCertificates[0].NotAfter)
 	return one, one, nil
 }
 
-func (c *connections) Clone() credentials.TransportCredentials { return c }
+// enter counts a connection of somebody who is known now, to its end.
+func (c *connections) enter(s *stranger, who pki.Identity) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !c.admit(who):
+		return errors.New("who may not speak to actors")
+	case c.open >= c.policy.Connections:
+		return fmt.Errorf("a connection when %d are open", c.open)
+	case c.by[who] >= connectionsPerStream*c.policy.Streams:
+		return fmt.Errorf("a connection when %s has %d", who, c.by[who])
+	case !s.leave():
+		return errors.New("a connection that took too long")
+	}
+	c.open++
+	c.by[who]++
+	s.over = sync.OnceFunc(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.open--
+		if c.by[who]--; c.by[who] == 0 {
+			delete(c.by, who)
+		}
+	})
+	return nil
+}
 
-// connection is one of them. gRPC hands it to the interceptors as the AuthInfo of their streams.
+func (c *connections) shake(conn *tls.Conn) error {
+	ctx, cancel := context.WithTimeout(context.Background(), c.policy.Patience)
+	defer cancel()
+	return conn.HandshakeContext(ctx)
+}
+
+// receive parks a connection.
+func (c *connections) receive(who pki.Identity, conn *tls.Conn) {
+	_ = conn.SetDeadline(time.Now().Add(c.policy.Patience))
+	address, err := readAddress(conn)
+	if err == nil && c.lot == nil {
+		err = errors.New("a connection to park where nobody parks")
+	}
+	if err == nil { // the answer goes first: once parked, the connection may be taken at any moment
+		err = c.lot.mayPark(who, address)
+		err = errors.Join(err, answerAddress(conn, text(err)))
+	}
+	_ = conn.SetDeadline(time.Time{})
+	if err == nil {
+		err = c.lot.park(who, address, conn)
+	}
+	if err != nil {
+		_ = c.refuse(conn.RemoteAddr().String(), err)
+		conn.Close()
+	}
+}
+
+// connectionsPerStream is what a client has at most: its own, one parked and one taken.
+const connectionsPerStream = 3
+
+// register makes a connection for actors: it ends when it says nothing at first, when its certificate does, and when it is expelled.
+func (c *connections) register(conn net.Conn, who pki.Identity, expires time.Time) *connection {
+	one := &connection{Conn: conn, identity: who}
+	one.silent = time.AfterFunc(c.policy.Patience, func() { conn.Close() })
+	one.expiry = time.AfterFunc(time.Until(expires), func() { conn.Close() })
+	one.over = func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.known, one)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known[one] = true
+	return one
+}
+
+// expel ends the connections of an identity.
+func (c *connections) expel(who pki.Identity) {
+	for _, one := range c.of(who) {
+		_ = one.Conn.Close()
+	}
+}
+
+func (c *connections) of(who pki.Identity) (all []*connection) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for one := range c.known {
+		if one.identity == who {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+func (*connections) ClientHandshake(context.Context, string, net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return nil, nil, errors.New("link: a server does not call")
+}
+func (*connections) Info() credentials.ProtocolInfo {
+	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
+}
+func (c *connections) Clone() credentials.TransportCredentials { return c }
+func (*connections) OverrideServerName(string) error           { return nil }
+
+// connection is one for actors. gRPC hands it to the interceptors as the AuthInfo of their streams.
 type connection struct {
 	net.Conn
-	credentials.AuthInfo
-	silent *time.Timer
-	once   sync.Once
-	over   func()
+	identity       pki.Identity
+	silent, expiry *time.Timer
+	over           func()
 }
+
+// AuthType implements credentials.AuthInfo.
+func (*connection) AuthType() string { return "tls" }
 
 func (c *connection) Close() error {
 	c.silent.Stop()
-	return c.end()
-}
-
-func (c *connection) end() error {
-	c.once.Do(c.over)
+	c.expiry.Stop()
+	c.over()
 	return c.Conn.Close()
 }
 
-// greeted tells a stream's connection that the handshake is done.
-func greeted(info credentials.AuthInfo) {
-	if c, ok := info.(*connection); ok {
-		c.silent.Stop()
+func text(err error) string {
+	if err == nil {
+		return ""
 	}
+	return err.Error()
 }

@@ -1,14 +1,29 @@
 package link
 
-import "github.com/asynkron/protoactor-go/remote"
+import (
+	"errors"
+
+	"github.com/asynkron/protoactor-go/remote"
+
+	"github.com/kadeploy/kadeploy/internal/pki"
+)
 
 // Checker checks messages as a stream does.
 type Checker struct{ conversation }
 
-// NewChecker makes one of a link at self whose peer has shaken hands from an address, or has not when that is "".
-func NewChecker(p Policy, self, peer string) (*Checker, error) {
+// NewChecker makes one of a link at self whose peer may speak from an address, and has shaken hands or not.
+func NewChecker(p Policy, self, peer string, greeted bool) (*Checker, error) {
 	k, err := p.kinds()
-	return &Checker{conversation{kinds: k, self: self, peer: peer}}, err
+	c := &Checker{conversation{kinds: k, self: self, identity: pki.Daemon(), claim: func(address string) error {
+		if address != peer {
+			return errors.New("another address")
+		}
+		return nil
+	}}}
+	if greeted {
+		c.peer = peer
+	}
+	return c, err
 }
 
 // Take returns what the library would be given.

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	here  = "127.0.0.1:25300"
-	there = "127.0.0.1:40000"
+	here  = link.DaemonAddress
+	there = "client-00112233445566778899aabbccddeeff:1"
 )
 
 // FuzzCheck reads whatever is let through the way the library does: no index may be out of range, no type unknown, no
@@ -35,14 +35,11 @@ func FuzzCheck(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, server, greeted bool) {
-		policy, from := link.ClientPolicy("inbox"), ""
+		policy := link.ClientPolicy("inbox")
 		if server {
 			policy = link.ServerPolicy(api)
 		}
-		if greeted {
-			from = there
-		}
-		c, err := link.NewChecker(policy, here, from)
+		c, err := link.NewChecker(policy, here, there, greeted)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +83,7 @@ func read(t *testing.T, b *remote.MessageBatch) {
 		case *actor.Stop, *actor.PoisonPill:
 			t.Fatalf("%T", m)
 		}
-		if h := e.MessageHeader.HeaderData; len(h) != 1 || h[link.PeerHeader] != there {
+		if h := e.MessageHeader.HeaderData; len(h) != 2 || h[link.PeerHeader] != there || h[link.IdentityHeader] != "ka://daemon" {
 			t.Fatalf("headers %v", h)
 		}
 	}

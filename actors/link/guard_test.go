@@ -36,38 +36,38 @@ var _ = Describe("A process behind the guard", Ordered, func() {
 		p *peer
 	)
 	BeforeAll(func() { d = startProcess("server") })
-	BeforeEach(func() { p = newPeer() })
+	BeforeEach(func() { p = newPeer(d) })
 
 	// unharmed asks for a sign of life; the actors must have seen nothing but legal requests.
 	unharmed := func() {
 		GinkgoHelper()
-		p.status(d.address, "alive")
+		p.status(d, "alive")
 		Expect(d.session).NotTo(gexec.Exit())
 		Expect(string(d.session.Out.Contents())).NotTo(ContainSubstring("received"))
 	}
 
 	It("answers legal requests, and knows where they came from", func() {
-		Expect(p.status(d.address, "first").GetVersion()).To(Equal("x-peer=" + p.address))
+		Expect(p.status(d, "first").GetVersion()).To(Equal("x-identity=ka://user/alice x-peer=" + p.address))
 	})
 
 	It("takes no header from its peers", func() {
-		stream := p.connect(d.address)
-		b := p.request(d.address, "header")
-		b.Envelopes[0].MessageHeader = &remote.MessageHeader{HeaderData: map[string]string{"x-peer": "127.0.0.1:1", "x-role": "admin"}}
+		stream := p.connect(d)
+		b := p.request(daemon, "header")
+		b.Envelopes[0].MessageHeader = &remote.MessageHeader{HeaderData: map[string]string{"x-peer": daemon, "x-identity": "ka://user/bob", "x-role": "admin"}}
 		Expect(stream.Send(batched(b))).To(Succeed())
 		var got *remote.MessageBatch
 		Eventually(p.received).Should(Receive(&got))
 		answer := &message.Status{}
 		Expect(proto.Unmarshal(got.GetEnvelopes()[0].GetMessageData(), answer)).To(Succeed())
-		Expect(answer.GetVersion()).To(Equal("x-peer=" + p.address))
+		Expect(answer.GetVersion()).To(Equal("x-identity=ka://user/alice x-peer=" + p.address))
 	})
 
 	It("takes several messages in a batch, and several batches on a stream", func() {
-		stream := p.connect(d.address)
-		b := p.request(d.address, "several")
+		stream := p.connect(d)
+		b := p.request(daemon, "several")
 		b.Envelopes = append(b.Envelopes, b.Envelopes[0], b.Envelopes[0])
 		Expect(stream.Send(batched(b))).To(Succeed())
-		Expect(stream.Send(batched(p.request(d.address, "more")))).To(Succeed())
+		Expect(stream.Send(batched(p.request(daemon, "more")))).To(Succeed())
 		n := 0
 		Eventually(func() int {
 			select {
@@ -81,7 +81,7 @@ var _ = Describe("A process behind the guard", Ordered, func() {
 
 	refusals := func() int {
 		GinkgoHelper()
-		n, err := strconv.Atoi(p.status(d.address, "count").GetConfigDir())
+		n, err := strconv.Atoi(p.status(d, "count").GetConfigDir())
 		Expect(err).NotTo(HaveOccurred())
 		return n
 	}
@@ -90,8 +90,8 @@ var _ = Describe("A process behind the guard", Ordered, func() {
 		all, before := batches(), refusals()
 		for _, c := range all {
 			By(c.what)
-			stream := p.connect(d.address)
-			_ = stream.Send(batched(c.batch(p, d.address))) // the end of the stream may come first
+			stream := p.connect(d)
+			_ = stream.Send(batched(c.batch(p, daemon))) // the end of the stream may come first
 			refused(stream)
 		}
 		unharmed()
@@ -103,7 +103,7 @@ var _ = Describe("A process behind the guard", Ordered, func() {
 
 	It("refuses a batch that is larger than it would read", func() {
 		before := refusals()
-		stream, b := p.connect(d.address), p.request(d.address, "large")
+		stream, b := p.connect(d), p.request(daemon, "large")
 		b.Envelopes[0].MessageData = make([]byte, 20<<20)
 		_ = stream.Send(batched(b))
 		_, err := stream.Recv()
@@ -113,14 +113,14 @@ var _ = Describe("A process behind the guard", Ordered, func() {
 	})
 
 	DescribeTable("refuses a conversation that", func(says ...func() *remote.RemoteMessage) {
-		stream := open(d.address)
+		stream := p.open(d)
 		for _, say := range says {
 			_ = stream.Send(say())
 		}
 		refused(stream)
 		unharmed()
 	},
-		Entry("begins with a batch", func() *remote.RemoteMessage { return batched(p.request(d.address, "early")) }),
+		Entry("begins with a batch", func() *remote.RemoteMessage { return batched(p.request(daemon, "early")) }),
 		Entry("begins with nothing", func() *remote.RemoteMessage { return &remote.RemoteMessage{} }),
 		Entry("begins with an answer", func() *remote.RemoteMessage {
 			return &remote.RemoteMessage{MessageType: &remote.RemoteMessage_ConnectResponse{ConnectResponse: &remote.ConnectResponse{}}}
@@ -137,87 +137,73 @@ var _ = Describe("A process behind the guard", Ordered, func() {
 		Entry("shakes hands as nobody", func() *remote.RemoteMessage {
 			return &remote.RemoteMessage{MessageType: &remote.RemoteMessage_ConnectRequest{ConnectRequest: &remote.ConnectRequest{}}}
 		}),
-		Entry("gives our own address", func() *remote.RemoteMessage { return hello(d.address) }),
+		Entry("gives our own address", func() *remote.RemoteMessage { return hello(daemon) }),
+		Entry("gives an address where it has parked nothing", func() *remote.RemoteMessage { return hello(randomAddress()) }),
 		Entry("gives an address of another machine", func() *remote.RemoteMessage { return hello("192.0.2.1:80") }),
 		Entry("gives a name", func() *remote.RemoteMessage { return hello("localhost:80") }),
 		Entry("gives the address of systems without one", func() *remote.RemoteMessage { return hello("nonhost") }),
-		Entry("gives an address written oddly", func() *remote.RemoteMessage { return hello("127.0.0.1:080") }),
-		Entry("gives an address in another family's clothes", func() *remote.RemoteMessage { return hello("[::ffff:127.0.0.1]:80") }),
-		Entry("gives no port", func() *remote.RemoteMessage { return hello("127.0.0.1:0") }),
-		Entry("gives a very long address", func() *remote.RemoteMessage { return hello("127.0.0.1:80" + strings.Repeat(" ", 1<<20)) }),
+		Entry("gives its address written oddly", func() *remote.RemoteMessage { return hello(strings.ToUpper(p.address)) }),
+		Entry("gives nothing", func() *remote.RemoteMessage { return hello("") }),
+		Entry("gives a very long address", func() *remote.RemoteMessage { return hello(p.address + strings.Repeat(" ", 1<<20)) }),
 	)
 
 	It("denies the calls that the library does not implement", func() {
-		_, err := dial(d.address).ListProcesses(context.Background(), &remote.ListProcessesRequest{})
+		_, err := p.dial(d).ListProcesses(context.Background(), &remote.ListProcessesRequest{})
 		Expect(status.Code(err)).To(Equal(codes.PermissionDenied))
-		_, err = dial(d.address).GetProcessDiagnostics(context.Background(), &remote.GetProcessDiagnosticsRequest{})
+		_, err = p.dial(d).GetProcessDiagnostics(context.Background(), &remote.GetProcessDiagnosticsRequest{})
 		Expect(status.Code(err)).To(Equal(codes.PermissionDenied))
 		unharmed()
 	})
 
 	It("hears that an actor which a session watches is gone", func() {
-		stream := p.connect(d.address)
-		Expect(stream.Send(batched(p.batch(d.address, api+"/session", &actor.Terminated{Who: p.pid()})))).To(Succeed())
+		stream := p.connect(d)
+		Expect(stream.Send(batched(p.batch(daemon, api+"/session", &actor.Terminated{Who: p.pid()})))).To(Succeed())
 		Eventually(d.session.Out.Contents).Should(ContainSubstring("root/api/session received *actor.Terminated"))
 	})
 })
 
 var _ = Describe("A process of few connections", func() {
 	It("takes no more of them, and takes new ones when old ones end", func() {
-		d, p := startProcess("few"), newPeer()
-		var idle []net.Conn
-		for range few {
-			conn, err := net.Dial("tcp", d.address)
-			Expect(err).NotTo(HaveOccurred())
-			DeferCleanup(func() { _ = conn.Close() })
-			_, err = conn.Read(make([]byte, 1)) // the server's settings: it has taken this one
-			Expect(err).NotTo(HaveOccurred())
-			idle = append(idle, conn)
-		}
-		extra, err := net.Dial("tcp", d.address)
-		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(func() { _ = extra.Close() })
-		_, err = extra.Read(make([]byte, 1))
-		Expect(err).To(HaveOccurred())
-
-		Expect(idle[0].Close()).To(Succeed())
-		_, err = idle[1].Write([]byte("this is not HTTP/2, and long enough to tell")) // ends it, too
-		Expect(err).NotTo(HaveOccurred())
-		_, err = dial(d.address).ListProcesses(context.Background(), &remote.ListProcessesRequest{})
-		Expect(err).To(HaveOccurred())
-		Eventually(func(g Gomega) {
-			stream := open(d.address)
-			g.Expect(stream.Send(hello(p.address))).To(Succeed())
-			m, err := stream.Recv()
+		d := startProcess("few")
+		p := newPeer(d) // the first: it is parked
+		p.connect(d)
+		last := p.park(d)
+		extra := func(g Gomega) {
+			conn, err := parkAt(d.port, walletOf(bob), randomAddress())
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(m.GetConnectResponse()).NotTo(BeNil())
-		}).Should(Succeed())
+			g.Expect(conn.Close()).To(Succeed())
+		}
+		Expect(InterceptGomegaFailure(func() { extra(Default) })).To(HaveOccurred())
+		Expect(last.Close()).To(Succeed())
+		Eventually(extra).Should(Succeed())
 	})
 })
 
 var _ = Describe("A hasty process", func() {
-	It("ends connections that do not say who they are, and no others", func() {
-		d, p := startProcess("hasty"), newPeer()
-		known := p.connect(d.address)
-		conn, err := net.Dial("tcp", d.address)
+	It("ends connections that do not say who they are, or what they want, and no others", func() {
+		d := startProcess("hasty")
+		p := newPeer(d)
+		known := p.connect(d)
+		conn, err := net.Dial("tcp", d.port)
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func() { _ = conn.Close() })
-		silent := open(d.address)
+		silent := p.open(d)
 		_, err = silent.Recv()
 		Expect(status.Code(err)).To(Equal(codes.Unavailable), "%v", err)
 		_, _ = io.Copy(io.Discard, conn) // returns when it has ended
-		Expect(known.Send(batched(p.request(d.address, "known")))).To(Succeed())
+		Expect(known.Send(batched(p.request(daemon, "known")))).To(Succeed())
 		Eventually(p.received).Should(Receive())
 	})
 
 	DescribeTable("gives up a peer that", func(how func(*peer)) {
-		d, p := startProcess("hasty"), newPeer(how)
-		stream := p.connect(d.address)
+		d := startProcess("hasty")
+		p := newPeer(d, how)
+		stream := p.connect(d)
 		for range 20 { // gRPC itself takes a few messages that are not read
-			Expect(stream.Send(batched(p.batch(d.address, api, &message.StatusRequest{Id: large})))).To(Succeed())
+			Expect(stream.Send(batched(p.batch(daemon, api, &message.StatusRequest{Id: large})))).To(Succeed())
 		}
 		Eventually(p.hungUp).Should(Receive())
-		newPeer().status(d.address, "another")
+		newPeer(d).status(d, "another")
 	},
 		Entry("does not answer its handshake", func(p *peer) { p.mute = true }),
 		Entry("does not read its answers", func(p *peer) { p.deaf = true }),

@@ -1,10 +1,14 @@
 package link
 
 import (
+	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,8 +17,10 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/remote"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
+
+	"github.com/kadeploy/kadeploy/internal/pki"
 )
 
 // MaxMessage is the largest protobuf message that may be sent over a link, in bytes: the final report of 20,000 nodes. A
@@ -27,49 +33,66 @@ const (
 	maxAnswer  = 4 << 10 // to a handshake: all that comes back on a stream that we opened
 )
 
-// Config is what a link is made of.
-type Config struct {
-	Address string // HOST:PORT to listen on; loopback, port 0 for any
-	Policy  Policy
-	Log     *slog.Logger // of what is refused; default: none
-}
-
 // Link is a started remote.
 type Link struct {
-	remote *remote.Remote
-	guard  *guard
-	once   sync.Once
+	remote      *remote.Remote
+	guard       *guard
+	connections *connections
+	once        sync.Once
+	closed      []func() // in reverse order
 }
 
-// Start listens and gives the system its address. Start it before any actor is spawned: earlier PIDs would carry no address.
-func Start(system *actor.ActorSystem, cfg Config) (*Link, error) {
-	host, port, err := loopback(cfg.Address)
+// parts are what a link is made of, on either side.
+type parts struct {
+	listen  string // HOST:PORT
+	address string // the name by which peers know us
+	server  *tls.Config
+	calls   credentials.TransportCredentials
+	dial    func(context.Context, string) (net.Conn, error)
+	claim   func(pki.Identity, string) (func(), error)
+	policy  Policy
+	lot     *lot
+	web     http.Handler
+	log     *slog.Logger
+}
+
+// start listens and gives the system its address. It comes before any actor is spawned: earlier PIDs would carry no address.
+func start(system *actor.ActorSystem, p parts) (*Link, error) {
+	if p.log == nil {
+		p.log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	p.policy = p.policy.withDefaults()
+	kinds, err := p.policy.kinds()
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
-	}
-	kinds, err := cfg.Policy.kinds()
+	host, port, err := listenable(p.listen)
 	if err != nil {
 		return nil, err
 	}
-	// The library panics when it cannot listen; asking first gives the usual error. The gap between the two is harmless: the
-	// panic is then caught below.
-	probe, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w", cfg.Address, reason(err))
+	g := &guard{policy: p.policy, kinds: kinds, self: p.address, claim: p.claim, log: p.log, streams: make(map[pki.Identity]int)}
+	l := &Link{guard: g}
+	l.connections = &connections{
+		tls: p.server.Clone(), policy: p.policy, refuse: g.refuse, crowd: newCrowd(p.policy.Strangers), lot: p.lot,
+		by: make(map[pki.Identity]int), known: make(map[*connection]bool),
+		admit: func(id pki.Identity) bool { return id.Kind == p.policy.Peers },
 	}
-	probe.Close()
-	g := &guard{kinds: kinds, address: system.Address, log: cfg.Log}
-	l := &Link{guard: g, remote: remote.NewRemote(system, configure(host, port, g, cfg.Policy.withDefaults()))}
-	if err := l.start(); err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w", cfg.Address, err)
+	l.connections.tls.NextProtos = []string{protoActors, protoPark}
+	if p.web != nil {
+		l.connections.web = serveWeb(p.web)
+		l.closed = append(l.closed, l.connections.web.end)
+		l.connections.tls.NextProtos = []string{protoActors, protoPark, protoWeb}
 	}
+	l.remote = remote.NewRemote(system, configure(host, port, p, l.connections, g))
+	if err := l.listen(); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("cannot listen on %s: %w", p.listen, err)
+	}
+	l.closed = append(l.closed, func() { l.remote.Shutdown(false) })
 	return l, nil
 }
 
-func (l *Link) start() (err error) {
+func (l *Link) listen() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%v", p)
@@ -82,22 +105,58 @@ func (l *Link) start() (err error) {
 // Refused returns how many streams, calls and connections the guard has ended. Safe for concurrent use.
 func (l *Link) Refused() int64 { return l.guard.refused.Load() }
 
-// Close ends the link without waiting for its peers. It may be called twice.
-func (l *Link) Close() { l.once.Do(func() { l.remote.Shutdown(false) }) }
+// Expel ends the connections of an identity. Who it is may come again, if its certificate is still good.
+func (l *Link) Expel(id pki.Identity) { l.connections.expel(id) }
 
-func configure(host string, port int, g *guard, policy Policy) *remote.Config {
+// Close ends the link without waiting for its peers. It may be called twice.
+func (l *Link) Close() {
+	l.once.Do(func() {
+		for i := len(l.closed) - 1; i >= 0; i-- {
+			l.closed[i]()
+		}
+	})
+}
+
+// listenable splits an address. The library panics when it cannot listen there; asking first gives the usual error. The gap between
+// the two is harmless: the panic is then caught.
+func listenable(address string) (host string, port int, err error) {
+	probe, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", 0, fmt.Errorf("cannot listen on %s: %w", address, reason(err))
+	}
+	probe.Close()
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, err
+	}
+	if port, err = strconv.Atoi(text); err != nil {
+		return "", 0, fmt.Errorf("%q: the port is no number", address)
+	}
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]" // the library joins it with the port as it is
 	}
-	refuse := func(why error) error { return g.refuse("", why) }
+	return host, port, nil
+}
+
+func reason(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		return op.Err
+	}
+	return err
+}
+
+func configure(host string, port int, p parts, in *connections, g *guard) *remote.Config {
 	c := remote.Configure(host, port,
+		remote.WithAdvertisedHost(p.address),
 		remote.WithEndpointWriterBatchSize(batchSize),
 		remote.WithEndpointWriterQueueSize(queueSize),
 		remote.WithEndpointManagerQueueSize(queueSize),
 		remote.WithServerOptions(
-			grpc.Creds(&connections{TransportCredentials: insecure.NewCredentials(), policy: policy, full: refuse}),
+			grpc.Creds(in),
 			grpc.UnaryInterceptor(g.unary),
 			grpc.StreamInterceptor(g.stream),
+			grpc.ConnectionTimeout(p.policy.Patience),
 			grpc.MaxRecvMsgSize(maxBatch),
 			grpc.MaxConcurrentStreams(1), // the library opens one per connection
 			grpc.MaxHeaderListSize(8<<10),
@@ -105,11 +164,11 @@ func configure(host string, port int, g *guard, policy Policy) *remote.Config {
 			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		),
 		remote.WithDialOptions(
-			grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithTransportCredentials(p.calls),
 			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
-			grpc.WithStreamInterceptor(attend(policy.Patience)),
-			grpc.WithContextDialer(dialLoopback),
+			grpc.WithStreamInterceptor(attend(p.policy.Patience)),
+			grpc.WithContextDialer(p.dial),
 		),
 	)
 	c.MaxRetryCount = 1 // more leak a connection per retry, and deliver what was sent during an outage late

@@ -2,6 +2,10 @@ package link_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/hex"
+	"io"
 	"net"
 	"time"
 
@@ -10,15 +14,18 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kadeploy/kadeploy/actors/link"
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/pki"
 )
 
-// peer is a process that speaks the library's protocol by hand: it may say what no library would.
+// peer is a client that speaks the library's protocol by hand, and parks its connections by hand: it may say what no client would.
 type peer struct {
 	remote.UnimplementedRemotingServer
+	own      *pki.Wallet
 	address  string
 	received chan *remote.MessageBatch
 	mute     bool          // does not answer handshakes
@@ -26,19 +33,115 @@ type peer struct {
 	hungUp   chan struct{} // the other side has ended the stream that a mute or deaf peer left alone
 }
 
-func newPeer(how ...func(*peer)) *peer {
+// newPeer is a client of alice's that has parked a connection at the daemon.
+func newPeer(d *process, how ...func(*peer)) *peer {
 	GinkgoHelper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
-	p := &peer{address: l.Addr().String(), received: make(chan *remote.MessageBatch, 100), hungUp: make(chan struct{}, 1)}
+	p := &peer{own: walletOf(alice), address: randomAddress(), received: make(chan *remote.MessageBatch, 100), hungUp: make(chan struct{}, 1)}
 	for _, f := range how {
 		f(p)
 	}
-	s := grpc.NewServer()
+	conns := &handed{conns: make(chan net.Conn), closed: make(chan struct{})}
+	s := grpc.NewServer(grpc.Creds(credentials.NewTLS(pki.ServerTLS(p.own))))
 	remote.RegisterRemotingServer(s, p)
-	go func() { _ = s.Serve(l) }()
-	DeferCleanup(s.Stop)
+	go func() { _ = s.Serve(conns) }()
+	first := p.park(d)
+	ctx, cancel := context.WithCancel(context.Background())
+	parked := make(chan struct{})
+	go func() {
+		defer close(parked)
+		p.serve(ctx, d, first, conns)
+	}()
+	DeferCleanup(func() { cancel(); <-parked; s.Stop() })
 	return p
+}
+
+// serve answers on the parked connection when the daemon takes it, and parks the next.
+func (p *peer) serve(ctx context.Context, d *process, conn *tls.Conn, to *handed) {
+	for {
+		stop := context.AfterFunc(ctx, func() { conn.NetConn().Close() })
+		b := make([]byte, 1)
+		if _, err := io.ReadFull(conn, b); err != nil {
+			conn.Close()
+			return
+		}
+		stop()
+		to.conns <- &begun{Conn: conn, first: b}
+		var err error
+		if conn, err = parkAt(d.port, p.own, p.address); err != nil {
+			return
+		}
+	}
+}
+
+func (p *peer) park(d *process) *tls.Conn {
+	GinkgoHelper()
+	conn, err := parkAt(d.port, p.own, p.address)
+	Expect(err).NotTo(HaveOccurred())
+	return conn
+}
+
+// parkAt speaks as park.go says.
+func parkAt(port string, own pki.Credentials, address string) (*tls.Conn, error) {
+	c := pki.ClientTLS(own)
+	c.NextProtos = []string{"kadeploy-park/1"}
+	conn, err := tls.Dial("tcp", port, c)
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := conn.Write(append([]byte{byte(len(address))}, address...)); err != nil {
+		return nil, err
+	}
+	answer := make([]byte, 1)
+	if _, err := io.ReadFull(conn, answer); err != nil || answer[0] != 0 {
+		conn.Close()
+		return nil, errParking
+	}
+	return conn, conn.SetDeadline(time.Time{})
+}
+
+type parkingError string
+
+func (e parkingError) Error() string { return string(e) }
+
+const errParking = parkingError("not let in")
+
+func randomAddress() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b)
+	return "client-" + hex.EncodeToString(b) + ":1"
+}
+
+// handed is a listener of connections that are there already.
+type handed struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (h *handed) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.closed:
+		return nil, net.ErrClosed
+	}
+}
+func (h *handed) Close() error { close(h.closed); return nil }
+func (*handed) Addr() net.Addr { return &net.TCPAddr{} }
+
+// begun is a connection of which some bytes were read.
+type begun struct {
+	net.Conn
+	first []byte
+}
+
+func (b *begun) Read(p []byte) (int, error) {
+	if len(b.first) > 0 {
+		n := copy(p, b.first)
+		b.first = b.first[n:]
+		return n, nil
+	}
+	return b.Conn.Read(p)
 }
 
 // Receive is where the other side's library sends its answers.
@@ -70,13 +173,21 @@ func (p *peer) wait(stream remote.Remoting_ReceiveServer) error {
 	return nil
 }
 
+// daemon is the address of every daemon.
+const daemon = link.DaemonAddress
+
 // pid is an actor of the peer's.
 func (p *peer) pid() *actor.PID { return &actor.PID{Address: p.address, Id: "inbox"} }
 
 // dial opens a connection of its own.
-func dial(address string) remote.RemotingClient {
+func (p *peer) dial(d *process) remote.RemotingClient {
 	GinkgoHelper()
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+	return dialAs(d, pki.ClientTLS(p.own))
+}
+
+func dialAs(d *process, c *tls.Config) remote.RemotingClient {
+	GinkgoHelper()
+	conn, err := grpc.NewClient(d.port, grpc.WithTransportCredentials(credentials.NewTLS(c)),
 		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(64<<20)))
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(conn.Close)
@@ -84,19 +195,19 @@ func dial(address string) remote.RemotingClient {
 }
 
 // open opens a stream and says nothing on it.
-func open(address string) remote.Remoting_ReceiveClient {
+func (p *peer) open(d *process) remote.Remoting_ReceiveClient {
 	GinkgoHelper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	DeferCleanup(cancel)
-	stream, err := dial(address).Receive(ctx)
+	stream, err := p.dial(d).Receive(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	return stream
 }
 
 // connect opens a stream and shakes hands.
-func (p *peer) connect(address string) remote.Remoting_ReceiveClient {
+func (p *peer) connect(d *process) remote.Remoting_ReceiveClient {
 	GinkgoHelper()
-	stream := open(address)
+	stream := p.open(d)
 	Expect(stream.Send(hello(p.address))).To(Succeed())
 	m, err := stream.Recv()
 	Expect(err).NotTo(HaveOccurred())
@@ -105,10 +216,10 @@ func (p *peer) connect(address string) remote.Remoting_ReceiveClient {
 }
 
 // status asks the api, legally, and returns its answer.
-func (p *peer) status(address, id string) *message.Status {
+func (p *peer) status(d *process, id string) *message.Status {
 	GinkgoHelper()
-	stream := p.connect(address)
-	Expect(stream.Send(batched(p.request(address, id)))).To(Succeed())
+	stream := p.connect(d)
+	Expect(stream.Send(batched(p.request(daemon, id)))).To(Succeed())
 	var b *remote.MessageBatch
 	Eventually(p.received).Should(Receive(&b))
 	Expect(b.GetTypeNames()).To(Equal([]string{"kadeploy.v1.Status"}))

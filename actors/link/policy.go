@@ -12,13 +12,19 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/pki"
 )
 
-// Policy says what peers may send, how many there may be, and how soon they say who they are. What it does not name is refused.
+// Policy says who may send what, how much of it, and how soon they say who they are. What it does not name is refused.
 type Policy struct {
+	Peers       pki.Kind // of the identities that may speak to actors
 	Rules       []Rule
-	Connections int           // at once; 16 when 0
-	Patience    time.Duration // for the handshake on a new connection, and for reading what we send; 10 s when 0
+	Strangers   int           // connections in their handshake at once; 256 when 0
+	Connections int           // after it; 16 when 0
+	Streams     int           // of one identity at once, and addresses that it parks at; 16 when 0
+	Messages    int           // of a stream per second, and as many more at once; 1000 when 0
+	Bytes       int           // of a stream per second, likewise; 16 MiB when 0
+	Patience    time.Duration // for the handshakes on a new connection, and for reading what we send; 10 s when 0
 }
 
 // Rule allows types of messages to one actor.
@@ -30,11 +36,16 @@ type Rule struct {
 // ServerPolicy is the daemon's: requests to the api, and the news that the inbox which one of its sessions watches is gone.
 func ServerPolicy(api string) Policy {
 	return Policy{
-		Connections: 512,
+		Peers:       pki.KindUser,
+		Strangers:   1024,
+		Connections: 4096,
+		Streams:     256,
 		Rules: []Rule{
 			{To: api, Types: []proto.Message{
 				&message.Submit{}, &message.Cancel{}, &message.StatusRequest{}, &message.NodesRequest{},
 				&message.Subscribe{}, &message.Credit{}, &message.Unsubscribe{},
+				&message.RightsAdd{}, &message.RightsDel{}, &message.RightsList{},
+				&message.UserAdd{}, &message.UserDel{}, &message.UserList{},
 			}},
 			{To: api + "/", Types: []proto.Message{&actor.Terminated{}}},
 		},
@@ -44,14 +55,19 @@ func ServerPolicy(api string) Policy {
 // ClientPolicy is a client's: answers and events to its inbox, which sessions of the daemon watch. A request to an api that
 // is being restarted is answered by the library itself, with a DeadLetterResponse.
 func ClientPolicy(inbox string) Policy {
-	return Policy{Rules: []Rule{{To: inbox, Types: []proto.Message{
+	return Policy{Peers: pki.KindDaemon, Messages: 100_000, Bytes: 256 << 20, Rules: []Rule{{To: inbox, Types: []proto.Message{
 		&message.Accepted{}, &message.Checked{}, &message.Refused{}, &message.Status{}, &message.Nodes{}, &message.Event{},
+		&message.Rights{}, &message.UserToken{}, &message.Users{},
 		&actor.Watch{}, &actor.Unwatch{}, &actor.DeadLetterResponse{},
 	}}}}
 }
 
 func (p Policy) withDefaults() Policy {
+	p.Strangers = cmp.Or(p.Strangers, 256)
 	p.Connections = cmp.Or(p.Connections, 16)
+	p.Streams = cmp.Or(p.Streams, 16)
+	p.Messages = cmp.Or(p.Messages, 1000)
+	p.Bytes = cmp.Or(p.Bytes, 16<<20)
 	p.Patience = cmp.Or(p.Patience, 10*time.Second)
 	return p
 }

@@ -17,7 +17,7 @@ var _ = Describe("A policy", func() {
 	theirs, ours := p.pid(), &actor.PID{Address: here, Id: inbox}
 	takes := func(policy link.Policy, to string, m proto.Message) error {
 		GinkgoHelper()
-		c, err := link.NewChecker(policy, here, there)
+		c, err := link.NewChecker(policy, here, there, true)
 		Expect(err).NotTo(HaveOccurred())
 		raw, err := proto.Marshal(batched(p.batch(here, to, m)))
 		Expect(err).NotTo(HaveOccurred())
@@ -34,6 +34,9 @@ var _ = Describe("A policy", func() {
 		Entry("a subscription", api, &message.Subscribe{}, true),
 		Entry("credit", api, &message.Credit{}, true),
 		Entry("the end of a subscription", api, &message.Unsubscribe{}, true),
+		Entry("a grant", api, &message.RightsAdd{}, true),
+		Entry("an enrolment", api, &message.UserAdd{}, true),
+		Entry("no token", api, &message.UserToken{}, false),
 		Entry("the end of what a session watches", api+"/1", &actor.Terminated{Who: theirs}, true),
 		Entry("no end of an actor of its own", api+"/1", &actor.Terminated{Who: ours}, false),
 		Entry("no end told to its api", api, &actor.Terminated{Who: theirs}, false),
@@ -51,6 +54,9 @@ var _ = Describe("A policy", func() {
 		Entry("a dry run", inbox, &message.Checked{}, true),
 		Entry("a status", inbox, &message.Status{}, true),
 		Entry("nodes", inbox, &message.Nodes{}, true),
+		Entry("rights", inbox, &message.Rights{}, true),
+		Entry("a token", inbox, &message.UserToken{}, true),
+		Entry("users", inbox, &message.Users{}, true),
 		Entry("an event", inbox, &message.Event{}, true),
 		Entry("a word that nobody heard it", inbox, &actor.DeadLetterResponse{}, true),
 		Entry("a watch by a session", inbox, &actor.Watch{Watcher: theirs}, true),

@@ -1,11 +1,16 @@
 package link_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +22,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/link"
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/pki"
 )
 
 const (
@@ -41,7 +47,15 @@ func serve(what string) {
 	case "hasty":
 		policy.Patience = time.Second
 	}
-	l, err := link.Start(system, link.Config{Address: "127.0.0.1:0", Policy: policy, Log: log})
+	authority, err := pki.Open(pki.Config{Dir: os.Getenv(authorityDir)})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	port := freePort()
+	l, err := link.StartServer(system, link.ServerConfig{
+		Address: port, Policy: policy, TLS: authority.ServerTLS(), Calls: authority.ClientTLS, Web: http.HandlerFunc(whoAmI), Log: log,
+	})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -61,15 +75,15 @@ func serve(what string) {
 			os.Exit(1)
 		}
 	}
-	fmt.Printf("listening on %s\n", system.Address())
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	fmt.Printf("listening on %s\n", port)
+	obey(l)
 	l.Close()
 }
 
 // answer tells what the api knows of a request: the headers it came with, and how many the guard has refused.
 func answer(ctx actor.Context, l *link.Link) {
 	var headers []string
-	for _, key := range ctx.MessageHeader().Keys() {
+	for _, key := range slices.Sorted(slices.Values(ctx.MessageHeader().Keys())) {
 		headers = append(headers, key+"="+ctx.MessageHeader().Get(key))
 	}
 	if m, ok := ctx.Message().(*message.StatusRequest); ok && m.GetId() == large {
@@ -80,16 +94,49 @@ func answer(ctx actor.Context, l *link.Link) {
 	})
 }
 
+// obey does what the specs tell on standard input, a line each, and returns at its end.
+func obey(l *link.Link) {
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		switch lines.Text() {
+		case "expel alice":
+			l.Expel(alice)
+		case "goroutines":
+			fmt.Printf("%d goroutines\n", runtime.NumGoroutine())
+		}
+	}
+}
+
+// whoAmI is what the daemon serves beside messages.
+func whoAmI(w http.ResponseWriter, r *http.Request) {
+	if len(r.TLS.PeerCertificates) == 0 {
+		fmt.Fprintln(w, "nobody")
+		return
+	}
+	id, err := pki.Of(r.TLS.PeerCertificates[0])
+	fmt.Fprintln(w, id, err)
+}
+
+func freePort() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
 // process is a running one.
 type process struct {
 	session *gexec.Session
-	address string
+	stdin   io.Writer
+	port    string
 }
 
 func startProcess(what string) *process {
 	GinkgoHelper()
 	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), role+"="+what)
+	c.Env = append(os.Environ(), role+"="+what, authorityDir+"="+site.dir)
 	stdin, err := c.StdinPipe()
 	Expect(err).NotTo(HaveOccurred())
 	s, err := gexec.Start(c, GinkgoWriter, GinkgoWriter)
@@ -101,5 +148,5 @@ func startProcess(what string) *process {
 	})
 	Eventually(s.Out).Should(gbytes.Say(`listening on \S+\n`))
 	line, _, _ := strings.Cut(string(s.Out.Contents()), "\n")
-	return &process{session: s, address: strings.TrimPrefix(line, "listening on ")}
+	return &process{session: s, stdin: stdin, port: strings.TrimPrefix(line, "listening on ")}
 }

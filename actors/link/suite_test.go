@@ -30,6 +30,7 @@ func TestLink(t *testing.T) {
 
 // The process of an ordered container outlives its specs, so that leaks are looked for at the end.
 var _ = BeforeSuite(func() {
+	openSite()
 	before := gleak.Goroutines()
 	DeferCleanup(func() { Eventually(gleak.Goroutines).ShouldNot(gleak.HaveLeaked(before)) })
 })

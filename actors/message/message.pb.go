@@ -257,7 +257,7 @@ type Submit struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	ClientId        string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"` // unique, made by the client
 	Deadline        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=deadline,proto3" json:"deadline,omitempty"`                 // a request read later than this is refused
-	User            string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	User            string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`                         // set by the server: who the link says it is
 	Operation       Operation              `protobuf:"varint,4,opt,name=operation,proto3,enum=kadeploy.v1.Operation" json:"operation,omitempty"`
 	Nodes           []string               `protobuf:"bytes,5,rep,name=nodes,proto3" json:"nodes,omitempty"`                                            // expanded host names
 	MinNodes        string                 `protobuf:"bytes,6,opt,name=min_nodes,json=minNodes,proto3" json:"min_nodes,omitempty"`                      // "": the server's default; "7" or "90%"
@@ -471,7 +471,7 @@ func (x *UploadedFile) GetSize() uint64 {
 	return 0
 }
 
-// Accepted answers Submit, Cancel (the operation is ending) and Subscribe (the events come).
+// Accepted answers Submit, Cancel (the operation is ending), Subscribe (the events come) and UserDel (the user is gone).
 type Accepted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2367,6 +2367,769 @@ func (x *NodeStatus) GetSince() *timestamppb.Timestamp {
 	return nil
 }
 
+// RightsAdd gives a user nodes; answered by Rights: all that he has now. For admins only, as all that follows but RightsList
+// of oneself.
+type RightsAdd struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`            // "*": everybody
+	Nodes         []string               `protobuf:"bytes,3,rep,name=nodes,proto3" json:"nodes,omitempty"`          // patterns: sets, with * and ?; "*": every node
+	Part          string                 `protobuf:"bytes,4,opt,name=part,proto3" json:"part,omitempty"`            // number of a partition; "*": every one
+	Until         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=until,proto3" json:"until,omitempty"`          // none: for ever
+	Overwrite     bool                   `protobuf:"varint,6,opt,name=overwrite,proto3" json:"overwrite,omitempty"` // take the nodes from others
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RightsAdd) Reset() {
+	*x = RightsAdd{}
+	mi := &file_actors_message_message_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RightsAdd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RightsAdd) ProtoMessage() {}
+
+func (x *RightsAdd) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RightsAdd.ProtoReflect.Descriptor instead.
+func (*RightsAdd) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *RightsAdd) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *RightsAdd) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *RightsAdd) GetNodes() []string {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *RightsAdd) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+func (x *RightsAdd) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *RightsAdd) GetOverwrite() bool {
+	if x != nil {
+		return x.Overwrite
+	}
+	return false
+}
+
+type RightsDel struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	Nodes         []string               `protobuf:"bytes,3,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	Part          string                 `protobuf:"bytes,4,opt,name=part,proto3" json:"part,omitempty"` // "*": whatever the partition
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RightsDel) Reset() {
+	*x = RightsDel{}
+	mi := &file_actors_message_message_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RightsDel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RightsDel) ProtoMessage() {}
+
+func (x *RightsDel) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RightsDel.ProtoReflect.Descriptor instead.
+func (*RightsDel) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *RightsDel) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *RightsDel) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *RightsDel) GetNodes() []string {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *RightsDel) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+type RightsList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`   // "": everybody's; of who is no admin his own
+	Nodes         []string               `protobuf:"bytes,3,rep,name=nodes,proto3" json:"nodes,omitempty"` // patterns; none: all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RightsList) Reset() {
+	*x = RightsList{}
+	mi := &file_actors_message_message_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RightsList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RightsList) ProtoMessage() {}
+
+func (x *RightsList) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RightsList.ProtoReflect.Descriptor instead.
+func (*RightsList) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *RightsList) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *RightsList) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *RightsList) GetNodes() []string {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+type Rights struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rights        []*Right               `protobuf:"bytes,1,rep,name=rights,proto3" json:"rights,omitempty"`
+	Lost          []*RightsLost          `protobuf:"bytes,2,rep,name=lost,proto3" json:"lost,omitempty"` // what a change took away
+	ClientId      string                 `protobuf:"bytes,3,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rights) Reset() {
+	*x = Rights{}
+	mi := &file_actors_message_message_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rights) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rights) ProtoMessage() {}
+
+func (x *Rights) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rights.ProtoReflect.Descriptor instead.
+func (*Rights) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Rights) GetRights() []*Right {
+	if x != nil {
+		return x.Rights
+	}
+	return nil
+}
+
+func (x *Rights) GetLost() []*RightsLost {
+	if x != nil {
+		return x.Lost
+	}
+	return nil
+}
+
+func (x *Rights) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+type Right struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Nodes         string                 `protobuf:"bytes,2,opt,name=nodes,proto3" json:"nodes,omitempty"` // a node set, or "*"
+	Part          string                 `protobuf:"bytes,3,opt,name=part,proto3" json:"part,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"` // none: for ever
+	By            string                 `protobuf:"bytes,5,opt,name=by,proto3" json:"by,omitempty"`       // who gave it
+	Since         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Right) Reset() {
+	*x = Right{}
+	mi := &file_actors_message_message_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Right) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Right) ProtoMessage() {}
+
+func (x *Right) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Right.ProtoReflect.Descriptor instead.
+func (*Right) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Right) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Right) GetNodes() string {
+	if x != nil {
+		return x.Nodes
+	}
+	return ""
+}
+
+func (x *Right) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+func (x *Right) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Right) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Right) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+type RightsLost struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	Nodes         string                 `protobuf:"bytes,2,opt,name=nodes,proto3" json:"nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RightsLost) Reset() {
+	*x = RightsLost{}
+	mi := &file_actors_message_message_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RightsLost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RightsLost) ProtoMessage() {}
+
+func (x *RightsLost) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RightsLost.ProtoReflect.Descriptor instead.
+func (*RightsLost) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *RightsLost) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *RightsLost) GetNodes() string {
+	if x != nil {
+		return x.Nodes
+	}
+	return ""
+}
+
+// UserAdd enrols a user, or lets one who is enrolled have another machine.
+type UserAdd struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Admin         bool                   `protobuf:"varint,3,opt,name=admin,proto3" json:"admin,omitempty"`
+	Life          *durationpb.Duration   `protobuf:"bytes,4,opt,name=life,proto3" json:"life,omitempty"` // of the token; none: the server's choice
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserAdd) Reset() {
+	*x = UserAdd{}
+	mi := &file_actors_message_message_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserAdd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserAdd) ProtoMessage() {}
+
+func (x *UserAdd) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserAdd.ProtoReflect.Descriptor instead.
+func (*UserAdd) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *UserAdd) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *UserAdd) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UserAdd) GetAdmin() bool {
+	if x != nil {
+		return x.Admin
+	}
+	return false
+}
+
+func (x *UserAdd) GetLife() *durationpb.Duration {
+	if x != nil {
+		return x.Life
+	}
+	return nil
+}
+
+type UserToken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	User          *User                  `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	Token         string                 `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"` // secret, good for one enrolment
+	Pin           string                 `protobuf:"bytes,4,opt,name=pin,proto3" json:"pin,omitempty"`     // of the server's authority: sha256:...
+	Life          *durationpb.Duration   `protobuf:"bytes,5,opt,name=life,proto3" json:"life,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserToken) Reset() {
+	*x = UserToken{}
+	mi := &file_actors_message_message_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserToken) ProtoMessage() {}
+
+func (x *UserToken) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserToken.ProtoReflect.Descriptor instead.
+func (*UserToken) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *UserToken) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *UserToken) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *UserToken) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *UserToken) GetPin() string {
+	if x != nil {
+		return x.Pin
+	}
+	return ""
+}
+
+func (x *UserToken) GetLife() *durationpb.Duration {
+	if x != nil {
+		return x.Life
+	}
+	return nil
+}
+
+type UserDel struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserDel) Reset() {
+	*x = UserDel{}
+	mi := &file_actors_message_message_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserDel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserDel) ProtoMessage() {}
+
+func (x *UserDel) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserDel.ProtoReflect.Descriptor instead.
+func (*UserDel) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *UserDel) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *UserDel) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type UserList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserList) Reset() {
+	*x = UserList{}
+	mi := &file_actors_message_message_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserList) ProtoMessage() {}
+
+func (x *UserList) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserList.ProtoReflect.Descriptor instead.
+func (*UserList) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *UserList) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+type Users struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []*User                `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	ClientId      string                 `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Users) Reset() {
+	*x = Users{}
+	mi := &file_actors_message_message_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Users) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Users) ProtoMessage() {}
+
+func (x *Users) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Users.ProtoReflect.Descriptor instead.
+func (*Users) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *Users) GetUsers() []*User {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *Users) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+type User struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Admin         bool                   `protobuf:"varint,2,opt,name=admin,proto3" json:"admin,omitempty"`
+	Since         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *User) Reset() {
+	*x = User{}
+	mi := &file_actors_message_message_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *User) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*User) ProtoMessage() {}
+
+func (x *User) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use User.ProtoReflect.Descriptor instead.
+func (*User) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *User) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *User) GetAdmin() bool {
+	if x != nil {
+		return x.Admin
+	}
+	return false
+}
+
+func (x *User) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
 var File_actors_message_message_proto protoreflect.FileDescriptor
 
 const file_actors_message_message_proto_rawDesc = "" +
@@ -2543,7 +3306,62 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\toperation\x18\x05 \x01(\tR\toperation\x12\x12\n" +
 	"\x04user\x18\x06 \x01(\tR\x04user\x12 \n" +
 	"\venvironment\x18\a \x01(\tR\venvironment\x120\n" +
-	"\x05since\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x05since*#\n" +
+	"\x05since\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xb6\x01\n" +
+	"\tRightsAdd\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x14\n" +
+	"\x05nodes\x18\x03 \x03(\tR\x05nodes\x12\x12\n" +
+	"\x04part\x18\x04 \x01(\tR\x04part\x120\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1c\n" +
+	"\toverwrite\x18\x06 \x01(\bR\toverwrite\"f\n" +
+	"\tRightsDel\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x14\n" +
+	"\x05nodes\x18\x03 \x03(\tR\x05nodes\x12\x12\n" +
+	"\x04part\x18\x04 \x01(\tR\x04part\"S\n" +
+	"\n" +
+	"RightsList\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x14\n" +
+	"\x05nodes\x18\x03 \x03(\tR\x05nodes\"~\n" +
+	"\x06Rights\x12*\n" +
+	"\x06rights\x18\x01 \x03(\v2\x12.kadeploy.v1.RightR\x06rights\x12+\n" +
+	"\x04lost\x18\x02 \x03(\v2\x17.kadeploy.v1.RightsLostR\x04lost\x12\x1b\n" +
+	"\tclient_id\x18\x03 \x01(\tR\bclientId\"\xb9\x01\n" +
+	"\x05Right\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x14\n" +
+	"\x05nodes\x18\x02 \x01(\tR\x05nodes\x12\x12\n" +
+	"\x04part\x18\x03 \x01(\tR\x04part\x120\n" +
+	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x0e\n" +
+	"\x02by\x18\x05 \x01(\tR\x02by\x120\n" +
+	"\x05since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"6\n" +
+	"\n" +
+	"RightsLost\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x14\n" +
+	"\x05nodes\x18\x02 \x01(\tR\x05nodes\"\x7f\n" +
+	"\aUserAdd\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05admin\x18\x03 \x01(\bR\x05admin\x12-\n" +
+	"\x04life\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04life\"\xa6\x01\n" +
+	"\tUserToken\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12%\n" +
+	"\x04user\x18\x02 \x01(\v2\x11.kadeploy.v1.UserR\x04user\x12\x14\n" +
+	"\x05token\x18\x03 \x01(\tR\x05token\x12\x10\n" +
+	"\x03pin\x18\x04 \x01(\tR\x03pin\x12-\n" +
+	"\x04life\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x04life\":\n" +
+	"\aUserDel\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"'\n" +
+	"\bUserList\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\"M\n" +
+	"\x05Users\x12'\n" +
+	"\x05users\x18\x01 \x03(\v2\x11.kadeploy.v1.UserR\x05users\x12\x1b\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"b\n" +
+	"\x04User\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05admin\x18\x02 \x01(\bR\x05admin\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since*#\n" +
 	"\tOperation\x12\n" +
 	"\n" +
 	"\x06DEPLOY\x10\x00\x12\n" +
@@ -2589,7 +3407,7 @@ func file_actors_message_message_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_message_message_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_actors_message_message_proto_goTypes = []any{
 	(Operation)(0),                // 0: kadeploy.v1.Operation
 	(Refusal)(0),                  // 1: kadeploy.v1.Refusal
@@ -2622,17 +3440,29 @@ var file_actors_message_message_proto_goTypes = []any{
 	(*NodesRequest)(nil),          // 28: kadeploy.v1.NodesRequest
 	(*Nodes)(nil),                 // 29: kadeploy.v1.Nodes
 	(*NodeStatus)(nil),            // 30: kadeploy.v1.NodeStatus
-	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 32: google.protobuf.Duration
+	(*RightsAdd)(nil),             // 31: kadeploy.v1.RightsAdd
+	(*RightsDel)(nil),             // 32: kadeploy.v1.RightsDel
+	(*RightsList)(nil),            // 33: kadeploy.v1.RightsList
+	(*Rights)(nil),                // 34: kadeploy.v1.Rights
+	(*Right)(nil),                 // 35: kadeploy.v1.Right
+	(*RightsLost)(nil),            // 36: kadeploy.v1.RightsLost
+	(*UserAdd)(nil),               // 37: kadeploy.v1.UserAdd
+	(*UserToken)(nil),             // 38: kadeploy.v1.UserToken
+	(*UserDel)(nil),               // 39: kadeploy.v1.UserDel
+	(*UserList)(nil),              // 40: kadeploy.v1.UserList
+	(*Users)(nil),                 // 41: kadeploy.v1.Users
+	(*User)(nil),                  // 42: kadeploy.v1.User
+	(*timestamppb.Timestamp)(nil), // 43: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 44: google.protobuf.Duration
 }
 var file_actors_message_message_proto_depIdxs = []int32{
-	31, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
+	43, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
 	0,  // 1: kadeploy.v1.Submit.operation:type_name -> kadeploy.v1.Operation
 	5,  // 2: kadeploy.v1.Submit.uploads:type_name -> kadeploy.v1.UploadedFile
 	1,  // 3: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
 	9,  // 4: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
-	31, // 5: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
-	31, // 6: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
+	43, // 5: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
+	43, // 6: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
 	14, // 7: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
 	16, // 8: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
 	17, // 9: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
@@ -2644,25 +3474,35 @@ var file_actors_message_message_proto_depIdxs = []int32{
 	2,  // 15: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
 	3,  // 16: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
 	21, // 17: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	32, // 18: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	44, // 18: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
 	2,  // 19: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
 	22, // 20: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
 	23, // 21: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
-	32, // 22: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	32, // 23: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
+	44, // 22: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	44, // 23: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
 	18, // 24: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
 	27, // 25: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	31, // 26: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	43, // 26: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
 	0,  // 27: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	31, // 28: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	43, // 28: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
 	3,  // 29: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
 	30, // 30: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	31, // 31: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	43, // 31: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	43, // 32: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
+	35, // 33: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
+	36, // 34: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
+	43, // 35: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
+	43, // 36: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
+	44, // 37: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
+	42, // 38: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
+	44, // 39: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
+	42, // 40: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
+	43, // 41: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_actors_message_message_proto_init() }
@@ -2684,7 +3524,7 @@ func file_actors_message_message_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_message_message_proto_rawDesc), len(file_actors_message_message_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   27,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

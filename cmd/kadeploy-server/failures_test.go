@@ -48,6 +48,15 @@ var _ = Describe("a start that fails says why in one line, and leaves nothing ru
 		saysOnce(s.run("start"), 1, "tftp: "+address+" is in use by another program: stop it or change tftp_listen$")
 	})
 
+	It("a file of rights that is none: it is left as it is", func() {
+		s := given()
+		path := filepath.Join(s.dir, "var", "rights.json")
+		Expect(os.MkdirAll(filepath.Dir(path), 0o755)).To(Succeed())
+		Expect(os.WriteFile(path, []byte("garbage"), 0o600)).To(Succeed())
+		saysOnce(s.run("start"), 1, "rights: "+path+": not a book of rights: .*; mend the file, or move it away")
+		Expect(os.ReadFile(path)).To(Equal([]byte("garbage")))
+	})
+
 	It("an address outside the machine", func() {
 		s := given()
 		s.replace("deploy.conf", "kadeploy_server = "+s.host(), "kadeploy_server = 192.0.2.1")

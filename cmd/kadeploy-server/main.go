@@ -20,8 +20,8 @@ func main() {
 }
 
 // ask asks a running daemon for its operations.
-func ask(ctx context.Context, server string) (*message.Status, error) {
-	c, err := client.Dial(ctx, client.Config{Server: server})
+func ask(ctx context.Context, server, socket string) (*message.Status, error) {
+	c, err := client.Dial(ctx, client.Config{Server: server, Identity: client.Local(socket)})
 	if err != nil {
 		return nil, err
 	}

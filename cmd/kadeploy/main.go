@@ -26,14 +26,20 @@ func main() {
 	who := userName()
 	home, _ := os.UserHomeDir() // without one, -k needs a file
 	os.Exit(command.Run(context.Background(), command.Config{
-		Dial: func(ctx context.Context, server string) (command.Service, error) {
-			c, err := client.Dial(ctx, client.Config{Server: server, User: who, Uploading: command.Uploads(os.Stderr, time.Now)})
+		Dial: func(ctx context.Context, to command.Target) (command.Service, error) {
+			cfg := client.Config{Server: to.Server, Uploading: command.Uploads(os.Stderr, time.Now)}
+			if to.Socket != "" {
+				cfg.Identity = client.Local(to.Socket)
+			}
+			c, err := client.Dial(ctx, cfg)
 			if err != nil {
 				return nil, err // a nil *Client in a Service would not be nil
 			}
 			return c, nil
 		},
 		Address:    config.ClientAddress,
+		Socket:     config.LocalSocket,
+		Login:      client.Login,
 		Interrupts: interrupts,
 		Live:       live(),
 		Stdin:      os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,

@@ -94,7 +94,7 @@ func local(ctx context.Context, socket string, w *pki.Wallet) (pki.Identity, err
 	if err != nil {
 		return pki.Identity{}, err
 	}
-	a, err := overSocket(socket).post(ctx, pathLocal, localRequest{CSR: csr})
+	a, err := overSocket(socket).post(ctx, PathLocal, localRequest{CSR: csr})
 	if err != nil {
 		return pki.Identity{}, err
 	}

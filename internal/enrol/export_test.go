@@ -19,14 +19,20 @@ func (l Limits) limits() limits {
 	return limits{header: l.Time, request: 2 * l.Time, answer: 2 * l.Time, most: l.Most, mostOfOne: l.MostOfOne, farewell: l.Time}
 }
 
-// ServeUnix is ServeUnix within these limits.
+// ServeUnix serves a socket within these limits.
 func (l Limits) ServeUnix(ctx context.Context, path string, h http.Handler) error {
-	return l.limits().serveUnix(ctx, path, h)
+	s, err := ListenUnix(path)
+	if err != nil {
+		return err
+	}
+	return l.limits().serveUnix(ctx, s, h)
 }
 
-// ServeTLS is ServeTLS within these limits.
+// ServeTLS serves as the daemon does on its port, within these limits.
 func (l Limits) ServeTLS(ctx context.Context, n net.Listener, c *tls.Config, h http.Handler) error {
-	return l.limits().serveTLS(ctx, n, c, h)
+	c = c.Clone()
+	c.NextProtos = []string{"http/1.1"}
+	return l.limits().serve(ctx, tls.NewListener(newLobby(n, l.limits().most, l.limits().mostOfOne), c), h)
 }
 
 // Remembered is how many of so many addresses that failed one after another are remembered at the end.

@@ -22,7 +22,7 @@ type Config struct {
 	Now       func() time.Time                        // for the rates; time.Now when nil
 }
 
-// Handler serves what doc.go lists. On a server that is not one of ServeTLS and ServeUnix nobody is local.
+// Handler serves what doc.go lists. Nobody is local on a server that is not a Socket.
 func Handler(c Config) http.Handler {
 	if c.Known == nil {
 		c.Known = func(pki.Identity) bool { return false }
@@ -37,7 +37,7 @@ func Handler(c Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST "+pathEnrol, window(d, d.enrol))
 	mux.Handle("POST "+pathRenew, window(d, d.renew))
-	mux.Handle("POST "+pathLocal, window(d, d.local))
+	mux.Handle("POST "+PathLocal, window(d, d.local))
 	return mux
 }
 

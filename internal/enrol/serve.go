@@ -2,7 +2,6 @@ package enrol
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"log"
@@ -22,19 +21,6 @@ var usual = limits{
 	header: 5 * time.Second, request: 10 * time.Second, answer: 10 * time.Second,
 	most: 256, mostOfOne: 16,
 	farewell: 2 * time.Second,
-}
-
-// ServeTLS serves a Handler on a listener of TCP, which it closes, until the context ends, which is no error. Of the configuration, such as
-// Authority.ServerTLS, it asks for no client certificate: who comes here has none that is good.
-func ServeTLS(ctx context.Context, listener net.Listener, config *tls.Config, handler http.Handler) error {
-	return usual.serveTLS(ctx, listener, config, handler)
-}
-
-func (l limits) serveTLS(ctx context.Context, listener net.Listener, config *tls.Config, handler http.Handler) error {
-	config = config.Clone()
-	config.ClientAuth = tls.NoClientCert
-	config.NextProtos = []string{"http/1.1"}
-	return l.serve(ctx, tls.NewListener(newLobby(listener, l.most, l.mostOfOne), config), handler)
 }
 
 // serve returns when the last connection is closed.

@@ -16,37 +16,54 @@ import (
 // maxSocketPath is what fits into sockaddr_un (unix(7)).
 const maxSocketPath = 107
 
-// ServeUnix serves a Handler on a unix socket that everybody on this machine may call, until the context ends, which is no error. The
-// socket's directory is made with mode 0755 when there is none; others than its owner may not write to it. A socket that a dead daemon
-// left is replaced; a living one's is an error. The file PATH.lock stays.
-func ServeUnix(ctx context.Context, path string, handler http.Handler) error {
-	return usual.serveUnix(ctx, path, handler)
+// Socket is a unix socket that everybody on this machine may call.
+type Socket struct {
+	listener net.Listener
+	lock     *os.File
 }
 
-func (l limits) serveUnix(ctx context.Context, path string, handler http.Handler) error {
+// ListenUnix opens a socket. Its directory is made with mode 0755 when there is none; others than its owner may not write to it. A socket
+// that a dead daemon left is replaced; a living one's is an error. The file PATH.lock stays.
+func ListenUnix(path string) (*Socket, error) {
+	s, err := listenUnix(path)
+	if err != nil {
+		return nil, fmt.Errorf("socket %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func listenUnix(path string) (*Socket, error) {
 	if len(path) > maxSocketPath {
-		return fmt.Errorf("socket %s: the path has more than %d bytes: choose a shorter one", path, maxSocketPath)
+		return nil, fmt.Errorf("the path has more than %d bytes: choose a shorter one", maxSocketPath)
 	}
 	if err := ownDirectory(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("socket %s: %w", path, err)
+		return nil, err
 	}
 	lock, err := lockFile(path + ".lock")
 	if err != nil {
-		return fmt.Errorf("socket %s: %w", path, err)
+		return nil, err
 	}
-	defer lock.Close()
-	if err := removeStale(path); err != nil {
-		return fmt.Errorf("socket %s: %w", path, err)
+	if err = removeStale(path); err == nil {
+		var listener net.Listener
+		if listener, err = net.Listen("unix", path); err == nil {
+			if err = os.Chmod(path, 0o666); err == nil {
+				return &Socket{listener, lock}, nil
+			}
+			listener.Close()
+		}
 	}
-	listener, err := net.Listen("unix", path)
-	if err != nil {
-		return fmt.Errorf("socket %s: %w", path, err)
-	}
-	if err := os.Chmod(path, 0o666); err != nil {
-		listener.Close()
-		return fmt.Errorf("socket %s: %w", path, err)
-	}
-	return l.serve(ctx, newLobby(listener, l.most, l.mostOfOne), handler)
+	lock.Close()
+	return nil, err
+}
+
+// Serve serves a Handler until the context ends, which is no error. Then the socket is gone.
+func (s *Socket) Serve(ctx context.Context, handler http.Handler) error {
+	return usual.serveUnix(ctx, s, handler)
+}
+
+func (l limits) serveUnix(ctx context.Context, s *Socket, handler http.Handler) error {
+	defer s.lock.Close()
+	return l.serve(ctx, newLobby(s.listener, l.most, l.mostOfOne), handler)
 }
 
 // ownDirectory makes sure that nobody else can put another socket in the place of ours.

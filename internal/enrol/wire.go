@@ -11,7 +11,7 @@ import (
 const (
 	pathEnrol = "/v1/enrol"
 	pathRenew = "/v1/renew"
-	pathLocal = "/v1/local"
+	PathLocal = "/v1/local"
 )
 
 // maxBody bounds what either side reads, in bytes. A request of ours has less than one KiB.

@@ -30,8 +30,8 @@ const (
 
 // Config is all that the command needs from outside.
 type Config struct {
-	// Ask asks the daemon at HOST:PORT for its operations.
-	Ask func(ctx context.Context, server string) (*message.Status, error)
+	// Ask asks the daemon at HOST:PORT, which has a unix socket, for its operations.
+	Ask func(ctx context.Context, server, socket string) (*message.Status, error)
 
 	Stdout, Stderr io.Writer
 	Version        string

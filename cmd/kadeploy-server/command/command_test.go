@@ -31,7 +31,7 @@ func (u *use) run(args ...string) int {
 	u.out.Reset()
 	u.err.Reset()
 	return command.Run(command.Config{
-		Ask: func(_ context.Context, server string) (*message.Status, error) {
+		Ask: func(_ context.Context, server, _ string) (*message.Status, error) {
 			u.asked = server
 			return u.answer, u.silence
 		},

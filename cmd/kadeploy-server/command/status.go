@@ -10,6 +10,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/cmd/kadeploy-server/daemon"
+	"github.com/kadeploy/kadeploy/config"
 )
 
 // patience is how long status waits for the daemon's answer.
@@ -46,7 +47,7 @@ func (r *runner) status(c *cli.Context) error {
 	if process != nil {
 		s.Running, s.PID, s.Server = true, process.PID, process.Server
 		s.Since = process.Since.UTC().Format(time.RFC3339)
-		s.ask(c.Context, r.Ask)
+		s.ask(c.Context, c.String("config-dir"), r.Ask)
 	}
 	if asJSON {
 		err = r.writeJSON(s)
@@ -65,10 +66,15 @@ func (r *runner) status(c *cli.Context) error {
 }
 
 // ask fills in what only the daemon knows.
-func (s *serverStatus) ask(ctx context.Context, ask func(context.Context, string) (*message.Status, error)) {
+func (s *serverStatus) ask(ctx context.Context, dir string, ask func(ctx context.Context, server, socket string) (*message.Status, error)) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	answer, err := ask(ctx, s.Server)
+	socket, err := config.LocalSocket(dir)
+	if err != nil {
+		s.Error = err.Error()
+		return
+	}
+	answer, err := ask(ctx, s.Server, socket)
 	if err != nil {
 		s.Error = err.Error()
 		return

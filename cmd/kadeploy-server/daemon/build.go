@@ -11,8 +11,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/actors"
-	"github.com/kadeploy/kadeploy/actors/client"
-	"github.com/kadeploy/kadeploy/actors/link"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/image"
 	"github.com/kadeploy/kadeploy/internal/power"
@@ -55,16 +53,24 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 
 	s.system, _ = supervisor.NewSystem(slog.New(library{log.Handler()}))
 	s.onClose(s.system.Shutdown)
-	remote, err := link.Start(s.system, link.Config{Address: snapshot.Global.Server, Policy: link.ServerPolicy(client.APIName), Log: log})
+	d, err := openDoor(&snapshot.Global, s.system, log)
 	if err != nil {
+		return nil, err
+	}
+	s.onClose(d.close)
+	if err := d.listen(snapshot.Global.Server); err != nil {
 		return nil, unlistened("remote API", "kadeploy_server_port", err)
 	}
-	s.onClose(remote.Close)
 	s.tree, err = supervisor.StartTree(s.system, actors.Tree(actors.Config{
 		Snapshot: snapshot, Load: func() (*config.Snapshot, error) { return reread(snapshot, log) },
 		Power: drivers, Images: images, Console: console, Version: cfg.Version, Log: log,
+		Admins: []string{"root", owner()}, Tokens: d.token, Deny: d.deny, Pin: d.authority.Pin(), Depot: d.depot,
 	}))
-	return s, unstarted(err)
+	if err != nil {
+		return nil, unstarted(err)
+	}
+	s.onClose(d.serveLocal())
+	return s, nil
 }
 
 func (s *server) onClose(f func()) { s.closed = append(s.closed, f) }

@@ -55,6 +55,7 @@ func fixedIn(g *config.Global) []fixed {
 		{"kadeploy_cache_dir", &g.CacheDir},
 		{"log_to_file", &g.LogFile},
 		{"upload_dir", &g.UploadDir},
+		{"local_socket", &g.LocalSocket},
 	}
 }
 

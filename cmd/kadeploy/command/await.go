@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -19,17 +21,59 @@ var errInterrupted = errors.New("interrupted")
 
 // withServer connects to the server that the command line means, and closes the connection after use.
 func (r *runner) withServer(c *cli.Context, use func(Service) error) error {
-	server, err := r.server(c)
+	to, err := r.target(c)
 	if err != nil {
 		return err
 	}
 	r.interrupts = r.Interrupts()
-	svc, err := await(c.Context, r, 0, func(ctx context.Context) (Service, error) { return r.Dial(ctx, server) })
+	svc, err := await(c.Context, r, 0, func(ctx context.Context) (Service, error) { return r.Dial(ctx, to) })
 	if err != nil {
 		return err
 	}
 	defer svc.Close()
 	return use(svc)
+}
+
+// Target is a server, and where on its machine it tells who somebody is.
+type Target struct {
+	Server string // HOST:PORT
+	Socket string // a unix socket; "": not on this machine, so that a certificate must be here already
+}
+
+// defaultSocket is where the daemon of a machine has its socket if its packager wants it found without -d.
+const defaultSocket = "/run/kadeploy/kadeploy.sock"
+
+// target finds the server, and its socket: KADEPLOY_SOCKET, then -d, then the default. A socket is for a server on this machine.
+func (r *runner) target(c *cli.Context) (Target, error) {
+	server, err := r.server(c)
+	if err != nil {
+		return Target{}, err
+	}
+	if socket := r.Getenv("KADEPLOY_SOCKET"); socket != "" {
+		return Target{server, socket}, nil
+	}
+	sockets := []string{defaultSocket}
+	if dir := c.String("config-dir"); dir != "" && !c.IsSet("server") {
+		socket, err := r.Socket(dir)
+		if err != nil {
+			return Target{}, &failure{code: exitUsage, err: fmt.Errorf("-d %s: %w", dir, err)}
+		}
+		sockets = []string{socket}
+	} else if !onThisMachine(server) {
+		sockets = nil
+	}
+	for _, socket := range sockets {
+		if info, err := os.Stat(socket); err == nil && info.Mode().Type() == fs.ModeSocket {
+			return Target{server, socket}, nil
+		}
+	}
+	return Target{server, ""}, nil
+}
+
+func onThisMachine(server string) bool {
+	host, _, _ := net.SplitHostPort(server)
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // server finds the address: --server, then -d, then the environment, then the default.

@@ -21,7 +21,7 @@ const (
 	exitFailed      = 1   // the request failed, or was cancelled by somebody else
 	exitUsage       = 2   // wrong usage, configuration or description; an operation that does not exist
 	exitPartial     = 3   // some nodes KO, and no minnodes asked
-	exitRefused     = 4   // refused: nodes busy, no right to them
+	exitRefused     = 4   // refused: nodes busy, no right to them, not known to the server
 	exitNoServer    = 5   // no server, or one that does not answer or is stopping
 	exitInterrupted = 130 // interrupted: the operation was cancelled
 )
@@ -101,6 +101,9 @@ func classify(err error) (code int, hint []string) {
 		return refusalCode(refused.Refused.GetCode()), append(holders(refused.Refused.GetBusy()), files(refused.Refused.GetFiles())...)
 	case errors.Is(err, client.ErrNoServer), errors.Is(err, context.DeadlineExceeded):
 		return exitNoServer, nil
+	case errors.Is(err, client.ErrIdentity):
+		return exitRefused, []string{"on another machine than the server's: kadeploy login SERVER, with what an administrator got from kadeploy user add",
+			"on the server's machine: give -d CONFDIR, or set KADEPLOY_SOCKET to its local_socket"}
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted, nil
 	}

@@ -13,12 +13,16 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/kadeploy/kadeploy/actors/client"
 )
 
 // Config is all that the command needs from outside.
 type Config struct {
-	Dial    func(ctx context.Context, server string) (Service, error)
+	Dial    func(ctx context.Context, to Target) (Service, error)
 	Address func(confDir string) (string, error) // the server's HOST:PORT of a configuration directory
+	Socket  func(confDir string) (string, error) // its unix socket
+	Login   func(ctx context.Context, cfg client.LoginConfig) (user string, err error)
 
 	// Interrupts is called once, just before the first network traffic: until then an interrupt ends the process as usual.
 	Interrupts func() chan os.Signal
@@ -49,7 +53,7 @@ func Run(ctx context.Context, cfg Config, argv []string) int {
 	}
 	r := &runner{Config: cfg}
 	app := r.app()
-	argv, err := ordered(app.Commands, argv)
+	argv, err := ordered(app.Commands, aliased(argv))
 	if err == nil {
 		err = app.RunContext(ctx, argv)
 	}
@@ -70,7 +74,8 @@ func (r *runner) app() *cli.App {
 		Commands: []*cli.Command{
 			r.deployCommand(), r.startCommand(), r.rebootCommand(),
 			r.statusCommand(), r.nodesCommand(), r.watchCommand(), r.cancelCommand(),
-			r.completionCommand(), r.completeCommand(), r.versionCommand(), r.helpCommand(),
+			r.rightsCommand(), r.karightsCommand(), r.userCommand(),
+			r.loginCommand(), r.completionCommand(), r.completeCommand(), r.versionCommand(), r.helpCommand(),
 		},
 	}
 	app.Action = func(c *cli.Context) error { return r.noCommand(app, c) }

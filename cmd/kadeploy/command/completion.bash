@@ -24,6 +24,11 @@ _kadeploy() {
     case $command in
         "") _kadeploy_offer < <(printf '%s\n'{{range .Commands}} {{.Name}}{{end}}) ;;
         completion) _kadeploy_offer < <(printf '%s\n' {{.Shells}}) ;;
+        user|rights)
+            if [[ $cur != -* ]]; then
+                _kadeploy_offer < <(printf '%s\n' add del list)
+                return
+            fi ;;&
         status|watch|cancel)
             if [[ $cur != -* ]]; then
                 _kadeploy_offer < <(kadeploy complete operations 2>/dev/null)

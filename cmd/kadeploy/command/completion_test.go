@@ -41,6 +41,8 @@ var _ = Describe("completion", func() {
 		Entry("the server's nodes", []string{"node-1.demo", "node-2.demo"}, "kadeploy", "deploy", "-m", "node"),
 		Entry("the server's operations", []string{"D-1"}, "kadeploy", "watch", "D"),
 		Entry("options where an operation may stand", []string{"--output", "--output-ok-nodes", "--output-ko-nodes"}, "kadeploy", "watch", "--out"),
+		Entry("what can be done to rights", []string{"del"}, "kadeploy", "rights", "d"),
+		Entry("the options of rights", []string{"--overwrite"}, "kadeploy", "rights", "add", "--ov"),
 		Entry("levels", []string{"hard"}, "kadeploy", "reboot", "-l", "h"),
 		Entry("shells", []string{"fish"}, "kadeploy", "completion", "f"),
 	)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/kadeploy/kadeploy/actors/client"
 	"github.com/kadeploy/kadeploy/actors/message"
@@ -22,6 +23,9 @@ type fakeServer struct {
 	checked *message.Checked
 	status  *message.Status
 	nodes   *message.Nodes
+	rights  *message.Rights
+	users   *message.Users
+	token   *message.UserToken
 
 	hold     chan struct{} // Submit waits for it
 	deaf     bool          // Cancel never answers
@@ -31,6 +35,7 @@ type fakeServer struct {
 	mu        sync.Mutex
 	dialled   string
 	submitted []*message.Submit
+	changes   []proto.Message // of rights and users
 	cancelled chan struct{}
 	closed    bool
 }
@@ -39,10 +44,10 @@ func newFake() *fakeServer { return &fakeServer{cancelled: make(chan struct{}, 4
 
 var _ command.Service = (*fakeServer)(nil)
 
-func (f *fakeServer) Dial(_ context.Context, server string) (command.Service, error) {
+func (f *fakeServer) Dial(_ context.Context, to command.Target) (command.Service, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.dialled = server
+	f.dialled = to.Server
 	if f.down {
 		return nil, client.ErrNoServer
 	}
@@ -119,6 +124,39 @@ func (f *fakeServer) Status(context.Context, string) (*message.Status, error) {
 }
 func (f *fakeServer) Nodes(context.Context) (*message.Nodes, error) { return f.nodes, f.no() }
 
+func (f *fakeServer) change(m proto.Message) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.changes = append(f.changes, m)
+}
+
+func (f *fakeServer) RightsAdd(_ context.Context, r *message.RightsAdd) (*message.Rights, error) {
+	f.change(r)
+	return f.rights, f.no()
+}
+
+func (f *fakeServer) RightsDel(_ context.Context, r *message.RightsDel) (*message.Rights, error) {
+	f.change(r)
+	return f.rights, f.no()
+}
+
+func (f *fakeServer) RightsList(_ context.Context, user string, nodes []string) (*message.Rights, error) {
+	f.change(&message.RightsList{User: user, Nodes: nodes})
+	return f.rights, f.no()
+}
+
+func (f *fakeServer) UserAdd(_ context.Context, name string, admin bool, life time.Duration) (*message.UserToken, error) {
+	f.change(&message.UserAdd{Name: name, Admin: admin, Life: durationpb.New(life)})
+	return f.token, f.no()
+}
+
+func (f *fakeServer) UserDel(_ context.Context, name string) error {
+	f.change(&message.UserDel{Name: name})
+	return f.no()
+}
+
+func (f *fakeServer) UserList(context.Context) (*message.Users, error) { return f.users, f.no() }
+
 func (f *fakeServer) Close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -168,7 +206,7 @@ func newUse(f *fakeServer) *use {
 
 func (u *use) run(args ...string) int {
 	return command.Run(context.Background(), command.Config{
-		Dial: u.server.Dial, Address: u.address,
+		Dial: u.server.Dial, Address: u.address, Socket: func(string) (string, error) { return "", nil },
 		Interrupts: func() chan os.Signal { return u.interrupts },
 		Live:       u.live,
 		Stdin:      bytes.NewBufferString(u.in), Stdout: &u.out, Stderr: &u.err,

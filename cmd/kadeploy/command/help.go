@@ -91,6 +91,48 @@ const cancelHelp = `Ends an operation: its nodes stay as they are and are report
 EXAMPLES:
    kadeploy cancel D-7`
 
+const rightsHelp = `Says who may deploy on which nodes. Whoever has no right to one node of a request is refused; admins may do everything.
+A right is to a partition, the one that the site deploys on, or to every one, and may end by itself. Adding is refused when
+another user holds one of the nodes, unless --overwrite takes them from him. Whoever loses a right that a running operation
+needs loses the whole operation.
+
+NODES are sets and globs ('node-[1-16]', 'node-*'), or '*' for every node; USER may be '*' for everybody. Only admins change
+rights; everybody may list his own.
+
+With --output json:
+   {"rights": [{"user", "nodes", "part", "until", "by", "since"}], "lost": [{"user", "nodes"}]}
+nodes are sets as above; until is "" for ever. add and del show what the user has then.
+
+EXAMPLES:
+   kadeploy rights add alice 'node-[1-16]' --part 3 --until 2h
+   kadeploy rights add alice -f $OAR_NODE_FILE --overwrite
+   kadeploy rights del alice 'node-[1-16]'
+   kadeploy rights list alice
+   kadeploy rights list -m 'node-[1-4]' --output json`
+
+const karightsHelp = `Understands the command lines of karights3, for the prologues and epilogues of batch systems; it must be the first word, or the
+program be called karights or karights3. kadeploy rights says the same in words, and explains what a right is.
+
+EXAMPLES:
+   kadeploy karights -a -f $OAR_NODE_FILE -p /dev/sda3 -u alice -o
+   kadeploy karights -d -m node-1.demo -p '*' -u alice
+   kadeploy karights -l -u alice
+   kadeploy karights -l -m node-1.demo`
+
+const userHelp = `Enrols users who are to use the server from their own machines, and deletes them. add writes the line that the user types
+there; whoever has that line is the user, once, until the token dies. A user who is there already gets another token. del takes
+all rights away, ends all operations of the user and makes his certificates worthless. Being enrolled gives no right to any
+node: see kadeploy rights. For admins.
+
+With --output json: {"name", "admin", "since", "token", "pin", "seconds", "command"} for add, {"users": [{"name", "admin", "since"}]}
+for list.
+
+EXAMPLES:
+   kadeploy user add alice
+   kadeploy user add alice --admin --life 8h
+   kadeploy user del alice
+   kadeploy user list`
+
 const completionHelp = `Writes the completion script of a shell on standard output.
 
 EXAMPLES:

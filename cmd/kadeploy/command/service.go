@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"time"
 
 	"github.com/kadeploy/kadeploy/actors/message"
 )
@@ -16,6 +17,12 @@ type Service interface {
 	Cancel(ctx context.Context, id string) error
 	Status(ctx context.Context, id string) (*message.Status, error)
 	Nodes(ctx context.Context) (*message.Nodes, error)
+	RightsAdd(ctx context.Context, r *message.RightsAdd) (*message.Rights, error)
+	RightsDel(ctx context.Context, r *message.RightsDel) (*message.Rights, error)
+	RightsList(ctx context.Context, user string, nodes []string) (*message.Rights, error)
+	UserAdd(ctx context.Context, name string, admin bool, life time.Duration) (*message.UserToken, error)
+	UserDel(ctx context.Context, name string) error
+	UserList(ctx context.Context) (*message.Users, error)
 	Close()
 }
 

@@ -1,0 +1,104 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/rights"
+)
+
+// change is one request to change the book.
+type change struct {
+	by       string
+	clientID string
+	sender   *actor.PID
+
+	apply  func(next *rights.Book, now time.Time) ([]rights.Loss, error)
+	why    func(rights.Loss) string // of the end of operations
+	gone   bool                     // the user is: whatever else covers him
+	answer func(b *rights.Book, lost []rights.Loss) (proto.Message, error)
+}
+
+// outcome is what became of a change.
+type outcome struct {
+	answer proto.Message
+	err    error
+}
+
+// unavailableError is a change that was right, but could not be carried out.
+type unavailableError struct{ error }
+
+func (e *unavailableError) Unwrap() error { return e.error }
+
+// reply words an outcome for the client.
+func (c *change) reply(o outcome) proto.Message {
+	if o.err == nil {
+		return o.answer
+	}
+	no := &message.Refused{Code: message.Refusal_INVALID, Text: line(o.err.Error()), ClientId: c.clientID}
+	var held *rights.HeldError
+	var unavailable *unavailableError
+	switch {
+	case errors.As(o.err, &held):
+		no.Code = message.Refusal_BUSY
+	case errors.As(o.err, &unavailable):
+		no.Code = message.Refusal_UNAVAILABLE
+	case errors.Is(o.err, errNoUser):
+		no.Code = message.Refusal_UNKNOWN_ID
+	}
+	return no
+}
+
+// carryOut takes away what is over, applies a batch of changes, saves the book, puts it in force, and tells who lost what. It
+// runs in a task; one whose actor crashed meanwhile ends its work all the same, and the next waits for it.
+func (l *ledger) carryOut(batch []*change, tell func(endOperations), log *slog.Logger) []outcome {
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	now := time.Now()
+	book := l.book.Load().Clone()
+	over := book.Expire(now)
+	l.book.Store(book) // what is over is over, whatever becomes of the file
+	for _, lost := range over {
+		tell(endOperations{lost: lost, why: fmt.Sprintf("the right of %s to %s is over", who(lost.User), folded(lost.Nodes))})
+	}
+
+	outcomes := make([]outcome, len(batch))
+	losses := make([][]rights.Loss, len(batch))
+	changed := len(over) > 0
+	for i, c := range batch {
+		next := book.Clone()
+		next.Appoint(l.appointed())
+		losses[i], outcomes[i].err = c.apply(next, now)
+		next.Appoint(nil) // who is one by configuration is so no longer than that says it
+		if outcomes[i].err == nil {
+			book, changed = next, true
+		}
+	}
+	if changed {
+		if err := rights.Save(l.path, book); err != nil {
+			log.Error("rights not saved: they stay as they were", "error", err)
+			for i := range outcomes {
+				if outcomes[i].err == nil {
+					outcomes[i].err = &unavailableError{err}
+				}
+			}
+			return outcomes
+		}
+	}
+	l.book.Store(book)
+	for i, c := range batch {
+		if outcomes[i].err == nil {
+			for _, lost := range losses[i] {
+				tell(endOperations{lost: lost, gone: c.gone, why: c.why(lost)})
+			}
+			outcomes[i].answer, outcomes[i].err = c.answer(book, losses[i])
+		}
+	}
+	return outcomes
+}

@@ -1,0 +1,103 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/kadeploy/kadeploy/internal/pki"
+)
+
+// ServerConfig is what the daemon's side is made of.
+type ServerConfig struct {
+	Address string // HOST:PORT to listen on; port 0 for any
+	Policy  Policy
+	TLS     *tls.Config                    // for who connects: certificates that are shown must be good
+	Calls   func(pki.Identity) *tls.Config // for calls to a client: that identity must answer
+	Web     http.Handler                   // for what is no message, on the same port; none when nil
+	Log     *slog.Logger                   // of what is refused; none when nil
+}
+
+// StartServer opens the daemon's side. It dials nobody: it speaks to clients over connections that they have parked.
+func StartServer(system *actor.ActorSystem, cfg ServerConfig) (*Link, error) {
+	lot := newLot(cfg.Policy.withDefaults().Streams)
+	return start(system, parts{
+		listen: cfg.Address, address: DaemonAddress, server: cfg.TLS, policy: cfg.Policy, lot: lot, web: cfg.Web, log: cfg.Log,
+		calls: calls{owner: lot.owner, config: cfg.Calls},
+		dial:  lot.take,
+		claim: func(who pki.Identity, address string) (func(), error) {
+			if !isClient(address) {
+				return nil, errors.New("what is no address of a client")
+			}
+			return lot.hold(who, address)
+		},
+	})
+}
+
+// ClientConfig is what a client's side is made of.
+type ClientConfig struct {
+	Server string // HOST:PORT of the daemon
+	Policy Policy
+	Own    pki.Credentials // what the client shows, and whom it trusts
+	Log    *slog.Logger    // of what is refused; none when nil
+}
+
+// StartClient opens a client's side: a connection parked at the daemon, and a port on the loopback that nobody but the daemon gets
+// an answer from. It fails when the daemon cannot be reached, or does not take the client's certificate.
+func StartClient(ctx context.Context, system *actor.ActorSystem, cfg ClientConfig) (*Link, error) {
+	local, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	toDaemon := func() *tls.Config { return pki.ClientTLS(cfg.Own) }
+	p := &parking{server: cfg.Server, config: toDaemon, address: newClientAddress(), local: func() string { return local }}
+	first, err := p.park(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l, err := start(system, parts{
+		listen: local, address: p.address, server: pki.ServerTLS(cfg.Own), policy: cfg.Policy, log: cfg.Log,
+		calls: calls{owner: onlyDaemon, config: func(pki.Identity) *tls.Config { return toDaemon() }},
+		dial: func(ctx context.Context, address string) (net.Conn, error) {
+			if address != DaemonAddress {
+				return nil, fmt.Errorf("%q is not the daemon", address)
+			}
+			return (&net.Dialer{}).DialContext(ctx, "tcp", cfg.Server)
+		},
+		claim: func(_ pki.Identity, address string) (func(), error) {
+			if address != DaemonAddress {
+				return nil, errors.New("another address than the daemon's")
+			}
+			return func() {}, nil
+		},
+	})
+	if err != nil {
+		first.Close()
+		return nil, err
+	}
+	parking, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.run(parking, first)
+	}()
+	l.closed = append(l.closed, func() { stop(); <-done })
+	return l, nil
+}
+
+// freePort is where the library will listen: it does not tell which port it got. Should another take it first, the client does not
+// start, and says so.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("cannot listen on this machine: %w", reason(err))
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
