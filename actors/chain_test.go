@@ -16,7 +16,7 @@ func (s *site) bigImage() {
 	more := make([]byte, 8<<20)
 	random := rand.NewChaCha8([32]byte{2})
 	random.Read(more)
-	s.file("image.tar", string(tarOf(append(contents(), entry{name: "usr/share/more", content: string(more)})...)))
+	s.file("images/image.tar", string(tarOf(append(contents(), entry{name: "usr/share/more", content: string(more)})...)))
 }
 
 // starts waits until a broadcast starts whose first node is this one.

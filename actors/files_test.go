@@ -22,9 +22,7 @@ var _ = Describe("A file that a description names", func() {
 
 	BeforeEach(func() {
 		s = plannedSite(GinkgoT().TempDir(), blueprint{nodes: 1, uploads: true, global: map[string]string{}})
-		s.global["image_roots"] = s.path("images")
 		s.write()
-		s.file("images/image.tar", string(theImage()))
 		s.start()
 		DeferCleanup(s.close)
 		s.give(add("dana", "node-1"))
@@ -172,7 +170,9 @@ var _ = Describe("A server that takes no uploads", func() {
 	It("refuses a file outside of its roots, and says what users may do", func() {
 		s := newSite(blueprint{nodes: 1})
 		s.give(add("dana", "node-1"))
-		no := s.clientOf("dana").refused(s.deployment())
+		r := s.deployment()
+		r.Environment = []byte(description("image.tar|tar"))
+		no := s.clientOf("dana").refused(r)
 		Expect(no.GetCode()).To(Equal(message.Refusal_INVALID))
 		Expect(no.GetText()).To(ContainSubstring("is not below the image_roots of the site, and this server takes no uploads"))
 	})

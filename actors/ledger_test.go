@@ -151,7 +151,10 @@ var _ = Describe("Who keeps the rights", func() {
 
 	It("answers whether somebody is a user", func() {
 		inOffice(func(o *office) {
-			o.ask(&message.UserAdd{ClientId: "u", Name: "bob"})
+			book := o.ledger.book.Load().Clone()
+			_, err := book.AddUser("bob", false, time.Now())
+			Expect(err).NotTo(HaveOccurred())
+			o.ledger.book.Store(book)
 			reply := make(chan bool, 2)
 			o.system.Root.Send(o.pid, isUser{"bob", reply})
 			o.system.Root.Send(o.pid, isUser{"carol", reply})

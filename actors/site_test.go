@@ -111,7 +111,8 @@ func (s *site) write() {
 	s.file("tftp/kernels/deploy-initrd", "initrd of the deployment system")
 	s.file("image.tar", string(theImage()))
 	s.file("post.tgz", string(gzipped(tarOf(entry{name: "post.sh", content: "#!/bin/sh\nexit 0\n"}))))
-	s.file("image.env", description("image.tar|tar"))
+	s.file("images/image.tar", string(theImage()))
+	s.file("image.env", description("images/image.tar|tar"))
 	s.writeConfig()
 }
 
@@ -120,7 +121,7 @@ func (s *site) writeConfig() {
 	server := s.server().String()
 	s.file("deploy.conf", settings(map[string]string{
 		"kadeploy_server": server, "agents_listen": server + ":25301", "tftp_listen": server + ":6969",
-		"tftp_repository": "tftp", "broadcast_grace": "0.2", "probe_interval": "0.05",
+		"tftp_repository": "tftp", "image_roots": s.path("images"), "broadcast_grace": "0.2", "probe_interval": "0.05",
 	}, s.global))
 	macros := s.macros
 	if macros == nil {

@@ -83,7 +83,7 @@ var _ = Describe("ClientAddress", func() {
 			Expect(config.ClientAddress(files{name: text}.write())).To(Equal(want))
 		},
 		Entry("by default", "deploy.conf", "", "127.0.0.1:25300"),
-		Entry("classic", "deploy.conf", "kadeploy_server = localhost\nkadeploy_server_port = 4000", "127.0.0.1:4000"),
+		Entry("classic", "deploy.conf", "kadeploy_server = localhost\nkadeploy_server_port = 4000", "localhost:4000"),
 		Entry("beside what it cannot read", "deploy.conf", "nonsense\nzzz = 1\nkadeploy_server_port = 4000", "127.0.0.1:4000"),
 		Entry("HCL", "deploy.hcl", "kadeploy_server_port = 4000\nzzz = nothing", "127.0.0.1:4000"),
 		Entry("the last of several", "deploy.conf", "kadeploy_server_port = 1\nkadeploy_server_port = 2", "127.0.0.1:2"),
@@ -95,7 +95,7 @@ var _ = Describe("ClientAddress", func() {
 		},
 		Entry("no file", files{}, "no such file"),
 		Entry("two files", files{"deploy.conf": "", "deploy.hcl": ""}, "both deploy.conf and deploy.hcl"),
-		Entry("an address of others", files{"deploy.conf": "kadeploy_server = 10.0.0.1"}, "not a loopback address"),
+		Entry("an address of others", files{"deploy.conf": "kadeploy_server = //x"}, "neither a name nor an address"),
 		Entry("a port that is none", files{"deploy.conf": "kadeploy_server_port = x"}, "not a whole number"),
 		Entry("HCL that cannot be read", files{"deploy.hcl": "kadeploy_server = /"}, "deploy.hcl:1:"),
 	)

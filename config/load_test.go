@@ -43,9 +43,9 @@ var _ = Describe("Load", func() {
 		It("reads the parameters of the daemon", func() {
 			Expect(site.Dir).To(Equal(dir))
 			Expect(site.Global).To(Equal(config.Global{
-				Server: "127.0.0.1:25310", AgentsListen: "127.0.0.1:25311", TFTPListen: "127.0.0.1:25369",
+				Server: "localhost:25310", AgentsListen: "127.0.0.1:25311", TFTPListen: "127.0.0.1:25369",
 				StateDir: dir + "/var", TFTPRoot: dir + "/var/tftp", ImagesPath: dir + "/var/tftp/kernels",
-				ProfilePath: dir + "/var/tftp/pxelinux.cfg", ProfileName: "ip_hex", LogFile: dir + "/var/kadeploy-server.log",
+				ProfilePath: dir + "/var/tftp/pxelinux.cfg", ProfileName: "ip_hex", LocalSocket: dir + "/var/kadeploy.sock", LogFile: dir + "/var/kadeploy-server.log",
 				CacheDir: dir + "/var/cache", CacheSize: 200 << 20, RebootWindow: 4,
 				RebootCommandTimeout: 2500 * time.Millisecond, ProbeInterval: 300 * time.Millisecond,
 				MinNodes: "75%", Grace: 10 * time.Second, ChainRate: 100 << 20, ChainRateTotal: 1_000_000_000, ChainStall: 1500 * time.Millisecond, MaxPreinstall: 20 << 20, MaxPostinstall: 1 << 20,
@@ -152,7 +152,7 @@ var _ = Describe("Load", func() {
 		Expect(site.Global).To(Equal(config.Global{
 			Server: "127.0.0.1:25300", AgentsListen: "127.0.0.1:25301", TFTPListen: "127.0.0.1:6969",
 			StateDir: dir + "/var", TFTPRoot: dir + "/var/tftp", ImagesPath: dir + "/var/tftp/kernels",
-			ProfilePath: dir + "/var/tftp/pxelinux.cfg", ProfileName: "ip_hex", LogFile: dir + "/var/kadeploy-server.log",
+			ProfilePath: dir + "/var/tftp/pxelinux.cfg", ProfileName: "ip_hex", LocalSocket: dir + "/var/kadeploy.sock", LogFile: dir + "/var/kadeploy-server.log",
 			CacheDir: dir + "/var/cache", CacheSize: 10 << 30, RebootWindow: 50, RebootCommandTimeout: 30 * time.Second,
 			ProbeInterval: time.Second, Grace: 10 * time.Second, ChainStall: 2 * time.Second, MaxPreinstall: 20 << 20, MaxPostinstall: 20 << 20,
 			UploadDir: dir + "/var/uploads", UploadMax: 64 << 30, UploadMaxUser: 16 << 30, UploadMaxFile: 16 << 30,

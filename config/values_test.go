@@ -83,24 +83,31 @@ var _ = Describe("macrostep", func() {
 })
 
 var _ = Describe("kadeploy_server and agents_listen", func() {
-	DescribeTable("are loopback addresses",
+	DescribeTable("are addresses",
 		func(line string) {
 			Expect(minimal().and("deploy.conf", line).load()).NotTo(BeNil())
 		},
 		Entry("by name", "kadeploy_server = localhost"),
 		Entry("any of 127/8", "kadeploy_server = 127.9.8.7"),
 		Entry("of IPv6", "kadeploy_server = ::1"),
+		Entry("all addresses", "kadeploy_server = 0.0.0.0"),
+		Entry("an address of others", "kadeploy_server = 10.0.0.1"),
+		Entry("a name", "kadeploy_server = deploy.lab"),
 		Entry("agents", "agents_listen = [::1]:0"),
 		Entry("agents by name", "agents_listen = localhost:25301"),
 	)
-	DescribeTable("refuse addresses that others can reach",
+	DescribeTable("refuse what is no address of a host",
+		func(line string) {
+			Expect(minimal().and("deploy.conf", line).problems()).To(ContainSubstring("is neither a name nor an address"))
+		},
+		Entry("nothing", "kadeploy_server ="),
+		Entry("a URL", "kadeploy_server = https://ka.example.org"),
+		Entry("a user there", "kadeploy_server = root@ka.example.org"),
+	)
+	DescribeTable("refuse addresses that others can reach, for agents",
 		func(line string) {
 			Expect(minimal().and("deploy.conf", line).problems()).To(ContainSubstring("remote access needs authentication, which this version does not have yet"))
 		},
-		Entry("all addresses", "kadeploy_server = 0.0.0.0"),
-		Entry("an address", "kadeploy_server = 10.0.0.1"),
-		Entry("a name that may be anything", "kadeploy_server = deploy.lab"),
-		Entry("nothing", "kadeploy_server ="),
 		Entry("a name that looks local", "agents_listen = localhost.lab:25301"),
 		Entry("all addresses by omission", "agents_listen = :25301"),
 		Entry("a zone", "agents_listen = [::1%eth0]:25301"),

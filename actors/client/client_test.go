@@ -147,12 +147,24 @@ var _ = Describe("A client of a running server", Ordered, func() {
 		Expect(left.GetLost()).To(HaveLen(1))
 	})
 
-	It("hears that a server without certificates enrols nobody", func() {
-		_, err := c.UserAdd(ctx, "bob", false, time.Hour)
-		Expect(err).To(MatchError(ContainSubstring("enrols nobody")))
+	It("adds a user, who logs in once with what that gives, and is shut out when he is deleted", func() {
+		bob, err := c.UserAdd(ctx, "bob", false, time.Hour)
+		Expect(err).NotTo(HaveOccurred())
+		login := client.LoginConfig{Server: d.server(), Pin: bob.GetPin(), Token: bob.GetToken(), Dir: GinkgoT().TempDir()}
+		wrong := login
+		wrong.Pin = "sha256:" + strings.Repeat("00", 32)
+		_, err = client.Login(ctx, wrong)
+		Expect(err).To(HaveOccurred(), "a server of another pin was believed")
+		Expect(client.Login(ctx, login)).To(Equal("bob"))
+		login.Dir = GinkgoT().TempDir()
+		_, err = client.Login(ctx, login)
+		Expect(err).To(MatchError(ContainSubstring("was used already")))
+		_, err = client.Dial(ctx, client.Config{Server: d.server(), Identity: client.Enrolled(login.Dir)})
+		Expect(err).To(MatchError(client.ErrIdentity))
 		users, err := c.UserList(ctx)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(users.GetUsers()).To(BeEmpty())
+		Expect(users.GetUsers()).To(HaveLen(1))
+		Expect(c.UserDel(ctx, "bob")).To(Succeed())
 		Expect(c.UserDel(ctx, "bob")).To(MatchError(ContainSubstring("nobody has that name")))
 	})
 

@@ -2,7 +2,6 @@ package enrol_test
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -120,20 +119,6 @@ var _ = Describe("Enrolment", func() {
 		after, err := w.Certificate()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(after.Leaf).To(Equal(before.Leaf))
-	})
-
-	It("does not ask for a certificate, and so serves those whose has expired", func() {
-		w := s.certified(alice)
-		own, err := w.Certificate()
-		Expect(err).NotTo(HaveOccurred())
-		s.move(13 * time.Hour)
-		client := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{*own}}, DisableKeepAlives: true}
-		request, err := http.NewRequest(http.MethodPost, "https://"+s.addr+"/v1/renew", strings.NewReader("{}"))
-		Expect(err).NotTo(HaveOccurred())
-		response, err := client.RoundTrip(request)
-		Expect(err).NotTo(HaveOccurred())
-		response.Body.Close()
-		Expect(response.StatusCode).To(Equal(http.StatusBadRequest))
 	})
 })
 
