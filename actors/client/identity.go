@@ -37,8 +37,13 @@ func Local(socket string) Identity {
 // Enrolled is the identity that Login has put into a directory.
 func Enrolled(dir string) Identity {
 	return Identity{
-		open:  func() (*pki.Wallet, error) { return pki.OpenWallet(dir) },
-		renew: enrol.Renew,
+		open: func() (*pki.Wallet, error) { return pki.OpenWallet(dir) },
+		renew: func(ctx context.Context, server string, w *pki.Wallet) error {
+			if _, err := w.Certificate(); errors.Is(err, pki.ErrNoCertificate) {
+				return fmt.Errorf("nobody has logged in at %s from here: %s holds no certificate", server, dir)
+			}
+			return enrol.Renew(ctx, server, w)
+		},
 	}
 }
 

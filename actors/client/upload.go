@@ -43,6 +43,29 @@ type UploadProgress struct {
 	Total   int64
 }
 
+// FileError is a file of a description that is not at the server, and that this program cannot read.
+type FileError struct {
+	Path string
+	Err  error
+}
+
+func (e *FileError) Error() string {
+	return fmt.Sprintf("%s is not at the server, and cannot be uploaded: %v", e.Path, e.Err)
+}
+
+func (e *FileError) Unwrap() error { return e.Err }
+
+func openRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path) // before it is opened: opening a pipe would wait
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is no regular file")
+	}
+	return os.Open(path)
+}
+
 // delivery submits a request and brings the files that the server asks for.
 type delivery struct {
 	submit   func(context.Context, *message.Submit) (proto.Message, error)
@@ -84,7 +107,7 @@ func (d delivery) bring(ctx context.Context, req *message.Submit, files []string
 		}
 		u, err := d.upload(ctx, path)
 		if err != nil {
-			return nil, fmt.Errorf("upload %s: %w", path, wording.Bare(err))
+			return nil, err
 		}
 		req.Uploads = slices.DeleteFunc(req.Uploads, func(old *message.UploadedFile) bool { return old.GetPath() == path })
 		req.Uploads = append(req.Uploads, u)
@@ -93,24 +116,17 @@ func (d delivery) bring(ctx context.Context, req *message.Submit, files []string
 }
 
 func (d delivery) upload(ctx context.Context, path string) (*message.UploadedFile, error) {
-	info, err := os.Stat(path) // before it is opened: opening a pipe would wait
+	f, err := openRegular(path)
 	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("is no regular file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+		return nil, &FileError{path, wording.Bare(err)}
 	}
 	defer f.Close()
 	sum, size, err := depot.Sum(ctx, f, d.told(path, false))
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = d.uploader.Upload(ctx, f, size, sum, d.told(path, true))
 	}
-	if err := d.uploader.Upload(ctx, f, size, sum, d.told(path, true)); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("upload %s: %w", path, wording.Bare(err))
 	}
 	return &message.UploadedFile{Path: path, Sha256: sum[:], Size: uint64(size)}, nil
 }

@@ -100,7 +100,7 @@ var _ = Describe("A request that needs files", func() {
 	It("fails with what is wrong with a file of the client", func() {
 		wants = [][]string{{home + "/tiny.tar"}}
 		Expect(os.Remove(filepath.Join(home, "tiny.tar"))).To(Succeed())
-		Expect(deliver()).To(MatchError("upload " + home + "/tiny.tar: no such file or directory"))
+		Expect(deliver()).To(MatchError(home + "/tiny.tar is not at the server, and cannot be uploaded: no such file or directory"))
 		Expect(os.Mkdir(filepath.Join(home, "tiny.tar"), 0o700)).To(Succeed())
 		asked = nil
 		Expect(deliver()).To(MatchError(ContainSubstring("is no regular file")))

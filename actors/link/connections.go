@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -50,21 +51,24 @@ func (c *connections) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthI
 		return nil, nil, err
 	}
 	state := conn.ConnectionState()
-	if state.NegotiatedProtocol == protoWeb || state.NegotiatedProtocol == "" { // with a certificate or not: they stay in the crowd
+	web := state.NegotiatedProtocol == protoWeb || state.NegotiatedProtocol == ""
+	var who pki.Identity
+	var err error
+	if !web || len(state.PeerCertificates) > 0 { // who asks for a first certificate has none, and stays in the crowd
+		if who, err = identified(state); err == nil {
+			err = c.enter(s, who)
+		}
+	}
+	switch {
+	case err != nil:
+		conn.Close()
+		return nil, nil, c.refuse(raw.RemoteAddr().String(), err)
+	case web:
 		if c.web == nil || !c.web.give(conn) {
 			conn.Close()
 		}
 		return nil, nil, credentials.ErrConnDispatched
-	}
-	who, err := identified(state)
-	if err == nil {
-		err = c.enter(s, who)
-	}
-	if err != nil {
-		conn.Close()
-		return nil, nil, c.refuse(raw.RemoteAddr().String(), err)
-	}
-	if state.NegotiatedProtocol == protoPark {
+	case state.NegotiatedProtocol == protoPark:
 		c.receive(who, conn)
 		return nil, nil, credentials.ErrConnDispatched
 	}
@@ -121,8 +125,11 @@ func (c *connections) receive(who pki.Identity, conn *tls.Conn) {
 		err = c.lot.park(who, address, conn)
 	}
 	if err != nil {
-		_ = c.refuse(conn.RemoteAddr().String(), err)
 		conn.Close()
+		var broken net.Error
+		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, &broken) { // clients come and go
+			_ = c.refuse(conn.RemoteAddr().String(), err)
+		}
 	}
 }
 

@@ -17,10 +17,10 @@ const maxReason = 200
 
 func readAddress(r io.Reader) (string, error) {
 	text, err := readText(r)
-	if err != nil || !isClient(text) {
-		return "", errors.New("a connection to park without an address")
+	if err == nil && !isClient(text) {
+		err = errors.New("a connection to park at no address of a client")
 	}
-	return text, nil
+	return text, err
 }
 
 func readText(r io.Reader) (string, error) {

@@ -57,13 +57,20 @@ var _ = Describe("a start that fails says why in one line, and leaves nothing ru
 		Expect(os.ReadFile(path)).To(Equal([]byte("garbage")))
 	})
 
-	It("an address outside the machine", func() {
+	It("an address that the machine does not have", func() {
 		s := given()
 		s.replace("deploy.conf", "kadeploy_server = "+s.host(), "kadeploy_server = 192.0.2.1")
 		Expect(s.write()).To(Succeed())
-		session := s.run("start")
-		Expect(session).To(gexec.Exit(2))
-		Expect(session.Err).To(gbytes.Say("deploy.conf:4:19: error: kadeploy_server: .*loopback"))
+		saysOnce(s.run("start"), 1, "remote API: .*192.0.2.1.*: .*assign requested address.*")
+	})
+
+	It("a key of the authority that others may read", func() {
+		s := given()
+		s.started()
+		Expect(s.run("stop")).To(gexec.Exit(0))
+		key := filepath.Join(s.dir, "var", "pki", "ca.key")
+		Expect(os.Chmod(key, 0o644)).To(Succeed())
+		saysOnce(s.run("start"), 1, "authority: .*/ca.key has the mode 0644, .*: chmod 600 .*")
 	})
 
 	It("no configuration directory", func() {

@@ -116,7 +116,7 @@ var _ = Describe("what the daemon cannot read or write while it serves", func() 
 		session := s.deploy("node-1.demo")
 		Eventually(session, slow).Should(gexec.Exit())
 		Expect(session.ExitCode()).To(BeElementOf(1, 2))
-		Expect(string(session.Out.Contents()) + string(session.Err.Contents())).To(ContainSubstring("debian.tar.zst: permission denied"))
+		Expect(string(session.Out.Contents()) + string(session.Err.Contents())).To(ContainSubstring("debian.tar.zst cannot be read by the server: permission denied"))
 		Expect(s.run("stop")).To(gexec.Exit(0))
 	})
 
@@ -126,7 +126,7 @@ var _ = Describe("what the daemon cannot read or write while it serves", func() 
 		}
 		s := given()
 		Expect(os.Mkdir(filepath.Join(s.dir, "var"), 0o755)).To(Succeed())
-		script := `mount -t tmpfs -o size=12m tmpfs "$KADEPLOY_CONFIG_DIR/var" && kadeploy-server start &&
+		script := `mount -t tmpfs -o size=12m,mode=755 tmpfs "$KADEPLOY_CONFIG_DIR/var" && kadeploy-server start &&
 			{ kadeploy deploy -d "$KADEPLOY_CONFIG_DIR" -m node-1.demo -a "$KADEPLOY_CONFIG_DIR/debian.env"; echo "code $?"
 			  kadeploy-server status; echo "code $?"; kadeploy-server stop; echo "code $?"; }`
 		cmd := exec.Command("unshare", "--mount", "sh", "-c", script)

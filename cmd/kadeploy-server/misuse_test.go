@@ -39,6 +39,7 @@ func setup(env *testscript.Env) error {
 	}
 	env.Setenv("SITE", dir)
 	env.Setenv("KADEPLOY_CONFIG_DIR", dir)
+	env.Setenv("KADEPLOY_SOCKET", filepath.Join(s.dir, "var", "kadeploy.sock"))
 	env.Setenv("KADEPLOY_SERVER", s.host()+":"+s.value("deploy.conf", "kadeploy_server_port"))
 	env.Setenv("NET", s.network)
 	env.Setenv("IMAGES", filepath.Join(built, "images"))

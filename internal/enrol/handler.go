@@ -77,7 +77,11 @@ func window[T any](d *desk, respond func(peer, T) (*answer, error)) http.Handler
 		} else {
 			var a *answer
 			if a, err = shielded(respond, who, request); err == nil {
-				d.Log.Info("enrol: certificate issued", "identity", a.Identity, "peer", who.String(), "path", r.URL.Path)
+				level := slog.LevelInfo
+				if who.local { // each command of a local user gets one
+					level = slog.LevelDebug
+				}
+				d.Log.Log(r.Context(), level, "enrol: certificate issued", "identity", a.Identity, "peer", who.String(), "path", r.URL.Path)
 				d.send(w, http.StatusOK, a)
 				return
 			}

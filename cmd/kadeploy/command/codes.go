@@ -91,6 +91,7 @@ func (r *runner) complain(err error) int {
 func classify(err error) (code int, hint []string) {
 	var f *failure
 	var refused *client.RefusedError
+	var file *client.FileError
 	switch {
 	case errors.As(err, &f):
 		if f.hint != "" {
@@ -101,6 +102,8 @@ func classify(err error) (code int, hint []string) {
 		return refusalCode(refused.Refused.GetCode()), append(holders(refused.Refused.GetBusy()), files(refused.Refused.GetFiles())...)
 	case errors.Is(err, client.ErrNoServer), errors.Is(err, context.DeadlineExceeded):
 		return exitNoServer, nil
+	case errors.As(err, &file):
+		return exitUsage, nil
 	case errors.Is(err, client.ErrIdentity):
 		return exitRefused, []string{"on another machine than the server's: kadeploy login SERVER, with what an administrator got from kadeploy user add",
 			"on the server's machine: give -d CONFDIR, or set KADEPLOY_SOCKET to its local_socket"}
