@@ -32,7 +32,7 @@ type Snapshot struct {
 
 // Global holds the parameters of the daemon itself. Paths are absolute.
 type Global struct {
-	Server       string // kadeploy_server:kadeploy_server_port, the remote API; loopback only
+	Server       string // kadeploy_server:kadeploy_server_port, the remote API
 	AgentsListen string // agents_listen, where node agents call home (host:port)
 	TFTPListen   string // tftp_listen (host:port)
 

@@ -28,6 +28,9 @@ func main() {
 	os.Exit(command.Run(context.Background(), command.Config{
 		Dial: func(ctx context.Context, to command.Target) (command.Service, error) {
 			cfg := client.Config{Server: to.Server, Uploading: command.Uploads(os.Stderr, time.Now)}
+			if to.Socket == "" && to.Here && !client.LoggedIn(to.Server) {
+				to.Socket, _ = client.Discover(ctx, to.Server) // the error of Dial says more
+			}
 			if to.Socket != "" {
 				cfg.Identity = client.Local(to.Socket)
 			}

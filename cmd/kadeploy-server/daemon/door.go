@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,13 +32,14 @@ type door struct {
 	tokens    *pki.Tokens
 	depot     *depot.Depot
 	socket    *enrol.Socket
+	path      string // of it
 	link      *link.Link
 	system    *actor.ActorSystem
 }
 
 // openDoor makes the authority at the first start, and opens what is kept in files.
 func openDoor(g *config.Global, system *actor.ActorSystem, log *slog.Logger) (*door, error) {
-	d := &door{log: log, system: system}
+	d := &door{log: log, system: system, path: g.LocalSocket}
 	dir := filepath.Join(g.StateDir, "pki")
 	var err error
 	if d.authority, err = pki.Open(pki.Config{Dir: dir}); err != nil {
@@ -65,6 +67,10 @@ func (d *door) listen(address string) (err error) {
 func (d *door) web() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(depot.PathPrefix, depot.Handler(d.depot, uploader))
+	mux.HandleFunc("GET "+client.PathSocket, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]string{"socket": d.path})
+	})
 	mux.Handle("/", enrol.Handler(enrol.Config{Authority: d.authority, Tokens: d.tokens, Known: d.known, Log: d.log}))
 	return mux
 }

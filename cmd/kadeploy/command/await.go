@@ -37,7 +37,8 @@ func (r *runner) withServer(c *cli.Context, use func(Service) error) error {
 // Target is a server, and where on its machine it tells who somebody is.
 type Target struct {
 	Server string // HOST:PORT
-	Socket string // a unix socket; "": not on this machine, so that a certificate must be here already
+	Socket string // a unix socket; "": none is known
+	Here   bool   // the server is on this machine
 }
 
 // defaultSocket is where the daemon of a machine has its socket if its packager wants it found without -d.
@@ -50,8 +51,9 @@ func (r *runner) target(c *cli.Context) (Target, error) {
 		return Target{}, err
 	}
 	if socket := r.Getenv("KADEPLOY_SOCKET"); socket != "" {
-		return Target{server, socket}, nil
+		return Target{server, socket, true}, nil
 	}
+	here := onThisMachine(server)
 	sockets := []string{defaultSocket}
 	if dir := c.String("config-dir"); dir != "" && !c.IsSet("server") {
 		socket, err := r.Socket(dir)
@@ -59,15 +61,15 @@ func (r *runner) target(c *cli.Context) (Target, error) {
 			return Target{}, &failure{code: exitUsage, err: fmt.Errorf("-d %s: %w", dir, err)}
 		}
 		sockets = []string{socket}
-	} else if !onThisMachine(server) {
+	} else if !here {
 		sockets = nil
 	}
 	for _, socket := range sockets {
 		if info, err := os.Stat(socket); err == nil && info.Mode().Type() == fs.ModeSocket {
-			return Target{server, socket}, nil
+			return Target{server, socket, true}, nil
 		}
 	}
-	return Target{server, ""}, nil
+	return Target{server, "", here}, nil
 }
 
 func onThisMachine(server string) bool {
