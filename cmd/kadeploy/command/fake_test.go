@@ -3,6 +3,7 @@ package command_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"sync"
 	"time"
@@ -52,6 +53,14 @@ func (f *fakeServer) Dial(_ context.Context, to command.Target) (command.Service
 		return nil, client.ErrNoServer
 	}
 	return f, nil
+}
+
+// Login takes one token.
+func (f *fakeServer) Login(_ context.Context, cfg client.LoginConfig) (string, error) {
+	if cfg.Token != "good" {
+		return "", errors.New("enrolment at " + cfg.Server + ": the server refuses: the token is unknown, was used already or has expired: ask for a new one")
+	}
+	return "alice", nil
 }
 
 func (f *fakeServer) no() error {
@@ -206,7 +215,8 @@ func newUse(f *fakeServer) *use {
 
 func (u *use) run(args ...string) int {
 	return command.Run(context.Background(), command.Config{
-		Dial: u.server.Dial, Address: u.address, Socket: func(string) (string, error) { return "", nil },
+		Login: u.server.Login,
+		Dial:  u.server.Dial, Address: u.address, Socket: func(string) (string, error) { return "", nil },
 		Interrupts: func() chan os.Signal { return u.interrupts },
 		Live:       u.live,
 		Stdin:      bytes.NewBufferString(u.in), Stdout: &u.out, Stderr: &u.err,
