@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"net"
 	"regexp"
 	"slices"
 	"strings"
@@ -115,6 +116,10 @@ func (r *runner) userAdd(c *cli.Context, svc Service, name string, asJSON bool) 
 	}
 	fmt.Fprintf(r.Stderr, "%s %s: this line logs in once, within %s; it is as good as a password:\n", what, name, wording.Elapsed(life))
 	fmt.Fprintln(r.Stdout, login)
+	if onThisMachine(server) {
+		host, _, _ := net.SplitHostPort(server)
+		fmt.Fprintf(r.Stderr, "on another machine %s is not this server: for users there set kadeploy_server in deploy.conf to its name\n", host)
+	}
 	return nil
 }
 
