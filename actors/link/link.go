@@ -106,7 +106,12 @@ func (l *Link) listen() (err error) {
 func (l *Link) Refused() int64 { return l.guard.refused.Load() }
 
 // Expel ends the connections of an identity. Who it is may come again, if its certificate is still good.
-func (l *Link) Expel(id pki.Identity) { l.connections.expel(id) }
+func (l *Link) Expel(id pki.Identity) {
+	l.connections.expel(id)
+	if l.connections.lot != nil {
+		l.connections.lot.expel(id)
+	}
+}
 
 // Close ends the link without waiting for its peers. It may be called twice.
 func (l *Link) Close() {

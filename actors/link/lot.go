@@ -33,6 +33,7 @@ type lot struct {
 type space struct {
 	owner  pki.Identity
 	parked []*parked
+	taken  map[*taken]bool
 	uses   int           // connections and streams under way
 	news   chan struct{} // something was parked
 }
@@ -76,7 +77,7 @@ func (l *lot) park(owner pki.Identity, address string, conn *tls.Conn) error {
 	}
 	s := l.spaces[address]
 	if s == nil {
-		s = &space{owner: owner, news: make(chan struct{}, 1)}
+		s = &space{owner: owner, taken: make(map[*taken]bool), news: make(chan struct{}, 1)}
 		l.spaces[address] = s
 		l.owners[owner]++
 	}
@@ -143,8 +144,47 @@ func (l *lot) take(ctx context.Context, address string) (net.Conn, error) {
 			l.release(address, s)
 			continue
 		}
-		return &taken{Conn: p.Conn, over: sync.OnceFunc(func() { l.release(address, s) })}, nil
+		return l.out(address, s, p), nil
 	}
+}
+
+// out gives a connection away. It still belongs to its owner.
+func (l *lot) out(address string, s *space, p *parked) net.Conn {
+	t := &taken{Conn: p.Conn}
+	t.over = sync.OnceFunc(func() {
+		l.mu.Lock()
+		delete(s.taken, t)
+		l.mu.Unlock()
+		l.release(address, s)
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.taken[t] = true
+	return t
+}
+
+// expel ends all connections of an owner, or of all when there is none.
+func (l *lot) expel(owner pki.Identity) {
+	for _, conn := range l.of(owner) {
+		conn.Close()
+	}
+}
+
+func (l *lot) of(owner pki.Identity) (all []net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.spaces {
+		if owner != (pki.Identity{}) && s.owner != owner {
+			continue
+		}
+		for _, p := range s.parked {
+			all = append(all, p.NetConn())
+		}
+		for t := range s.taken {
+			all = append(all, t)
+		}
+	}
+	return all
 }
 
 func (l *lot) pull(address string) (*parked, *space) {

@@ -99,8 +99,8 @@ func obey(l *link.Link) {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		switch lines.Text() {
-		case "expel alice":
-			l.Expel(alice)
+		case "expel carol":
+			l.Expel(carol)
 		case "goroutines":
 			fmt.Printf("%d goroutines\n", runtime.NumGoroutine())
 		}

@@ -27,7 +27,7 @@ type ServerConfig struct {
 // StartServer opens the daemon's side. It dials nobody: it speaks to clients over connections that they have parked.
 func StartServer(system *actor.ActorSystem, cfg ServerConfig) (*Link, error) {
 	lot := newLot(cfg.Policy.withDefaults().Streams)
-	return start(system, parts{
+	l, err := start(system, parts{
 		listen: cfg.Address, address: DaemonAddress, server: cfg.TLS, policy: cfg.Policy, lot: lot, web: cfg.Web, log: cfg.Log,
 		calls: calls{owner: lot.owner, config: cfg.Calls},
 		dial:  lot.take,
@@ -38,6 +38,10 @@ func StartServer(system *actor.ActorSystem, cfg ServerConfig) (*Link, error) {
 			return lot.hold(who, address)
 		},
 	})
+	if err == nil {
+		l.closed = append(l.closed, func() { lot.expel(pki.Identity{}) })
+	}
+	return l, err
 }
 
 // ClientConfig is what a client's side is made of.

@@ -14,6 +14,7 @@ const authorityDir = "KADEPLOY_LINK_TEST_AUTHORITY"
 
 var (
 	alice = pki.Identity{Kind: pki.KindUser, Name: "alice"}
+	carol = pki.Identity{Kind: pki.KindUser, Name: "carol"}
 	bob   = pki.Identity{Kind: pki.KindUser, Name: "bob"}
 	node1 = pki.Identity{Kind: pki.KindNode, Name: "node-1"}
 )
