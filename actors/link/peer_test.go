@@ -73,10 +73,13 @@ func (p *peer) serve(ctx context.Context, d *process, conn *tls.Conn, to *handed
 	}
 }
 
-func (p *peer) park(d *process) *tls.Conn {
+// park knocks until it is let in: who is pushed out of a crowd comes again.
+func (p *peer) park(d *process) (conn *tls.Conn) {
 	GinkgoHelper()
-	conn, err := parkAt(d.port, p.own, p.address)
-	Expect(err).NotTo(HaveOccurred())
+	Eventually(func() (err error) {
+		conn, err = parkAt(d.port, p.own, p.address)
+		return err
+	}).Should(Succeed())
 	return conn
 }
 
