@@ -258,7 +258,7 @@ var _ = Describe("Rights", func() {
 		path := filepath.Join(s.snapshot.Global.StateDir, "rights.json")
 		Expect(os.WriteFile(path, []byte("garbage"), 0o600)).To(Succeed())
 		system, _ := supervisor.NewSystem(s.logger())
-		_, err := supervisor.StartTree(system, actors.Tree(actors.Config{Snapshot: s.snapshot, Load: s.load, Log: s.logger()}))
+		_, err := supervisor.StartTree(system, actors.Tree(actors.Config{Snapshot: s.snapshot, Load: s.load, Log: s.logger(), Authority: s.pki}))
 		Expect(err).To(MatchError(And(ContainSubstring(path), ContainSubstring("not a book of rights"), ContainSubstring("mend the file"))))
 		system.Shutdown()
 		Expect(os.Remove(path)).To(Succeed())

@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -10,28 +9,29 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/pki"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
 // agents owns the listener that node agents call. A node is expected with the token of its next boot; the agent that shows it
-// becomes the node's only session, and the token is worth nothing afterwards.
+// gets a certificate and becomes the node's only session, and the token is worth nothing afterwards.
 type agents struct {
-	listen string
-	log    *slog.Logger
-	server *agentlink.Server
-	end    context.CancelFunc // of the admissions under way: the server's end waits for them
-	nodes  map[string]*agentOf
+	listen    string
+	authority *pki.Authority
+	log       *slog.Logger
+	server    *agentlink.Server
+	boots     *agentlink.Boots
+	nodes     map[string]*agentOf
 }
 
-// newAgents makes an incarnation. The tokens of the boots under way are the tree's, so that machines that boot while the
-// actor is restarted are not refused.
-func newAgents(listen string, nodes map[string]*agentOf, log *slog.Logger) *agents {
-	return &agents{listen: listen, log: log, nodes: nodes}
+// newAgents makes an incarnation. The boots under way are the tree's, so that machines that boot while the actor is restarted are
+// not refused.
+func newAgents(listen string, authority *pki.Authority, boots *agentlink.Boots, log *slog.Logger) *agents {
+	return &agents{listen: listen, authority: authority, log: log, boots: boots, nodes: make(map[string]*agentOf)}
 }
 
 // agentOf is what is known of one node's agent.
 type agentOf struct {
-	token   string // "" once it was used
 	session *agentlink.Session
 	waiting []waitAgent
 }
@@ -46,14 +46,12 @@ func (a *agents) Receive(ctx actor.Context) {
 		supervisor.Ready(ctx)
 	case *actor.Stopping, *actor.Restarting:
 		if a.server != nil {
-			a.end()
 			a.server.Close()
 		}
 	case expectAgent:
-		a.expect(m)
-		m.reply <- nil
-	case admitAgent:
-		m.reply <- a.admit(m)
+		m.reply <- a.expect(m)
+	case forgetAgents:
+		a.forget(m)
 	case agentJoined:
 		a.joined(m.session)
 	case agentLeft:
@@ -64,18 +62,9 @@ func (a *agents) Receive(ctx actor.Context) {
 }
 
 func (a *agents) open(ctx actor.Context) (err error) {
-	for _, n := range a.nodes { // the sessions ended with the listener of the incarnation before
-		n.session, n.waiting = nil, nil
-	}
 	system, self := ctx.ActorSystem(), ctx.Self()
-	life, end := context.WithCancel(context.Background())
-	a.end = end
 	a.server, err = agentlink.Start(agentlink.Config{
-		Listen: a.listen,
-		Log:    a.log,
-		Admit: func(node, token string) error {
-			return do(life, system, agentsName, func(reply chan<- error) any { return admitAgent{node, token, reply} })
-		},
+		Listen: a.listen, Authority: a.authority, Boots: a.boots, Log: a.log,
 		Joined: func(s *agentlink.Session) { system.Root.Send(self, agentJoined{s}) },
 		Left:   func(s *agentlink.Session, err error) { system.Root.Send(self, agentLeft{s, err}) },
 	})
@@ -83,31 +72,39 @@ func (a *agents) open(ctx actor.Context) (err error) {
 }
 
 // expect prepares for a new boot: an agent of an earlier one is of no use any more, even while its stream lingers.
-func (a *agents) expect(m expectAgent) {
-	n := a.of(m.node)
-	n.token = m.token
-	if n.session != nil {
+func (a *agents) expect(m expectAgent) expected {
+	address, err := a.server.AddrFor(m.node.Addr)
+	if err != nil {
+		return expected{err: err}
+	}
+	if err := a.boots.Expect(m.node.Name, m.token, m.until); err != nil {
+		return expected{err: err}
+	}
+	a.hangUp(m.node.Name)
+	return expected{server: address, pin: a.authority.Pin()}
+}
+
+// forget ends what an operation has left of its agents: it expects nothing of them any more.
+func (a *agents) forget(m forgetAgents) {
+	for _, node := range m.nodes {
+		a.boots.Forget(node)
+		a.hangUp(node)
+	}
+}
+
+func (a *agents) hangUp(node string) {
+	if n := a.nodes[node]; n != nil && n.session != nil {
 		n.session.Close()
 		n.session = nil
 	}
 }
 
-func (a *agents) admit(m admitAgent) error {
-	n := a.nodes[m.node]
-	if n == nil || n.token == "" || m.token != n.token {
-		a.log.Warn("agent refused: its token is not that of the node's present boot", "node", m.node)
-		return errors.New("this boot is not expected: the token is unknown or was used")
-	}
-	n.token = ""
-	return nil
-}
-
 func (a *agents) joined(s *agentlink.Session) {
-	n := a.of(s.Node())
-	if n.token != "" { // a newer boot was ordered between its admission and now
+	if !a.boots.Current(s.Node(), s.Boot()) { // another boot was ordered, or none is wanted any more, between its admission and now
 		s.Close()
 		return
 	}
+	n := a.of(s.Node())
 	n.session = s
 	for _, w := range n.waiting {
 		w.reply <- s

@@ -28,7 +28,6 @@ type job struct {
 	imagesTFTP      string          // the same as the firmware names it
 	imageSize       int64           // bytes, as the file had when the request came
 	maxPre, maxPost int64           // bytes of one archive
-	agents          string          // where agents call home
 	head            string          // host:port where the chain's head listens for ranges and late joiners
 	rate            int64           // bytes a second of one broadcast; 0: no limit
 	uplink          *rate.Limiter   // of all broadcasts of the server
@@ -74,12 +73,13 @@ func (j *job) evidence(node string) string {
 	return strings.Join(lines[max(0, len(lines)-evidenceLines):], "\n")
 }
 
-// deployProfile boots the deployment system, whose agent finds the server and its token on the kernel's command line.
-func (j *job) deployProfile(h *hostJob, token string) pxe.Profile {
+// deployProfile boots the deployment system, whose agent finds the server, what to know it by, and its token on the kernel's command
+// line. The token is the only secret there.
+func (j *job) deployProfile(h *hostJob, home expected, token string) pxe.Profile {
 	n := h.node
 	args := strings.Join([]string{
-		n.DeployKernelArgs, "kadeploy.server=" + j.agents, "kadeploy.node=" + n.Name, "kadeploy.token=" + token,
-		"kadeploy.marker=" + strconv.Itoa(n.MarkerPort),
+		n.DeployKernelArgs, "kadeploy.server=" + home.server, "kadeploy.pin=" + home.pin,
+		"kadeploy.node=" + n.Name, "kadeploy.token=" + token, "kadeploy.marker=" + strconv.Itoa(n.MarkerPort),
 	}, " ")
 	return pxe.Deployment(path.Join(j.imagesTFTP, n.DeployKernel), j.prefixed(n.DeployInitrd), strings.TrimSpace(args))
 }

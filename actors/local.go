@@ -90,15 +90,19 @@ type (
 
 	// agents
 	expectAgent struct {
-		node, token string
-		reply       chan<- error
+		node  *config.Node
+		token string
+		until time.Time // the boot is over by then
+		reply chan<- expected
 	}
-	admitAgent struct {
-		node, token string
-		reply       chan<- error
+	expected struct {
+		server string // where the agent calls, IP:PORT
+		pin    string // what it knows the server by
+		err    error
 	}
-	agentJoined struct{ session *agentlink.Session }
-	agentLeft   struct {
+	forgetAgents struct{ nodes []string } // nobody waits for them any more
+	agentJoined  struct{ session *agentlink.Session }
+	agentLeft    struct {
 		session *agentlink.Session
 		err     error
 	}

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -236,29 +237,15 @@ var _ = It("A file that a user may name is not another one later", func() {
 	Expect(j.same(name("image"), info(name("image")))).To(MatchError(ContainSubstring("another file")))
 })
 
-var _ = Describe("The tokens of the agents", func() {
-	admit := func(a *agents, node, token string) error { return a.admit(admitAgent{node: node, token: token}) }
-	expect := func(a *agents, node, token string) { a.expect(expectAgent{node: node, token: token}) }
-
-	It("open one session each, of the node they were given to", func() {
-		a := newAgents("", map[string]*agentOf{}, discard)
-		Expect(admit(a, "n1", "t1")).NotTo(Succeed())
-		expect(a, "n1", "t1")
-		Expect(admit(a, "n2", "t1")).NotTo(Succeed())
-		Expect(admit(a, "n1", "t0")).NotTo(Succeed())
-		Expect(admit(a, "n1", "t1")).To(Succeed())
-		Expect(admit(a, "n1", "t1")).NotTo(Succeed(), "used")
-		Expect(admit(a, "n1", "")).NotTo(Succeed(), "used, and none")
-	})
-
-	It("are worth nothing once the next boot is expected", func() {
-		a := newAgents("", map[string]*agentOf{}, discard)
-		expect(a, "n1", "t1")
-		expect(a, "n1", "t2")
-		Expect(admit(a, "n1", "t1")).NotTo(Succeed())
-		Expect(admit(a, "n1", "t2")).To(Succeed())
-	})
-})
+var _ = DescribeTable("The head of a chain listens where the agents reach the server", func(agents, node, want string) {
+	Expect(headAddress(agents, netip.MustParseAddr(node))).To(Equal(want))
+},
+	Entry("an address", "10.0.0.1:25301", "10.0.0.7", "10.0.0.1:0"),
+	Entry("a name", "frontend:25301", "10.0.0.7", "frontend:0"),
+	Entry("every address: the one that the node sees", "0.0.0.0:25301", "127.0.0.7", "127.0.0.1:0"),
+	Entry("every address, by omission", ":25301", "127.0.0.7", "127.0.0.1:0"),
+	Entry("every address of IPv6, which no node of IPv4 sees", "[::]:25301", "127.0.0.7", "127.0.0.1:0"),
+)
 
 var _ = DescribeTable("A text for people is one bounded line", func(text, want string) {
 	Expect(line(text)).To(Equal(want))

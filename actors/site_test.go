@@ -22,6 +22,7 @@ import (
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/depot"
 	"github.com/kadeploy/kadeploy/internal/image"
+	"github.com/kadeploy/kadeploy/internal/pki"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/internal/sandbox"
 	"github.com/kadeploy/kadeploy/supervisor"
@@ -55,6 +56,7 @@ type site struct {
 	rack     *sandbox.Rack
 	images   *image.Catalogue
 	depot    *depot.Depot
+	pki      *pki.Authority
 	log      *logbook
 }
 
@@ -198,6 +200,8 @@ func (s *site) start() {
 	if s.console != nil {
 		console = func(node string) []string { return s.blueprint.console(s, node) }
 	}
+	s.pki, err = pki.Open(pki.Config{Dir: s.path("pki")})
+	Expect(err).NotTo(HaveOccurred())
 	if s.uploads {
 		s.depot, err = depot.Open(depot.Config{Dir: g.UploadDir})
 		Expect(err).NotTo(HaveOccurred())
@@ -206,7 +210,7 @@ func (s *site) start() {
 	s.tree, err = supervisor.StartTree(s.system, actors.Tree(actors.Config{
 		Snapshot: s.snapshot, Load: s.load, Power: map[string]power.Driver{"sandbox": driver},
 		Images: s.images, Console: console, Version: "test", Log: log, Depot: s.depot,
-		Admins: []string{"ada", "eve"}, Tokens: s.tokens, Deny: s.deny, Pin: "sha256:00",
+		Admins: []string{"ada", "eve"}, Tokens: s.tokens, Deny: s.deny, Pin: "sha256:00", Authority: s.pki,
 	}))
 	Expect(err).NotTo(HaveOccurred())
 }

@@ -1,12 +1,15 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/power"
@@ -41,19 +44,22 @@ func (w *walker) step(ctx context.Context, s workflow.Step, clock *clock) error 
 func (w *walker) switchPXE(ctx context.Context, boot workflow.Boot) error {
 	profile := w.job.userProfile(w.target)
 	if boot == workflow.BootDeploy {
-		token := newToken()
-		err := do(ctx, w.system, agentsName, func(reply chan<- error) any {
-			return expectAgent{w.host, token, reply}
+		token, until := newToken(), time.Now().Add(cmp.Or(w.attempt.Timeout, longestBoot))
+		home, err := ask(ctx, w.system, agentsName, func(reply chan<- expected) any {
+			return expectAgent{w.target.node, token, until, reply}
 		})
-		if err != nil {
+		if err = errors.Join(err, home.err); err != nil {
 			return err
 		}
-		profile = w.job.deployProfile(w.target, token)
+		profile = w.job.deployProfile(w.target, home, token)
 	}
 	return do(ctx, w.system, netbootName, func(reply chan<- error) any {
 		return setProfile{ctx, w.target.node, profile, reply}
 	})
 }
+
+// longestBoot is how long a token is good where a try may take any time.
+const longestBoot = 30 * time.Minute
 
 func newToken() string {
 	b := make([]byte, 16)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 )
 
@@ -28,7 +30,7 @@ const (
 func plan(s *config.Snapshot, r *message.Submit, a fileAccess) (*job, error) {
 	j := &job{
 		request: r, nodes: make(map[string]*hostJob), images: s.Global.ImagesPath,
-		imagesTFTP: s.Global.TFTPName(s.Global.ImagesPath), agents: s.Global.AgentsListen, head: headAddress(s.Global.AgentsListen), interval: s.Global.ProbeInterval,
+		imagesTFTP: s.Global.TFTPName(s.Global.ImagesPath), interval: s.Global.ProbeInterval,
 		rate: s.Global.ChainRate, stall: s.Global.ChainStall,
 		grace: s.Global.Grace, key: r.GetKey(), tmpFS: r.GetTmpFilesystem(),
 		maxPre: s.Global.MaxPreinstall, maxPost: s.Global.MaxPostinstall,
@@ -40,6 +42,7 @@ func plan(s *config.Snapshot, r *message.Submit, a fileAccess) (*job, error) {
 	if j.minNodes, err = minNodes(s, r, len(nodes)); err != nil {
 		return nil, err
 	}
+	j.head = headAddress(s.Global.AgentsListen, nodes[0].Addr)
 	switch r.GetOperation() {
 	case message.Operation_DEPLOY:
 		err = j.planDeploy(s, nodes, a)
@@ -54,11 +57,19 @@ func plan(s *config.Snapshot, r *message.Submit, a fileAccess) (*job, error) {
 	return j, err
 }
 
-// headAddress is where the head of a chain listens: any port of the address that agents reach the server at.
-func headAddress(agents string) string {
+// headAddress is where the head of a chain listens: any port of the address that agents reach the server at. When that is every address
+// of the machine, it is the one that a node sees.
+func headAddress(agents string, node netip.Addr) string {
 	host, _, err := net.SplitHostPort(agents)
 	if err != nil {
 		return ""
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		own, err := agentlink.Outward(node)
+		if err != nil {
+			return ""
+		}
+		host = own.String()
 	}
 	return net.JoinHostPort(host, "0")
 }

@@ -8,8 +8,10 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/depot"
 	"github.com/kadeploy/kadeploy/internal/image"
+	"github.com/kadeploy/kadeploy/internal/pki"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
@@ -32,6 +34,8 @@ type Config struct {
 	Tokens func(user string, life time.Duration) (token string, err error)
 	Deny   func(user, why string) error
 	Pin    string // what a client that enrols knows the server by: sha256:...
+
+	Authority *pki.Authority // gives the agents of booted nodes their certificates
 }
 
 // closeTimeout bounds the end of a listener.
@@ -40,7 +44,7 @@ const closeTimeout = 3 * time.Second
 // Tree is the supervision tree of a server: its order is dependency, and shutdown is the reverse.
 //
 // What an incarnation must not take with it when it dies lives in this function: the journal's record, the snapshot in
-// force, the book of rights, the states of the nodes, the holds on uploads, and the limit of the server's uplink, which all
+// force, the book of rights, the states of the nodes, the boots under way, the holds on uploads, and the limit of the server's uplink, which all
 // broadcasts share.
 func Tree(cfg Config) supervisor.Config {
 	record := newRecord()
@@ -50,7 +54,7 @@ func Tree(cfg Config) supervisor.Config {
 	ledger := newLedger(cfg.Admins, inForce)
 	uplink := newLimiter(cfg.Snapshot.Global.ChainRateTotal)
 	held := &holds{}
-	boots := make(map[string]*agentOf)
+	boots := agentlink.NewBoots(nil)
 	log := func(name string) *slog.Logger { return cfg.Log.With("actor", name) }
 	global := cfg.Snapshot.Global
 
@@ -70,7 +74,7 @@ func Tree(cfg Config) supervisor.Config {
 			}),
 			permanent("netboot", func() actor.Actor { return &netboot{global: global, log: log("netboot")} }),
 			permanent("reboot", func() actor.Actor { return newReboot(inForce, cfg.Power, log("reboot")) }),
-			permanent("agents", func() actor.Actor { return newAgents(global.AgentsListen, boots, log("agents")) }),
+			permanent("agents", func() actor.Actor { return newAgents(global.AgentsListen, cfg.Authority, boots, log("agents")) }),
 			permanent("access", func() actor.Actor {
 				return newAccess(ledger, accessConfig{tokens: cfg.Tokens, deny: cfg.Deny, pin: cfg.Pin}, log("access"))
 			}),

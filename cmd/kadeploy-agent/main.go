@@ -93,7 +93,7 @@ func run(c *cli.Context) error {
 		return err
 	}
 	end, err := agent.Run(c.Context, agent.Config{
-		Server: boot.Server, Node: boot.Node, Token: boot.Token,
+		Server: boot.Server, Node: boot.Node, Token: boot.Token, Pin: boot.Pin,
 		Machine: disk, Address: address, MarkerPort: boot.Marker,
 		Version: version(), Faults: faults,
 		Crash: func() { unix.Kill(os.Getpid(), unix.SIGKILL); select {} },

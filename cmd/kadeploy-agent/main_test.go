@@ -20,11 +20,13 @@ import (
 
 	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
+	"github.com/kadeploy/kadeploy/internal/pki"
 )
 
 var _ = Describe("kadeploy-agent", func() {
 	var (
 		server  *agentlink.Server
+		pin     string
 		joined  chan *agentlink.Session
 		disk    string
 		session *agentlink.Session
@@ -35,7 +37,7 @@ var _ = Describe("kadeploy-agent", func() {
 	start := func(flags ...string) {
 		GinkgoHelper()
 		cmd := exec.Command(program, append([]string{"run", "--sandbox-disk", disk, "--address", "127.0.0.1"}, flags...)...)
-		cmd.Env = []string{fmt.Sprintf("KADEPLOY_CMDLINE=quiet kadeploy.server=%s kadeploy.node=node-1 kadeploy.token=one-time-secret kadeploy.marker=%d", server.Addr(), freePort())}
+		cmd.Env = []string{fmt.Sprintf("KADEPLOY_CMDLINE=quiet kadeploy.server=%s kadeploy.node=node-1 kadeploy.token=one-time-secret kadeploy.pin=%s kadeploy.marker=%d", server.Addr(), pin, freePort())}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 		var err error
 		process, err = gexec.Start(cmd, GinkgoWriter, GinkgoWriter)
@@ -61,10 +63,13 @@ var _ = Describe("kadeploy-agent", func() {
 	BeforeEach(func() {
 		joined = make(chan *agentlink.Session, 1)
 		disk = filepath.Join(GinkgoT().TempDir(), "disk")
-		var err error
+		authority, err := pki.Open(pki.Config{Dir: filepath.Join(GinkgoT().TempDir(), "pki")})
+		Expect(err).NotTo(HaveOccurred())
+		pin = authority.Pin()
+		boots := agentlink.NewBoots(nil)
+		Expect(boots.Expect("node-1", "one-time-secret", time.Now().Add(time.Minute))).To(Succeed())
 		server, err = agentlink.Start(agentlink.Config{
-			Listen: "127.0.0.1:0",
-			Admit:  func(string, string) error { return nil },
+			Listen: "127.0.0.1:0", Authority: authority, Boots: boots,
 			Joined: func(s *agentlink.Session) { joined <- s },
 			Left:   func(*agentlink.Session, error) {},
 		})
@@ -83,6 +88,16 @@ var _ = Describe("kadeploy-agent", func() {
 		server.Close()
 		Eventually(process, "10s").Should(gexec.Exit(1))
 		Expect(process.Err).To(gbytes.Say("lost the server"))
+	})
+
+	It("exits 1 when who answers is not the server of its pin", func() {
+		pin = "sha256:" + strings.Repeat("0", 64)
+		cmd := exec.Command(program, "run", "--sandbox-disk", disk)
+		cmd.Env = []string{fmt.Sprintf("KADEPLOY_CMDLINE=kadeploy.server=%s kadeploy.node=node-1 kadeploy.token=one-time-secret kadeploy.pin=%s kadeploy.marker=%d", server.Addr(), pin, freePort())}
+		out, err := gexec.Start(cmd, GinkgoWriter, GinkgoWriter)
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(out, "5s").Should(gexec.Exit(1))
+		Expect(out.Err).To(gbytes.Say("kadeploy-agent: who answers at .* is refused: the server is not the one of the fingerprint\n"))
 	})
 
 	It("shows its token to nobody: not in arguments, nor in its log", func() {
@@ -176,7 +191,8 @@ var _ = Describe("kadeploy-agent", func() {
 	)
 })
 
-const complete = "KADEPLOY_CMDLINE=kadeploy.server=127.0.0.1:1 kadeploy.node=n kadeploy.token=t kadeploy.marker=1"
+const complete = "KADEPLOY_CMDLINE=kadeploy.server=127.0.0.1:1 kadeploy.node=n kadeploy.token=t kadeploy.marker=1 " +
+	"kadeploy.pin=sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
 // orders has one of each kind; its key is also its step.
 var orders = map[string]*agentpb.Order{

@@ -12,12 +12,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"time"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/kadeploy/kadeploy/internal/machine"
+	"github.com/kadeploy/kadeploy/internal/pki"
 )
 
 // End says what became of an agent.
@@ -43,6 +40,7 @@ type Config struct {
 	Server     string          // IP:PORT
 	Node       string          // the name the server knows it by, also its name in the chain
 	Token      string          // of this boot
+	Pin        string          // sha256:..., of the server's authority: who cannot show it is not spoken to
 	Machine    machine.Machine //
 	Address    netip.Addr      // own address: to listen on and to call from; the zero Addr: 127.0.0.1
 	MarkerPort int             // open as long as Run runs
@@ -52,14 +50,8 @@ type Config struct {
 	Log        *slog.Logger    // nil: silent
 }
 
-const (
-	firstRetry     = 100 * time.Millisecond
-	lastRetry      = 2 * time.Second
-	welcomeTimeout = 10 * time.Second // from the call to Welcome
-)
-
-// Run is the life of the agent. It calls until the server welcomes it, unless the server refuses it for good; after the
-// welcome there is no second call. It returns when the stream has ended or ctx has, and every order it ran has stopped.
+// Run is the life of the agent. It calls until the server welcomes it, unless the server refuses it for good, or is another one than
+// the pin says; after the welcome there is no second call. Its key and its certificate end with it. It returns when the stream has ended or ctx has, and every order it ran has stopped.
 func Run(ctx context.Context, c Config) (End, error) {
 	if err := c.complete(); err != nil {
 		return EndLost, fmt.Errorf("agent: %w", err)
@@ -69,7 +61,7 @@ func Run(ctx context.Context, c Config) (End, error) {
 		return EndLost, err
 	}
 	defer marker.close()
-	link, err := call(ctx, &c)
+	link, err := (&caller{config: &c}).call(ctx)
 	if err != nil {
 		return EndLost, err
 	}
@@ -88,9 +80,11 @@ func (c *Config) complete() error {
 	if !c.Address.IsValid() {
 		c.Address = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	at, err := netip.ParseAddrPort(c.Server)
-	if err != nil || !at.Addr().IsLoopback() || !c.Address.IsLoopback() {
-		return fmt.Errorf("server %q, own address %s: the line is plaintext in this version, so both must be loopback addresses", c.Server, c.Address)
+	if _, err := netip.ParseAddrPort(c.Server); err != nil {
+		return fmt.Errorf("server %q: want IP:PORT", c.Server)
+	}
+	if err := pki.CheckPin(c.Pin); err != nil {
+		return fmt.Errorf("pin: %w", err)
 	}
 	for _, f := range c.Faults {
 		if f.Kind != "agent-crash" && f.Kind != "hung-order" {
@@ -98,26 +92,4 @@ func (c *Config) complete() error {
 		}
 	}
 	return nil
-}
-
-// call tries until the server answers with a welcome.
-func call(ctx context.Context, c *Config) (*link, error) {
-	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
-		l, err := dial(ctx, c)
-		if err == nil {
-			return l, nil
-		}
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("call the server at %s: %w", c.Server, context.Cause(ctx))
-		}
-		switch status.Code(err) {
-		case codes.PermissionDenied, codes.FailedPrecondition, codes.InvalidArgument:
-			return nil, fmt.Errorf("the server at %s refuses this agent: %s", c.Server, status.Convert(err).Message())
-		}
-		c.Log.Warn("the server does not answer yet", "server", c.Server, "err", err)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-		}
-	}
 }

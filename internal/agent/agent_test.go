@@ -17,6 +17,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/agent"
 	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/machine"
+	"github.com/kadeploy/kadeploy/internal/pki"
 )
 
 var _ = Describe("Run", func() {
@@ -82,16 +83,10 @@ var _ = Describe("Run", func() {
 		Eventually(tried, "5s").Should(Receive())
 		Eventually(tried, "5s").Should(Receive())
 		Expect(l.Close()).To(Succeed())
-		joined := make(chan *agentlink.Session, 1)
-		late, err := agentlink.Start(agentlink.Config{
-			Listen: cfg.Server,
-			Admit:  func(string, string) error { return nil },
-			Joined: func(s *agentlink.Session) { joined <- s },
-			Left:   func(*agentlink.Session, error) {},
-		})
+		late, err := r.listen(cfg.Server)
 		Expect(err).NotTo(HaveOccurred())
 		defer late.Close()
-		Eventually(joined, "10s").Should(Receive())
+		Eventually(r.joined, "10s").Should(Receive())
 	})
 
 	It("ends at once when the server refuses its token, and does not repeat it", func() {
@@ -106,8 +101,69 @@ var _ = Describe("Run", func() {
 	It("is refused when another has used its token", func() {
 		r.start(nil)
 		_, err := agent.Run(context.Background(), r.config())
-		Expect(err).To(MatchError(ContainSubstring("used already")))
+		Expect(err).To(MatchError(ContainSubstring("refuses this agent: the server does not expect this boot: its token is unknown, was used or came too late")))
 		r.must(sync())
+	})
+
+	It("is refused when the next boot was announced between its two calls", func() {
+		cfg := r.config()
+		door := newTurnstile(cfg.Server)
+		cfg.Server = door.address()
+		over := run(cfg)
+		door.pass()
+		Eventually(door.waiting, "5s").Should(Receive())
+		r.expect("next")
+		door.open()
+		var got ended
+		Eventually(over, "10s").Should(Receive(&got))
+		Expect(got.err).To(MatchError(ContainSubstring("refuses this agent: the certificate is not the one of the present boot of node node-1")))
+	})
+
+	It("does not speak to a server of another pin: it says so, ends, and keeps its token to itself", func() {
+		other, err := pki.Open(pki.Config{Dir: filepath.Join(GinkgoT().TempDir(), "other")})
+		Expect(err).NotTo(HaveOccurred())
+		cfg := r.config()
+		cfg.Pin = other.Pin()
+		_, err = agent.Run(context.Background(), cfg)
+		Expect(err).To(MatchError("who answers at " + cfg.Server + " is refused: the server is not the one of the fingerprint"))
+		cfg.Pin = r.pki.Pin()
+		run(cfg)
+		r.welcome()
+	})
+
+	It("does not speak plaintext, whoever listens", func() {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		heard := make(chan string, 100)
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					close(heard)
+					return
+				}
+				_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+				all, _ := io.ReadAll(conn)
+				conn.Close()
+				heard <- string(all)
+			}
+		}()
+		cfg := r.config()
+		cfg.Server = l.Addr().String()
+		run(cfg)
+		var first string
+		Eventually(heard, "5s").Should(Receive(&first))
+		Expect(first).To(HavePrefix("\x16\x03"), "the beginning of TLS")
+		Expect(first).NotTo(Or(ContainSubstring("secret"), ContainSubstring("node-1")))
+		Expect(l.Close()).To(Succeed())
+		Eventually(heard, "5s").Should(BeClosed())
+	})
+
+	It("does not take the place of another node whose token it was given", func() {
+		cfg := r.config()
+		cfg.Node = "node-2"
+		_, err := agent.Run(context.Background(), cfg)
+		Expect(err).To(MatchError(ContainSubstring("the token is of ka://node/node-1, and this is node node-2")))
 	})
 
 	It("ends as lost when the server is gone, and stops what it did", func() {
@@ -137,7 +193,8 @@ var _ = Describe("Run", func() {
 			Expect(err).To(MatchError(ContainSubstring("agent: ")))
 		},
 		Entry("no machine", func(c *agent.Config) { c.Machine = nil }),
-		Entry("a server elsewhere, since the line is plaintext", func(c *agent.Config) { c.Server = "192.0.2.1:25301" }),
+		Entry("no pin", func(c *agent.Config) { c.Pin = "" }),
+		Entry("a pin that is none", func(c *agent.Config) { c.Pin = "sha256:00" }),
 		Entry("a server by name", func(c *agent.Config) { c.Server = "frontend:25301" }),
 		Entry("an unknown fault", func(c *agent.Config) { c.Faults = []agent.Fault{{Kind: "sulks"}} }),
 	)

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/kadeploy/kadeploy/internal/pki"
 )
 
 // maxCmdline is COMMAND_LINE_SIZE of the kernels that have the longest.
@@ -16,6 +18,7 @@ type Boot struct {
 	Server string // kadeploy.server=IP:PORT, where to call
 	Node   string // kadeploy.node=NAME, who this is
 	Token  string // kadeploy.token=TEXT, one-time; a secret
+	Pin    string // kadeploy.pin=sha256:HEX, what the server is known by
 	Marker int    // kadeploy.marker=PORT, open in the deployment system
 }
 
@@ -36,6 +39,8 @@ func ParseCmdline(line string) (Boot, error) {
 			b.Node = value
 		case "kadeploy.token":
 			b.Token = value
+		case "kadeploy.pin":
+			b.Pin = value
 		case "kadeploy.marker":
 			marker = value
 		}
@@ -53,6 +58,9 @@ func (b *Boot) complete(marker string) error {
 	if b.Token == "" || len(b.Token) > 256 {
 		return errors.New("kernel command line: kadeploy.token=TEXT is missing or too long")
 	}
+	if err := pki.CheckPin(b.Pin); err != nil {
+		return fmt.Errorf("kernel command line: kadeploy.pin=%q: %w", clipped(b.Pin), err)
+	}
 	port, err := strconv.ParseUint(marker, 10, 16)
 	if err != nil || port == 0 {
 		return fmt.Errorf("kernel command line: kadeploy.marker=%q: want a port", marker)
@@ -60,3 +68,6 @@ func (b *Boot) complete(marker string) error {
 	b.Marker = int(port)
 	return nil
 }
+
+// clipped is enough of a word to know it by.
+func clipped(word string) string { return word[:min(len(word), 80)] }

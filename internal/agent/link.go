@@ -9,16 +9,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/keepalive"
 
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
-)
-
-const (
-	pingEvery   = 10 * time.Second
-	pingTimeout = 3 * time.Second
-	bufferSize  = 4 << 10 // of the connection; a sandbox has thousands of agents in one process
 )
 
 // link is the stream to the server after the welcome.
@@ -33,42 +25,20 @@ type link struct {
 	mu sync.Mutex // one Send at a time
 }
 
-// dial calls the server once and says hello.
-func dial(ctx context.Context, c *Config) (*link, error) {
-	conn, err := grpc.NewClient("passthrough:///"+c.Server,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(dialer(c.Address)),
-		grpc.WithNoProxy(),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(agentpb.MaxOrder), grpc.MaxCallSendMsgSize(agentpb.MaxReport)),
-		grpc.WithReadBufferSize(bufferSize), grpc.WithWriteBufferSize(bufferSize),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingEvery, Timeout: pingTimeout}),
-	)
-	if err != nil {
-		return nil, err
-	}
-	l := &link{conn: conn, client: agentpb.NewAgentsClient(conn)}
-	l.ctx, l.cancel = context.WithCancelCause(ctx)
-	if err := l.hello(c); err != nil {
-		l.close()
-		return nil, err
-	}
-	return l, nil
-}
-
 func dialer(from netip.Addr) func(context.Context, string) (net.Conn, error) {
 	d := &net.Dialer{Timeout: welcomeTimeout, LocalAddr: &net.TCPAddr{IP: from.AsSlice()}}
 	return func(ctx context.Context, address string) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) }
 }
 
-func (l *link) hello(c *Config) error {
-	timer := time.AfterFunc(welcomeTimeout, func() { l.cancel(errors.New("no welcome in time")) })
+func (l *link) hello(version string) error {
+	timer := time.AfterFunc(welcomeTimeout, func() { l.cancel(errNoWelcome) })
 	defer timer.Stop()
 	stream, err := l.client.Session(l.ctx)
 	if err != nil {
 		return err
 	}
 	l.stream = stream
-	hello := &agentpb.Hello{Node: c.Node, Token: c.Token, Protocol: agentpb.Protocol, Version: c.Version}
+	hello := &agentpb.Hello{Protocol: agentpb.Protocol, Version: version}
 	// A Send that fails says io.EOF only; Recv has the reason.
 	sendErr := stream.Send(&agentpb.FromAgent{Body: &agentpb.FromAgent_Hello{Hello: hello}})
 	m, err := stream.Recv()
@@ -80,7 +50,7 @@ func (l *link) hello(c *Config) error {
 	}
 	l.session = m.GetWelcome().Session
 	if !timer.Stop() {
-		return errors.New("no welcome in time")
+		return errNoWelcome
 	}
 	return nil
 }

@@ -17,11 +17,14 @@ import (
 	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/machine/dirdisk"
+	"github.com/kadeploy/kadeploy/internal/pki"
 )
 
 // rig is a server and the agent of one node, on loopback.
 type rig struct {
 	server  *agentlink.Server
+	pki     *pki.Authority
+	boots   *agentlink.Boots
 	joined  chan *agentlink.Session
 	left    chan error
 	session *agentlink.Session
@@ -31,26 +34,34 @@ type rig struct {
 func newRig() *rig {
 	r := &rig{joined: make(chan *agentlink.Session, 10), left: make(chan error, 10), disk: filepath.Join(GinkgoT().TempDir(), "disk")}
 	var err error
-	r.server, err = agentlink.Start(agentlink.Config{
-		Listen: "127.0.0.1:0",
-		Admit: func(_, token string) error {
-			if token != "secret" {
-				return context.Canceled
-			}
-			return nil
-		},
-		Joined: func(s *agentlink.Session) { r.joined <- s },
-		Left:   func(_ *agentlink.Session, err error) { r.left <- err },
-	})
+	r.pki, err = pki.Open(pki.Config{Dir: filepath.Join(GinkgoT().TempDir(), "pki")})
+	Expect(err).NotTo(HaveOccurred())
+	r.boots = agentlink.NewBoots(nil)
+	r.expect("secret")
+	r.server, err = r.listen("127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(r.server.Close)
 	return r
 }
 
+// expect announces a boot of the node.
+func (r *rig) expect(token string) {
+	GinkgoHelper()
+	Expect(r.boots.Expect("node-1", token, time.Now().Add(time.Minute))).To(Succeed())
+}
+
+func (r *rig) listen(at string) (*agentlink.Server, error) {
+	return agentlink.Start(agentlink.Config{
+		Listen: at, Authority: r.pki, Boots: r.boots,
+		Joined: func(s *agentlink.Session) { r.joined <- s },
+		Left:   func(_ *agentlink.Session, err error) { r.left <- err },
+	})
+}
+
 func (r *rig) config() agent.Config {
 	disk, err := dirdisk.Open(dirdisk.Config{Root: r.disk})
 	Expect(err).NotTo(HaveOccurred())
-	return agent.Config{Server: r.server.Addr().String(), Node: "node-1", Token: "secret", Machine: disk, Version: "spec"}
+	return agent.Config{Server: r.server.Addr().String(), Node: "node-1", Token: "secret", Pin: r.pki.Pin(), Machine: disk, Version: "spec"}
 }
 
 // ended is what a Run returned.

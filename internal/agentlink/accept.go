@@ -12,21 +12,24 @@ import (
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 )
 
-const (
-	maxName  = 255 // bytes of a node's name
-	maxToken = 256
-)
+// maxVersion is in bytes.
+const maxVersion = 255
 
 // Session serves one stream; gRPC calls it.
 func (s *Server) Session(stream agentpb.Agents_SessionServer) (err error) {
-	defer recovered(s.config.Log, "", &err)
-	hello, err := s.hello(stream)
+	g, err := nodeOf(stream.Context())
 	if err != nil {
 		s.config.Log.Warn("agents: refused", "err", err)
 		return err
 	}
+	defer recovered(s.config.Log, g.id.Name, &err)
+	hello, err := s.hello(stream)
+	if err != nil {
+		s.config.Log.Warn("agents: refused", "node", g.id.Name, "err", err)
+		return err
+	}
 	session := &Session{
-		node:    hello.Node,
+		node:    g.id.Name,
 		version: hello.Version,
 		secret:  secret(),
 		stream:  stream,
@@ -37,10 +40,12 @@ func (s *Server) Session(stream agentpb.Agents_SessionServer) (err error) {
 		left:    make(chan struct{}),
 		offers:  make(map[string]offer),
 	}
-	if err := s.admit(hello, session); err != nil {
-		s.config.Log.Warn("agents: refused", "node", hello.Node, "err", err)
-		return err
+	if session.boot, err = s.config.Boots.admit(session.node, g.certificate); err != nil {
+		s.config.Log.Warn("agents: refused", "node", session.node, "from", g.RemoteAddr().String(), "err", err)
+		return status.Error(codes.PermissionDenied, err.Error())
 	}
+	g.leave()
+	s.enter(session)
 	return s.serve(session)
 }
 
@@ -77,29 +82,19 @@ func check(h *agentpb.Hello) (*agentpb.Hello, error) {
 	case h == nil:
 		return nil, status.Error(codes.InvalidArgument, "the first message must be Hello")
 	case h.Protocol != agentpb.Protocol:
-		return nil, status.Errorf(codes.FailedPrecondition, "the agent speaks protocol %d, this server %d", h.Protocol, agentpb.Protocol)
-	case h.Node == "" || len(h.Node) > maxName || h.Token == "" || len(h.Token) > maxToken || len(h.Version) > maxName:
-		return nil, status.Error(codes.InvalidArgument, "Hello: node, token or version is missing or too long")
+		return nil, otherProtocol(h.Protocol)
+	case len(h.Version) > maxVersion:
+		return nil, status.Error(codes.InvalidArgument, "Hello: the version is too long")
 	}
 	return h, nil
 }
 
-// admit asks the caller and enters the session in the book; an older one of the same node is over: its node has booted
-// again. The agent is not told why it is refused, the log is.
-func (s *Server) admit(h *agentpb.Hello, session *Session) (err error) {
-	defer recovered(s.config.Log, h.Node, &err)
-	if err := s.config.Admit(h.Node, h.Token); err != nil {
-		s.config.Log.Warn("agents: not admitted", "node", h.Node, "err", err)
-		return status.Errorf(codes.PermissionDenied, "the server does not expect node %s with this token", h.Node)
-	}
-	if !s.book.spend(h.Node, h.Token) {
-		return status.Errorf(codes.PermissionDenied, "the token of node %s was used already", h.Node)
-	}
+// enter puts the session into the book; an older one of the same node is over: its node has booted again.
+func (s *Server) enter(session *Session) {
 	if old := s.book.enter(session); old != nil {
-		old.end(fmt.Errorf("%w: node %s has booted again", ErrLost, h.Node))
+		old.end(fmt.Errorf("%w: node %s has booted again", ErrLost, session.node))
 		<-old.left
 	}
-	return nil
 }
 
 func (s *Server) serve(session *Session) error {
@@ -121,10 +116,14 @@ func (s *Server) serve(session *Session) error {
 	return nil
 }
 
-// Fetch streams a file that was offered to the session named by its secret; gRPC calls it.
+// Fetch streams a file that was offered to the session of the caller's node that its secret names; gRPC calls it.
 func (s *Server) Fetch(r *agentpb.FetchRequest, stream agentpb.Agents_FetchServer) (err error) {
-	defer recovered(s.config.Log, "", &err)
-	session := s.book.find(r.Session)
+	g, err := nodeOf(stream.Context())
+	if err != nil {
+		return err
+	}
+	defer recovered(s.config.Log, g.id.Name, &err)
+	session := s.book.find(g.id.Name, r.Session)
 	if session == nil {
 		return status.Error(codes.PermissionDenied, "unknown session")
 	}

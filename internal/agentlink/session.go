@@ -22,6 +22,7 @@ var ErrLost = errors.New("agent lost")
 // Session is the line to one boot of one node. Its methods are safe for concurrent use.
 type Session struct {
 	node, version string
+	boot          uint64
 	secret        []byte // names the session in Fetch
 	stream        agentpb.Agents_SessionServer
 	log           *slog.Logger
@@ -40,8 +41,11 @@ type Session struct {
 	call   *call
 }
 
-// Node is the name the agent was admitted with.
+// Node is the name in the agent's certificate.
 func (s *Session) Node() string { return s.node }
+
+// Boot is the number of the node's boot, for Boots.Current.
+func (s *Session) Boot() uint64 { return s.boot }
 
 // Version is what the agent said it is.
 func (s *Session) Version() string { return s.version }

@@ -239,7 +239,7 @@ var _ = Describe("Session", func() {
 			Consistently(other.Done(), "50ms").ShouldNot(BeClosed())
 		},
 		Entry("nothing in a message", &agentpb.FromAgent{}),
-		Entry("a second Hello", &agentpb.FromAgent{Body: &agentpb.FromAgent_Hello{Hello: hello("node-1")}}),
+		Entry("a second Hello", &agentpb.FromAgent{Body: &agentpb.FromAgent_Hello{Hello: hello()}}),
 		Entry("too much", &agentpb.FromAgent{Body: &agentpb.FromAgent_Progress{Progress: &agentpb.Progress{Text: string(bytes.Repeat([]byte("x"), agentpb.MaxReport))}}}),
 	)
 
@@ -285,11 +285,21 @@ var _ = Describe("Session", func() {
 		It("sends nothing without the secret of the very session", func() {
 			other := join(d, "node-2")
 			_, err := fetch(other.secret, "post")
-			Expect(status.Code(err)).To(Equal(codes.NotFound))
+			Expect(status.Code(err)).To(Equal(codes.PermissionDenied))
 			_, err = fetch(make([]byte, 32), "post")
 			Expect(status.Code(err)).To(Equal(codes.PermissionDenied))
 			_, err = fetch(nil, "post")
 			Expect(status.Code(err)).To(Equal(codes.PermissionDenied))
+		})
+
+		It("sends nothing to another node that knows its secret, nor to one without a certificate", func() {
+			mine := p
+			p = join(d, "node-2")
+			_, err := fetch(mine.secret, "post")
+			Expect(status.Code(err)).To(Equal(codes.PermissionDenied))
+			p = &peer{AgentsClient: agentpb.NewAgentsClient(line(d, nil))}
+			_, err = fetch(mine.secret, "post")
+			Expect(status.Code(err)).To(Equal(codes.Unauthenticated))
 		})
 
 		It("sends no other file in the place of one that was meant", func() {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -70,8 +72,18 @@ var _ = Describe("A bug in the server", func() {
 	}
 
 	It("that admits refuses that agent", func() {
-		d, unharmed := serve(func(c *agentlink.Config) { c.Admit = func(node, _ string) error { trap(node); return nil } })
-		err := connect(d).hello(hello("node-1"))
+		var broken atomic.Bool
+		d, unharmed := serve(func(c *agentlink.Config) {
+			c.Boots = agentlink.NewBoots(func() time.Time {
+				if broken.Load() {
+					panic("trapped")
+				}
+				return time.Now()
+			})
+		})
+		w := enrolled(d, "node-1")
+		broken.Store(true)
+		err := refused(d, w)
 		Expect(status.Code(err)).To(Equal(codes.Internal))
 		Expect(err.Error()).NotTo(ContainSubstring("trapped"))
 		unharmed()
@@ -96,10 +108,7 @@ var _ = Describe("A bug in the server", func() {
 		p := join(d, "node-1")
 		Expect(p.CloseSend()).To(Succeed())
 		unharmed()
-		again := connect(d)
-		h := hello("node-1")
-		h.Token = "second-token-of-node-1"
-		Expect(again.hello(h)).To(Succeed())
+		join(d, "node-1")
 		Expect(d.session(3).Node()).To(Equal("node-1"))
 	})
 

@@ -3,7 +3,6 @@ package sandbox_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -20,6 +19,7 @@ import (
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
+	"github.com/kadeploy/kadeploy/internal/pki"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/internal/probe"
 	"github.com/kadeploy/kadeploy/internal/sandbox"
@@ -35,20 +35,18 @@ var _ = DescribeTableSubtree("The real agent", func(inProcess bool) {
 		marker   int
 		sessions chan *agentlink.Session
 		link     *agentlink.Server
+		boots    *agentlink.Boots
+		pin      string
 	)
 	BeforeEach(func() {
 		s, n = newSite(), node(1)
 		n.InProcess = inProcess
 		marker = freePort(n.Addr)
 		sessions = make(chan *agentlink.Session, 10)
+		authority := must(pki.Open(pki.Config{Dir: filepath.Join(GinkgoT().TempDir(), "pki")}))
+		boots, pin = agentlink.NewBoots(nil), authority.Pin()
 		link = must(agentlink.Start(agentlink.Config{
-			Listen: "127.0.0.1:0",
-			Admit: func(_, token string) error {
-				if !strings.HasPrefix(token, "s3cret") {
-					return errors.New("wrong token")
-				}
-				return nil
-			},
+			Listen: "127.0.0.1:0", Authority: authority, Boots: boots,
 			Joined: func(session *agentlink.Session) { sessions <- session },
 			Left:   func(*agentlink.Session, error) {},
 		}))
@@ -58,7 +56,10 @@ var _ = DescribeTableSubtree("The real agent", func(inProcess bool) {
 	// boot starts the deployment system with a token that no boot had before.
 	boot := func(token string, level power.Level) {
 		GinkgoHelper()
-		s.bootsDeployment(hex(n), fmt.Sprintf("quiet kadeploy.server=%v kadeploy.node=%s kadeploy.token=%s kadeploy.marker=%d", link.Addr(), n.Name, token, marker))
+		if strings.HasPrefix(token, "s3cret") {
+			Expect(boots.Expect(n.Name, token, time.Now().Add(time.Minute))).To(Succeed())
+		}
+		s.bootsDeployment(hex(n), fmt.Sprintf("quiet kadeploy.server=%v kadeploy.node=%s kadeploy.token=%s kadeploy.pin=%s kadeploy.marker=%d", link.Addr(), n.Name, token, pin, marker))
 		Expect(do(r, n, power.OpReboot, level)).To(Succeed())
 	}
 	start := func(token string, faults ...config.Fault) {

@@ -21,7 +21,7 @@ func (m *machine) agentInside(ctx context.Context, cmdline string) error {
 		return err
 	}
 	end, err := agent.Run(ctx, agent.Config{
-		Server: boot.Server, Node: boot.Node, Token: boot.Token,
+		Server: boot.Server, Node: boot.Node, Token: boot.Token, Pin: boot.Pin,
 		Machine: disk, Address: m.node.Addr, MarkerPort: boot.Marker, Version: "sandbox",
 		Faults: m.agentFaults(),
 		Log:    slog.New(slog.NewTextHandler(m.console, nil)),

@@ -64,7 +64,7 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 	s.tree, err = supervisor.StartTree(s.system, actors.Tree(actors.Config{
 		Snapshot: snapshot, Load: func() (*config.Snapshot, error) { return reread(snapshot, log) },
 		Power: drivers, Images: images, Console: console, Version: cfg.Version, Log: log,
-		Admins: []string{"root", owner()}, Tokens: d.token, Deny: d.deny, Pin: d.authority.Pin(), Depot: d.depot,
+		Admins: []string{"root", owner()}, Tokens: d.token, Deny: d.deny, Pin: d.authority.Pin(), Authority: d.authority, Depot: d.depot,
 	}))
 	if err != nil {
 		return nil, unstarted(err)

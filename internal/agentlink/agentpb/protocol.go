@@ -1,7 +1,7 @@
 package agentpb
 
-// Protocol is the version that Hello carries. Adding a field keeps it; changing what one means raises it.
-const Protocol = 1
+// Protocol is the version that EnrolRequest and Hello carry. Adding a field keeps it; changing what one means raises it.
+const Protocol = 2
 
 // The sizes both sides keep to.
 const (
