@@ -46,7 +46,7 @@ type Profile struct {
 	Partition int // Chainload: number of the partition, from 1; 0 for the disk's own boot sector
 }
 
-// Deployment boots the deployment system; args go to its kernel as they are (kadeploy.server=, kadeploy.node=,
+// Deployment boots the deployment system; args go to its kernel as they are (kadeploy.server=, kadeploy.pin=, kadeploy.node=,
 // kadeploy.token=).
 func Deployment(kernel string, initrds []string, args string) Profile {
 	return Profile{Kind: Kernel, Kernel: kernel, Initrds: initrds, Args: args}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -70,7 +71,7 @@ func (c *caller) until(ctx context.Context, try func(context.Context) error) err
 		}
 		c.config.Log.Warn("the server does not answer yet", "server", c.config.Server, "err", err)
 		select {
-		case <-time.After(wait):
+		case <-time.After(wait/2 + rand.N(wait)): // those who booted together shall not come back together
 		case <-ctx.Done():
 		}
 	}
