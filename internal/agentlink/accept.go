@@ -40,11 +40,13 @@ func (s *Server) Session(stream agentpb.Agents_SessionServer) (err error) {
 		left:    make(chan struct{}),
 		offers:  make(map[string]offer),
 	}
-	if session.boot, err = s.config.Boots.admit(session.node, g.certificate); err != nil {
+	if session.boot, err = s.config.Boots.admit(session.node, g.certificate, g.leave); err != nil {
 		s.config.Log.Warn("agents: refused", "node", session.node, "from", g.RemoteAddr().String(), "err", err)
+		if err == errGone {
+			return err
+		}
 		return status.Error(codes.PermissionDenied, err.Error())
 	}
-	g.leave()
 	s.enter(session)
 	return s.serve(session)
 }

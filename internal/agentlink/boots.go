@@ -120,8 +120,9 @@ func (b *Boots) find(token string) (*boot, error) {
 	return x, nil
 }
 
-// admit lets a boot of a node open its stream, once, and returns the boot's number.
-func (b *Boots) admit(node string, certificate []byte) (uint64, error) {
+// admit lets a boot of a node open its stream, once, and returns the boot's number. There is nothing to admit when it is not there any
+// more: that is errGone, and the boot may call again.
+func (b *Boots) admit(node string, certificate []byte, there func() bool) (uint64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	x := b.byNode[node]
@@ -134,6 +135,8 @@ func (b *Boots) admit(node string, certificate []byte) (uint64, error) {
 		return 0, errCalled
 	case b.now().After(x.until):
 		return 0, fmt.Errorf("node %s calls too late after its boot", node)
+	case !there():
+		return 0, errGone
 	}
 	x.called = true
 	return x.number, nil

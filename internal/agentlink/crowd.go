@@ -64,19 +64,22 @@ func (c *crowd) size() int {
 	return c.there.Len()
 }
 
-// leave takes a connection out of the crowd: it has proved itself, or is over.
-func (s *stranger) leave() {
+// leave takes a connection out of the crowd: it has proved itself, or is over. It is false when the crowd has pushed it out, its time was
+// over, or it has left before.
+func (s *stranger) leave() bool {
 	s.crowd.mu.Lock()
 	defer s.crowd.mu.Unlock()
-	s.depart()
+	return s.depart()
 }
 
-func (s *stranger) depart() {
+func (s *stranger) depart() bool {
 	s.patience.Stop()
-	if s.place != nil {
-		s.crowd.there.Remove(s.place)
-		s.place = nil
+	if s.place == nil {
+		return false
 	}
+	s.crowd.there.Remove(s.place)
+	s.place = nil
+	return true
 }
 
 // Close implements net.Conn.

@@ -46,7 +46,9 @@ func (s *Server) enrol(g *guest, r *agentpb.EnrolRequest) (id pki.Identity, text
 	if id, err = s.config.Boots.bearer(r.Token); err != nil {
 		return id, nil, status.Error(codes.PermissionDenied, err.Error())
 	}
-	g.leave() // who has the token of a boot is no stranger
+	if !g.leave() { // who has the token of a boot is no stranger; who is gone must not use it up
+		return id, nil, errGone
+	}
 	if text, err = s.config.Authority.Sign(r.Request, id); err != nil {
 		return id, nil, status.Error(codes.Internal, "the server cannot issue certificates now; see its log: "+err.Error())
 	}
@@ -59,6 +61,9 @@ func (s *Server) enrol(g *guest, r *agentpb.EnrolRequest) (id pki.Identity, text
 	}
 	return id, text, nil
 }
+
+// errGone is seen by nobody but the log.
+var errGone = status.Error(codes.Unavailable, "the connection was given up before it had proved whose it is")
 
 func otherProtocol(agents uint32) error {
 	return status.Errorf(codes.FailedPrecondition, "the agent speaks protocol %d, this server %d", agents, agentpb.Protocol)
