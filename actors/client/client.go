@@ -1,8 +1,19 @@
 // Package client is what Go programs import to speak with a kadeploy server: Dial, then Submit, Watch, Status, Nodes, Cancel.
 //
-// It hides the actor system: every call takes a context, sends its request again when no answer comes (requests carry an
-// id of the client's, so that the server takes a repeated one for the same), and returns typed errors. A Client may be used
-// by several goroutines. A process may hold one Client at a time, because the link keeps process-wide state.
+// It hides the actor system: every call takes a context and sends its request again when no answer comes (requests carry an
+// id of the client's, so that the server takes a repeated one for the same). A Client may be used by several goroutines. A process
+// may hold one Client at a time, because the link keeps process-wide state.
+//
+// Who asks is proved by a certificate: Local gets one from the server of this machine, Login from a server elsewhere. One connection
+// to the server is all that a client needs; it may be behind NAT or a firewall.
+//
+// Errors say what to do by their type:
+//   - ErrNoServer: nothing answers there; the operation, if there is one, goes on without us.
+//   - ErrIdentity: the server does not know who asks: log in.
+//   - *RefusedError: the server's reasoned no. Its Refused has a code (BUSY, FORBIDDEN, INVALID, ...) and, when BUSY, who holds which node.
+//   - context.Canceled and context.DeadlineExceeded: the caller's context ended first.
+//
+// All are found with errors.Is and errors.As. Others are about files and arguments of the caller's own.
 package client
 
 import (
