@@ -18,6 +18,23 @@ func Wait(system *actor.ActorSystem, tree *supervisor.Tree, log *slog.Logger, cl
 	return s.wait(signals, timeout)
 }
 
+// Serve is Run, with a look inside once it serves.
+func Serve(cfg Config, signals <-chan os.Signal, serves func(*actor.ActorSystem)) error {
+	if err := prepareDirs(&cfg.Snapshot.Global); err != nil {
+		return err
+	}
+	log, err := newLog(cfg)
+	if err != nil {
+		return err
+	}
+	s, err := build(cfg, log)
+	if err != nil {
+		return err
+	}
+	serves(s.system)
+	return s.wait(signals, 25*time.Second)
+}
+
 // Reread is what SIGHUP does to the configuration.
 func Reread(started *config.Snapshot, log *slog.Logger) (*config.Snapshot, error) {
 	return reread(started, log)

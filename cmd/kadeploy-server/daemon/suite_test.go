@@ -1,15 +1,36 @@
 package daemon_test
 
 import (
+	"fmt"
+	"os"
 	"testing"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gleak"
 )
 
+func TestMain(m *testing.M) {
+	var err error
+	switch os.Getenv(role) {
+	case "daemon":
+		err = beDaemon(os.Getenv(roleDir))
+	case "client":
+		err = beClient(os.Getenv(roleServer), os.Getenv(roleDir))
+	default:
+		os.Exit(m.Run())
+	}
+	if err != nil {
+		fmt.Println("failed:", err)
+		os.Exit(1)
+	}
+}
+
 func TestDaemon(t *testing.T) {
 	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyPollingInterval(10 * time.Millisecond)
 	RunSpecs(t, "kadeploy-server daemon")
 }
 
