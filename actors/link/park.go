@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -59,6 +60,9 @@ const (
 	parkTime = 10 * time.Second // to be let in
 	parkWait = 200 * time.Millisecond
 	parkMost = 3 * time.Second // between two tries
+
+	parkTries = 5 // of the first connection
+	parkPause = 20 * time.Millisecond
 )
 
 // park opens one connection and leaves it to the daemon.
@@ -83,6 +87,22 @@ func (p *parking) park(ctx context.Context) (*tls.Conn, error) {
 		return nil, err
 	}
 	return conn, nil
+}
+
+// first parks the first connection. A daemon with too many strangers before its door may have cut off this one: it knocks again.
+func (p *parking) first(ctx context.Context) (*tls.Conn, error) {
+	for try := 1; ; try++ {
+		conn, err := p.park(ctx)
+		if err == nil || try == parkTries || !cutOff(err) || ctx.Err() != nil {
+			return conn, err
+		}
+		pause(ctx, time.Duration(try)*parkPause)
+	}
+}
+
+// cutOff says whether a connection ended without a word.
+func cutOff(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func readAnswer(r io.Reader) error {

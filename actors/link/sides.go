@@ -61,7 +61,7 @@ func StartClient(ctx context.Context, system *actor.ActorSystem, cfg ClientConfi
 	}
 	toDaemon := func() *tls.Config { return pki.ClientTLS(cfg.Own) }
 	p := &parking{server: cfg.Server, config: toDaemon, address: newClientAddress(), local: func() string { return local }}
-	first, err := p.park(ctx)
+	first, err := p.first(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -150,14 +151,16 @@ func next(s *gexec.Session, pattern string) string {
 	var found string
 	re := regexp.MustCompile(pattern)
 	Eventually(func() string {
-		text := string(s.Out.Contents())
-		all := re.FindAllString(text, -1)
-		seen := taken[s]
-		if len(all) > seen[pattern] {
-			found = all[seen[pattern]]
+		all := re.FindAllString(string(s.Out.Contents()), -1)
+		taking.Lock()
+		defer taking.Unlock()
+		if seen := taken[s][pattern]; len(all) > seen {
+			found = all[seen]
 		}
 		return found
 	}).ShouldNot(BeEmpty(), "waiting for %s; it said %s", pattern, s.Out.Contents())
+	taking.Lock()
+	defer taking.Unlock()
 	if taken[s] == nil {
 		taken[s] = make(map[string]int)
 	}
@@ -166,7 +169,10 @@ func next(s *gexec.Session, pattern string) string {
 }
 
 // taken counts what next has returned of what a process said.
-var taken = make(map[*gexec.Session]map[string]int)
+var (
+	taking sync.Mutex
+	taken  = make(map[*gexec.Session]map[string]int)
+)
 
 // user is a client process.
 type user struct {
