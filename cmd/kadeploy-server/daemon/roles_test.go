@@ -131,7 +131,16 @@ func (t *talk) obey(words []string) (string, error) {
 	case "enrol":
 		given, err := t.c.UserAdd(ctx, words[1], false, time.Hour)
 		return "token " + given.GetToken() + " pin " + given.GetPin(), err
-	case "submit": // DESCRIPTION NODES
+	case "submit": // DESCRIPTION NODES [TIME]
+		if len(words) > 3 {
+			limit, err := time.ParseDuration(words[3])
+			if err != nil {
+				return "", err
+			}
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, limit)
+			defer cancel()
+		}
 		text, err := os.ReadFile(words[1])
 		if err != nil {
 			return "", err

@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -34,7 +35,13 @@ func TestDaemon(t *testing.T) {
 	RunSpecs(t, "kadeploy-server daemon")
 }
 
+// shared labels specs that leave processes to the ones after them.
+const shared = "shared"
+
 var _ = BeforeEach(func() {
+	if slices.Contains(CurrentSpecReport().Labels(), shared) {
+		return
+	}
 	before := gleak.Goroutines()
 	DeferCleanup(func() { Eventually(gleak.Goroutines, "5s").ShouldNot(gleak.HaveLeaked(before)) })
 })
