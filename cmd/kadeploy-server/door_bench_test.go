@@ -1,0 +1,173 @@
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// benchSite is a site whose daemon runs until the benchmark is over.
+func benchSite(b *testing.B, edit func(*site)) (s *site, daemon int) {
+	b.Helper()
+	s, err := newSite(b.TempDir())
+	if err == nil {
+		edit(s)
+		err = s.write()
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	out := obtain(b, s.command("kadeploy-server", "start"))
+	b.Cleanup(func() { _ = s.command("kadeploy-server", "stop").Run() })
+	daemon, err = strconv.Atoi(string(pidWord.FindSubmatch(out)[1]))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s, daemon
+}
+
+func obtain(b *testing.B, cmd *exec.Cmd) []byte {
+	b.Helper()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		b.Fatalf("%s: %v\n%s", cmd, err, out)
+	}
+	return out
+}
+
+// BenchmarkFirstAnswer is a command from its start to its end, which is soon after the server's first answer: the process, the
+// connections, TLS both ways, the question and the table. In turn with it runs a command that asks nobody.
+func BenchmarkFirstAnswer(b *testing.B) {
+	s, _ := benchSite(b, func(*site) {})
+	server := s.host() + ":" + s.value("deploy.conf", "kadeploy_server_port")
+	given := string(obtain(b, s.command("kadeploy", "user", "add", "alice", "-d", s.dir)))
+	word := func(pattern string) string {
+		found := regexp.MustCompile(pattern).FindStringSubmatch(given)
+		if found == nil {
+			b.Fatalf("no %s in %s", pattern, given)
+		}
+		return found[1]
+	}
+	as := func(cmd *exec.Cmd) *exec.Cmd {
+		cmd.Env = append(cmd.Env, "XDG_CONFIG_HOME="+filepath.Join(s.dir, "of-alice"), "KADEPLOY_TOKEN="+word(`KADEPLOY_TOKEN=(\S+)`))
+		return cmd
+	}
+	obtain(b, as(s.command("kadeploy", "login", server, "--pin", word(`(sha256:\S+)`))))
+	for _, who := range []struct {
+		name string
+		cmd  func() *exec.Cmd
+	}{
+		{"local", func() *exec.Cmd { return s.command("kadeploy", "nodes", "-d", s.dir) }},
+		{"enrolled", func() *exec.Cmd { return as(s.command("kadeploy", "nodes", "--server", server)) }},
+		{"nobody-asked", func() *exec.Cmd { return s.command("kadeploy", "version") }},
+	} {
+		b.Run(who.name, func(b *testing.B) {
+			const runs = 100
+			for b.Loop() {
+				var all []time.Duration
+				for range runs {
+					start := time.Now()
+					obtain(b, who.cmd())
+					all = append(all, time.Since(start))
+				}
+				slices.Sort(all)
+				b.ReportMetric(float64(all[runs/2].Microseconds())/1000, "ms/median")
+				b.ReportMetric(float64(all[runs*95/100].Microseconds())/1000, "ms/p95")
+			}
+		})
+	}
+}
+
+// BenchmarkWatchers deploys a thousand machines, which are goroutines of the daemon, with nobody but its client watching, and
+// with two hundred more processes.
+func BenchmarkWatchers(b *testing.B) {
+	for _, watchers := range []int{0, 200} {
+		b.Run(fmt.Sprint(watchers), func(b *testing.B) {
+			for b.Loop() {
+				watched(b, watchers)
+			}
+		})
+	}
+}
+
+func watched(b *testing.B, watchers int) {
+	s, daemon := benchSite(b, func(s *site) {
+		net := strings.Split(s.network, ".")
+		third, _ := strconv.Atoi(net[2])
+		nodes := ""
+		for k := range 4 {
+			nodes += fmt.Sprintf("node-[%d-%d].demo %s.%s.%d.[1-250] blue\n", 250*k+1, 250*(k+1), net[0], net[1], (third+k+1)%256)
+		}
+		s.files["nodes.conf"] = nodes
+		s.files["cluster-blue.conf"] += "sandbox_in_process = true\ntimeout_reboot = 120\n"
+		for from, to := range map[string]string{"timeout_reboot = 3\n": "", ":2:20": ":2:200", ":2:60": ":2:200", "Classical:1:20,BootNewEnvHardReboot:1:20": "Classical:1:200"} {
+			s.replace("cluster-blue.conf", from, to)
+		}
+		s.replace("deploy.conf", "reboot_window = 4", "reboot_window = 200")
+		s.replace("deploy.conf", "broadcast_grace = 3", "broadcast_grace = 60")
+	})
+	id := filepath.Join(s.dir, "id")
+	start := time.Now()
+	deploying := s.command("kadeploy", "deploy", "-d", s.dir, "-m", "node-[1-1000].demo", "-a", filepath.Join(s.dir, "debian.env"), "--write-id", id)
+	if err := deploying.Start(); err != nil {
+		b.Fatal(err)
+	}
+	for {
+		if text, err := os.ReadFile(id); err == nil && len(text) > 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	name, _ := os.ReadFile(id)
+	var all []*exec.Cmd
+	for range watchers {
+		w := s.command("kadeploy", "watch", strings.TrimSpace(string(name)), "-d", s.dir)
+		if err := w.Start(); err != nil {
+			b.Fatal(err)
+		}
+		all = append(all, w)
+	}
+	if err := deploying.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	took := time.Since(start)
+	for _, w := range all {
+		if err := w.Wait(); err != nil {
+			b.Error("a watcher: ", err)
+		}
+	}
+	cpu, peak := cost(b, daemon)
+	b.ReportMetric(took.Seconds(), "s/deployment")
+	b.ReportMetric(time.Since(start).Seconds(), "s/all")
+	b.ReportMetric(cpu, "daemon-CPU-s")
+	b.ReportMetric(peak, "daemon-peak-MiB")
+}
+
+// cost is what a process has cost so far: processor seconds and the most memory in MiB, as the kernel says.
+func cost(b *testing.B, pid int) (cpu, peak float64) {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	const userTime, systemTime, ticks = 11, 12, 100 // of fields, per second
+	for _, f := range []string{fields[userTime], fields[systemTime]} {
+		n, _ := strconv.ParseFloat(f, 64)
+		cpu += n / ticks
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	hwm := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
+	n, _ := strconv.ParseFloat(string(hwm[1]), 64)
+	return cpu, n / 1024
+}
