@@ -95,15 +95,22 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	identity, err := cfg.Identity.orDefault(cfg.Server)
+	system := sync.OnceValue(func() *actor.ActorSystem {
+		s, _ := supervisor.NewSystem(cfg.Log)
+		return s
+	})
+	go system() // it takes about as long as the server needs to let us in
+	c, err := dial(ctx, cfg, system)
 	if err != nil {
+		system().Shutdown()
 		return nil, err
 	}
-	wallet, err := identity.obtain(ctx, cfg.Server)
+	return c, nil
+}
+
+func dial(ctx context.Context, cfg Config, system func() *actor.ActorSystem) (*Client, error) {
+	identity, wallet, err := known(ctx, cfg)
 	if err != nil {
-		if gone := reachable(ctx, cfg.Server); gone != nil {
-			return nil, gone // that explains more
-		}
 		return nil, err
 	}
 	who, err := wallet.Identity()
@@ -113,28 +120,44 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if cfg.Uploader == nil {
 		cfg.Uploader = HTTPUploader(&http.Client{Transport: transport(wallet)}, "https://"+cfg.Server)
 	}
-	system, _ := supervisor.NewSystem(cfg.Log)
+	inbox := "inbox-" + newID() // told to the server only: who does not know it cannot send here
+	door, err := link.Knock(ctx, link.ClientConfig{Server: cfg.Server, Policy: link.ClientPolicy(inbox), Own: wallet, Log: cfg.Log})
+	if err != nil {
+		return nil, unlinked(ctx, cfg.Server, err)
+	}
 	c := &Client{
-		server: cfg.Server, user: who.Name,
-		system:  system,
+		server: cfg.Server, user: who.Name, system: system(),
 		api:     actor.NewPID(link.DaemonAddress, APIName),
 		silence: cmp.Or(cfg.Silence, 3*time.Second), outage: cmp.Or(cfg.Outage, 15*time.Second),
 		uploader: cfg.Uploader, uploading: cfg.Uploading,
 		calls: make(map[string]chan proto.Message),
 	}
-	inbox := "inbox-" + newID() // told to the server only: who does not know it cannot send here
-	c.link, err = link.StartClient(ctx, c.system, link.ClientConfig{Server: cfg.Server, Policy: link.ClientPolicy(inbox), Own: wallet, Log: cfg.Log})
-	if err != nil {
-		c.system.Shutdown()
-		return nil, unlinked(ctx, cfg.Server, err)
+	if c.link, err = door.Start(c.system); err != nil {
+		return nil, fmt.Errorf("client: %w", err)
 	}
 	if c.inbox, err = c.system.Root.SpawnNamed(supervisor.Props(func() actor.Actor { return receiver(c.receive) }), inbox); err != nil {
+		c.link.Close()
 		return nil, fmt.Errorf("client: %w", err)
 	}
 	fresh, stop := context.WithCancel(context.Background())
 	c.stop = stop
 	c.renewing.Go(func() { identity.keepFresh(fresh, cfg.Server, wallet) })
 	return c, nil
+}
+
+// known finds out who asks, and sees that the server will know it, too.
+func known(ctx context.Context, cfg Config) (Identity, *pki.Wallet, error) {
+	identity, err := cfg.Identity.orDefault(cfg.Server)
+	if err != nil {
+		return identity, nil, err
+	}
+	wallet, err := identity.obtain(ctx, cfg.Server)
+	if err != nil {
+		if gone := reachable(ctx, cfg.Server); gone != nil {
+			return identity, nil, gone // that explains more
+		}
+	}
+	return identity, wallet, err
 }
 
 // transport speaks HTTP/1.1, by which the server tells it from the link on the same port.

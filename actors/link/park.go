@@ -89,8 +89,8 @@ func (p *parking) park(ctx context.Context) (*tls.Conn, error) {
 	return conn, nil
 }
 
-// first parks the first connection. A daemon with too many strangers before its door may have cut off this one: it knocks again.
-func (p *parking) first(ctx context.Context) (*tls.Conn, error) {
+// begin parks the first connection. A daemon with too many strangers before its door may have cut off this one: it knocks again.
+func (p *parking) begin(ctx context.Context) (*tls.Conn, error) {
 	for try := 1; ; try++ {
 		conn, err := p.park(ctx)
 		if err == nil || try == parkTries || !cutOff(err) || ctx.Err() != nil {

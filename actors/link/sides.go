@@ -52,27 +52,39 @@ type ClientConfig struct {
 	Log    *slog.Logger    // of what is refused; none when nil
 }
 
-// StartClient opens a client's side: a connection parked at the daemon, and a port on the loopback that nobody but the daemon gets
-// an answer from. It fails when the daemon cannot be reached, or does not take the client's certificate.
-func StartClient(ctx context.Context, system *actor.ActorSystem, cfg ClientConfig) (*Link, error) {
+// Door is where a client was let in.
+type Door struct {
+	cfg   ClientConfig
+	local string // where our own system listens, for the daemon
+	place *parking
+	first *tls.Conn
+}
+
+// Knock parks a connection at the daemon. It fails when the daemon cannot be reached, or does not take the client's certificate.
+// Start must follow.
+func Knock(ctx context.Context, cfg ClientConfig) (*Door, error) {
 	local, err := freePort()
 	if err != nil {
 		return nil, err
 	}
 	toDaemon := func() *tls.Config { return pki.ClientTLS(cfg.Own) }
-	p := &parking{server: cfg.Server, config: toDaemon, address: newClientAddress(), local: func() string { return local }}
-	first, err := p.first(ctx)
-	if err != nil {
+	d := &Door{cfg: cfg, local: local, place: &parking{server: cfg.Server, config: toDaemon, address: newClientAddress(), local: func() string { return local }}}
+	if d.first, err = d.place.begin(ctx); err != nil {
 		return nil, err
 	}
+	return d, nil
+}
+
+// Start opens the client's side: what was parked, and a port on the loopback that nobody but the daemon gets an answer from.
+func (d *Door) Start(system *actor.ActorSystem) (*Link, error) {
 	l, err := start(system, parts{
-		listen: local, address: p.address, server: pki.ServerTLS(cfg.Own), policy: cfg.Policy, log: cfg.Log,
-		calls: calls{owner: onlyDaemon, config: func(pki.Identity) *tls.Config { return toDaemon() }},
+		listen: d.local, address: d.place.address, server: pki.ServerTLS(d.cfg.Own), policy: d.cfg.Policy, log: d.cfg.Log,
+		calls: calls{owner: onlyDaemon, config: func(pki.Identity) *tls.Config { return d.place.config() }},
 		dial: func(ctx context.Context, address string) (net.Conn, error) {
 			if address != DaemonAddress {
 				return nil, fmt.Errorf("%q is not the daemon", address)
 			}
-			return (&net.Dialer{}).DialContext(ctx, "tcp", cfg.Server)
+			return (&net.Dialer{}).DialContext(ctx, "tcp", d.cfg.Server)
 		},
 		claim: func(_ pki.Identity, address string) (func(), error) {
 			if address != DaemonAddress {
@@ -82,14 +94,14 @@ func StartClient(ctx context.Context, system *actor.ActorSystem, cfg ClientConfi
 		},
 	})
 	if err != nil {
-		first.Close()
+		d.first.Close()
 		return nil, err
 	}
 	parking, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.run(parking, first)
+		d.place.run(parking, d.first)
 	}()
 	l.closed = append(l.closed, func() { stop(); <-done })
 	return l, nil

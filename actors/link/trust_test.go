@@ -254,7 +254,11 @@ var _ = Describe("After thousands of connections", func() {
 var _ = Describe("A client", func() {
 	start := func(server string, own pki.Credentials) error {
 		GinkgoHelper()
-		l, err := link.StartClient(context.Background(), actor.NewActorSystem(), link.ClientConfig{Server: server, Policy: link.ClientPolicy("inbox"), Own: own})
+		door, err := link.Knock(context.Background(), link.ClientConfig{Server: server, Policy: link.ClientPolicy("inbox"), Own: own})
+		if err != nil {
+			return err
+		}
+		l, err := door.Start(actor.NewActorSystem())
 		if err == nil {
 			l.Close()
 		}
