@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"os/user"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -23,6 +24,9 @@ import (
 var version = "development" // set by the linker
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // most commands end after some MB: collecting them would be a third of their time
+	}
 	who := userName()
 	home, _ := os.UserHomeDir() // without one, -k needs a file
 	os.Exit(command.Run(context.Background(), command.Config{
