@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/kadeploy/kadeploy/internal/enrol"
@@ -26,12 +29,35 @@ type Identity struct {
 // kadeploy.sock in its state directory.
 func Local(socket string) Identity {
 	return Identity{
-		open: func() (*pki.Wallet, error) { return pki.OpenWallet("") },
-		renew: func(ctx context.Context, _ string, w *pki.Wallet) error {
-			_, err := enrol.Local(ctx, socket, w)
-			return err
-		},
+		open:  func() (*pki.Wallet, error) { return pki.OpenWallet("") },
+		renew: func(ctx context.Context, _ string, w *pki.Wallet) error { return local(ctx, socket, w) },
 	}
+}
+
+// local asks on the socket, again when it is cut off there: the server serves some connections of one user at a time, and a script
+// may start many commands at once.
+func local(ctx context.Context, socket string, w *pki.Wallet) error {
+	limit := time.Now().Add(patience / 2)
+	for {
+		_, err := enrol.Local(ctx, socket, w)
+		if err == nil || !cutOff(err) || ctx.Err() != nil || time.Now().After(limit) {
+			return err
+		}
+		select {
+		case <-time.After(10*time.Millisecond + rand.N(100*time.Millisecond)):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// cutOff says whether a connection was closed before it was answered. The one error that net/http keeps to itself is known by its text.
+func cutOff(err error) bool {
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	return strings.Contains(err.Error(), "server closed idle connection")
 }
 
 // Enrolled is the identity that Login has put into a directory.

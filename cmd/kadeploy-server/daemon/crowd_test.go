@@ -109,6 +109,22 @@ var _ = Describe("A legal client is answered within a second", func() {
 		Entry("1,000 that stop in the middle of TLS", 1_000, hello),
 	)
 
+	It("when many commands of one user start at once: each gets its certificate in the end", func() {
+		d := openDoor(4, time.Second)
+		var all []*user
+		for range 60 {
+			all = append(all, comes(d.server, d.socket()))
+		}
+		for _, u := range all {
+			next(u.session, `dialled\n`)
+			u.ask("nodes 4 .*", "nodes")
+		}
+		for _, u := range all {
+			u.leaves()
+		}
+		d.alive(d.root())
+	})
+
 	It("while 200 clients come and go under a deployment; then nothing of them is left", func() {
 		d := openDoor(100, 6*time.Second)
 		root := d.root()
