@@ -89,11 +89,16 @@ func (d *deploy) outcome(ctx actor.Context, m chainOutcome) {
 // progressStep is how finely the bytes a node received are told, as a fraction of the image.
 const progressStep = 20
 
-// progressed tells of a node's bytes when they have grown by a step, so that a node costs at most so many events.
+// grown says whether so many bytes now are worth an event, after those that were told last.
+func grown(told, now, size int64) bool {
+	return now > told && now <= size && (now == size || now >= told+max(size/progressStep, 1))
+}
+
+// progressed tells of a node's bytes when they have grown by a step. What agents report in between is merged before it is numbered,
+// so that a node costs at most so many events, whatever its agent says.
 func (d *deploy) progressed(m chainProgress) {
 	v := d.views[m.host]
-	size := d.job.image.Size
-	if v == nil || d.end != nil || m.bytes < v.bytes+max(size/progressStep, 1) && m.bytes != size {
+	if v == nil || d.end != nil || !grown(v.bytes, m.bytes, d.job.image.Size) {
 		return
 	}
 	v.bytes = m.bytes

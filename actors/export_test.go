@@ -35,3 +35,15 @@ func closedOf[T any]() chan<- T {
 	close(c)
 	return c
 }
+
+// Told are those of the reports of a node's bytes that become events.
+func Told(size int64, reports ...int64) (told []int64) {
+	last := int64(0)
+	for _, now := range reports {
+		if grown(last, now, size) {
+			last = now
+			told = append(told, now)
+		}
+	}
+	return told
+}
