@@ -3,6 +3,7 @@ package main_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -12,9 +13,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/kadeploy/kadeploy/actors/client"
+	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/demoimage"
 )
 
@@ -157,6 +161,40 @@ func watched(b *testing.B, watchers int) {
 	b.ReportMetric(time.Since(start).Seconds(), "s/all")
 	b.ReportMetric(cpu, "daemon-CPU-s")
 	b.ReportMetric(peak, "daemon-peak-MiB")
+	if watchers == 0 {
+		again(b, s, daemon, strings.TrimSpace(string(name)))
+	}
+}
+
+// again lets two hundred processes watch a deployment that has ended, from its first event on: the same events for each, whatever
+// happened to the machines, and nothing else to do for the daemon.
+func again(b *testing.B, s *site, daemon int, id string) {
+	b.Helper()
+	ctx := context.Background()
+	c, err := client.Dial(ctx, client.Config{Server: s.host() + ":" + s.value("deploy.conf", "kadeploy_server_port"), Identity: client.Local(filepath.Join(s.dir, "var", "kadeploy.sock"))})
+	if err != nil {
+		b.Fatal(err)
+	}
+	events := 0
+	_, err = c.Watch(ctx, id, 0, func(*message.Event) error { events++; return nil })
+	c.Close()
+	if err != nil {
+		b.Fatal(err)
+	}
+	before, _ := cost(b, daemon)
+	const watchers = 200
+	start := time.Now()
+	var wg sync.WaitGroup
+	for range watchers {
+		wg.Go(func() { _ = s.command("kadeploy", "watch", id, "-d", s.dir).Run() }) // its code is the deployment's
+	}
+	wg.Wait()
+	after, peak := cost(b, daemon)
+	b.ReportMetric(float64(events), "events")
+	b.ReportMetric(time.Since(start).Seconds(), "s/replay")
+	b.ReportMetric(after-before, "replay-CPU-s")
+	b.ReportMetric((after-before)*1e6/float64(events*watchers), "µs/event-watched")
+	b.ReportMetric(peak, "replay-peak-MiB")
 }
 
 // tiny is the smallest image that boots.
