@@ -23,7 +23,7 @@ func (s *site) crash(name string, poison any) {
 
 var _ = Describe("A crash", func() {
 	DescribeTable("of a permanent actor costs at most a try", func(name, when string) {
-		s := newSite(blueprint{node: map[int]string{1: "sandbox_fault=slow-boot:0.3 timeout_reboot=1"}})
+		s := newSite(blueprint{node: map[int]string{1: "sandbox_fault=slow-boot:0.3 timeout_reboot=5"}})
 		o := s.begin(s.deployment())
 		o.enters("node-1", when)
 		s.crash("root/"+name, actors.Poison(name))

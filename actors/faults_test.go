@@ -20,7 +20,7 @@ func all(s *site, phase message.NodePhase) map[string]message.NodePhase {
 
 var _ = Describe("A node that fails", func() {
 	It("is tried again when its machine did not boot", func() {
-		s := newSite(blueprint{node: map[int]string{2: "sandbox_fault=boot-fails:1 timeout_reboot=0.5"}})
+		s := newSite(blueprint{node: map[int]string{2: "sandbox_fault=boot-fails:1 timeout_reboot=3"}})
 		o := s.run(s.deployment())
 		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.GetText())
 		Expect(o.retriesOf("node-1")).To(Equal(0))
@@ -83,7 +83,7 @@ var _ = Describe("A node that fails", func() {
 
 	It("gets a broadcast of its own when it comes late", func() {
 		s := newSite(blueprint{
-			node:   map[int]string{3: "sandbox_fault=boot-fails:1 timeout_reboot=1"},
+			node:   map[int]string{3: "sandbox_fault=boot-fails:1 timeout_reboot=4"},
 			global: map[string]string{"broadcast_grace": "0"},
 		})
 		o := s.run(s.deployment())

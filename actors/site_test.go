@@ -138,7 +138,7 @@ func (s *site) writeConfig() {
 		"deploy_kernel": "deploy-vmlinuz", "deploy_initrd": "deploy-initrd", "block_device": "/dev/sda",
 		"swap_part": "1", "prod_part": "2", "deploy_part": "3", "tmp_part": "5",
 		"partition_file": "partitions.fdisk", "kernel_params": "console=ttyS0",
-		"timeout_reboot": "2", "sleep_time_before_ping": "0.02",
+		"timeout_reboot": "6", "sleep_time_before_ping": "0.02",
 		"ssh_port": "2522", "test_deploy_env_port": "25300", "chain_port": "25303",
 	}, s.cluster)
 	for _, m := range macros {
