@@ -200,7 +200,7 @@ func dialAs(d *process, c *tls.Config) remote.RemotingClient {
 // open opens a stream and says nothing on it.
 func (p *peer) open(d *process) remote.Remoting_ReceiveClient {
 	GinkgoHelper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	DeferCleanup(cancel)
 	stream, err := p.dial(d).Receive(ctx)
 	Expect(err).NotTo(HaveOccurred())
