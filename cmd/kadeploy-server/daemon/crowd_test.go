@@ -97,7 +97,7 @@ var _ = Describe("A legal client is answered", func() {
 		while(func() { all = crowd(d.server, n, begin) }, func() { d.alive(root) })
 		DeferCleanup(func() { hangUp(all) })
 		d.alive(root)
-		Expect(standing(all)).To(BeNumerically("<=", 1024))
+		Eventually(func() int { return standing(all) }).Should(BeNumerically("<=", 1024))
 		d.alive(root)
 		hangUp(all)
 		Eventually(func() int { return d.facts().goroutines }).Should(BeNumerically("<=", before.goroutines+3))
