@@ -43,6 +43,7 @@ var _ = Describe("The local socket", func() {
 		w := wallet()
 		Expect(enrol.Local(ctx, path, w)).To(Equal(alice))
 		Expect(w.Identity()).To(Equal(alice))
+		Expect(s.log.String()).To(ContainSubstring(fmt.Sprintf(`peer="uid %d"`, os.Getuid())))
 	})
 
 	It("is for everybody on the machine, in a directory that only its owner may change", func() {

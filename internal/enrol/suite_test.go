@@ -77,7 +77,7 @@ func newSiteAt(now time.Time) *site {
 	Expect(err).NotTo(HaveOccurred())
 	s.tokens, err = pki.OpenTokens(pki.TokensConfig{Dir: dir, Now: s.clock})
 	Expect(err).NotTo(HaveOccurred())
-	s.config = enrol.Config{Authority: s.authority, Tokens: s.tokens, Known: s.knows, Log: slog.New(slog.NewTextHandler(s.log, nil)), Now: s.clock}
+	s.config = enrol.Config{Authority: s.authority, Tokens: s.tokens, Known: s.knows, Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: s.clock}
 	return s
 }
 
