@@ -62,8 +62,11 @@ func ringMachine() func([]string) string {
 	var w window
 	return func(words []string) string {
 		switch words[0] {
-		case "ring": // ring CHUNK SLOTS SIZE
-			w = window{chunk: number(words, 1), slots: number(words, 2), size: number(words, 3), sinking: true, feeding: true}
+		case "ring": // ring CHUNK SLOTS SIZE [KEEP]
+			w = window{chunk: number(words, 1), slots: number(words, 2), keep: number(words, 2), size: number(words, 3), sinking: true, feeding: true}
+			if len(words) > 4 {
+				w.keep = number(words, 4)
+			}
 		case "receive": // receive N, a byte at a time for as long as there is room
 			n := int64(0)
 			for ; n < number(words, 1) && w.room(); n++ {

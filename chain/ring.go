@@ -15,7 +15,9 @@ type ring struct {
 
 	mu      sync.Mutex
 	w       window
-	slots   [][]byte       // chunk i is in slots[i % len], allocated at its first use
+	slots   [][]byte       // chunk i is in slots[i % len], nil before its first use
+	oldest  int64          // chunks before it are forgotten and their memory is spare
+	spare   [][]byte       // memory used before costs less than new: the kernel has to clear that, page by page
 	corrupt map[int64]int  // how often a chunk arrived corrupt though its sender's copy was right
 	failed  map[int64]bool // chunks that arrived corrupt at least once
 	spoiled uint32         // the sum of corrupt
@@ -34,6 +36,10 @@ type ring struct {
 	hashed   int64 // the hasher has had the bytes [verified, hashed)
 }
 
+// leastKept are the chunks kept for a next follower at least. It is behind by what was under way through the one that died: the
+// buffers of two connections, some MiB each.
+const leastKept = 8
+
 func newRing(x *index, bytes int64) *ring {
 	known, size := x.end()
 	slots := max(3, bytes/x.chunk)
@@ -42,7 +48,7 @@ func newRing(x *index, bytes int64) *ring {
 	}
 	return &ring{
 		index:   x,
-		w:       window{size: size, chunk: x.chunk, slots: slots, sinking: true, feeding: true},
+		w:       window{size: size, chunk: x.chunk, slots: slots, keep: max(leastKept, slots/4), sinking: true, feeding: true},
 		slots:   make([][]byte, slots),
 		corrupt: make(map[int64]int),
 		failed:  make(map[int64]bool),
@@ -65,11 +71,24 @@ func (r *ring) grew() {
 // slot returns the bytes [from, to) of the image, all in one chunk.
 func (r *ring) slot(from, to int64) []byte {
 	i := from / r.w.chunk % r.w.slots
-	if r.slots[i] == nil {
+	if n := len(r.spare) - 1; r.slots[i] == nil && n >= 0 {
+		r.slots[i], r.spare = r.spare[n], r.spare[:n]
+	} else if r.slots[i] == nil {
 		r.slots[i] = make([]byte, r.w.chunk)
 	}
 	at := from % r.w.chunk
 	return r.slots[i][at : at+to-from : at+to-from]
+}
+
+// claim makes the slot of the byte at end free, and the memory of all that is forgotten spare: nobody reads there any more, and a
+// receiver of a former epoch has its reservation in memory that left the ring (moveTail, reject).
+func (r *ring) claim() {
+	r.w.claim()
+	for ; r.oldest*r.w.chunk < r.w.base; r.oldest++ {
+		if i := r.oldest % r.w.slots; r.slots[i] != nil {
+			r.spare, r.slots[i] = append(r.spare, r.slots[i]), nil
+		}
+	}
 }
 
 // renew begins an epoch, for another feeder or after a corrupt chunk, and returns it with the offset to go on from.
@@ -117,7 +136,7 @@ func (r *ring) reserve(ctx context.Context, epoch uint64, n int) []byte {
 			signal(r.room) // the receiver of the next epoch may have lost this signal to us
 			return nil
 		case r.w.room():
-			r.w.claim()
+			r.claim()
 			p := r.slot(r.w.end, r.w.end+int64(n))
 			r.mu.Unlock()
 			return p

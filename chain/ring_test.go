@@ -87,6 +87,28 @@ func TestRingMemoryIsBounded(t *testing.T) {
 	}
 }
 
+// A ring as large as it may become is for those who lag; while nobody does, the same little memory is used again and again.
+func TestMemoryIsUsedAgainWhileNobodyLags(t *testing.T) {
+	r := testRing(t, 400, 100)
+	epoch, _ := r.renew()
+	seen := make(map[*byte]bool)
+	for range 400 {
+		copy(r.reserve(t.Context(), epoch, 1<<10), bytes.Repeat([]byte{7}, 1<<10))
+		r.commit(epoch, 1<<10)
+		_, p, _ := r.peek()
+		if !bytes.Equal(p, bytes.Repeat([]byte{7}, 1<<10)) {
+			t.Fatal("the follower was given something else than what came")
+		}
+		seen[&p[0]] = true
+		r.sent(len(p))
+		p, _ = r.unsunk()
+		r.sank(len(p))
+	}
+	if got := int(r.w.keep) + 2; len(seen) > got {
+		t.Errorf("%d chunks of memory were used where %d do", len(seen), got)
+	}
+}
+
 // A follower may know more of a stream than who is about to feed it: it had a feeder nearer to the head meanwhile. Nothing can be
 // sent to it before that is made up for, and that needs room.
 func TestAFollowerThatKnowsMoreHoldsNothing(t *testing.T) {

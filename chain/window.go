@@ -1,13 +1,14 @@
 package chain
 
 // window is the arithmetic of a ring: which bytes of the image a link holds, and what may be overwritten. It is made of whole chunks,
-// keeps what was sent for as long as there is room (a follower may have to get it again), and knows no buffers.
+// keeps some of what was sent and written (the next follower may want it when this one dies), and knows no buffers.
 //
 //	base <= verified <= end, sunk <= verified, cursor anywhere (it waits while it is beyond end)
 type window struct {
 	size  int64 // of the image
 	chunk int64
 	slots int64 // chunks that fit
+	keep  int64 // chunks kept of what nobody needs, while a follower is fed
 
 	base     int64 // first byte still held, always the start of a chunk
 	end      int64 // bytes received
@@ -42,9 +43,13 @@ func (w *window) grow(n int64) {
 	w.end += n
 }
 
-// claim forgets the chunk whose slot the byte at end needs.
+// claim forgets the chunk whose slot the byte at end needs, and what is further back than keep. Without a follower nothing tells how
+// far back the next one will be: then all that fits is kept.
 func (w *window) claim() {
 	w.base = max(w.base, (w.end/w.chunk-w.slots+1)*w.chunk)
+	if w.feeding {
+		w.base = max(w.base, (w.floor()/w.chunk-w.keep)*w.chunk)
+	}
 }
 
 // claimed reports whether the slot of chunk c holds c, or nothing that anyone may still read.
