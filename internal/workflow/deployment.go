@@ -22,6 +22,7 @@ type HostPlan struct {
 	Host        string
 	Plan        Plan
 	StepRetries map[Micro]int // extra tries of a micro-step in place, in each try of its macro-step; not to be changed
+	Past        *Past         // of a deployment that is resumed; nil: the node begins
 }
 
 // Deployment moves the nodes of one request through their plans. It serves a reboot as well: that is a plan of one macro-step.
@@ -38,7 +39,8 @@ type Deployment struct {
 	out    []Action // of the event at hand
 }
 
-// New makes a deployment whose nodes wait to be Ready. It panics when a host comes twice or has a plan without an instance
+// New makes a deployment whose nodes wait to be Ready. Of one that is resumed some may be settled: a Wake has it judge whether it is
+// over. It panics when a host comes twice or has a plan without an instance
 // to try, which [NewPlan] and [NewRebootPlan] never make.
 func New(config Config) *Deployment {
 	d := &Deployment{

@@ -73,6 +73,10 @@ func newNode(h HostPlan) *node {
 		n.visits[i].try = 1
 	}
 	n.prepare(false)
+	if h.Past != nil {
+		n.tries = 0
+		n.recall(*h.Past)
+	}
 	return n
 }
 

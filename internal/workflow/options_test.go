@@ -51,7 +51,7 @@ func (p *player) facts(o map[string]string) workflow.Facts {
 }
 
 // deploy starts a deployment: nodes=COUNT min=COUNT grace=TIME backoff=TIME (times the failures) retries=MICRO:TRIES,...
-// the options of plan for all nodes, dummy=NODES for those with a Dummy broadcast, reboot=LEVEL for a reboot, short.
+// past=NODE:PHASE:MACRO/INSTANCE/TRY/MICRO,... for a deployment that is resumed, the options of plan for all nodes, dummy=NODES for those with a Dummy broadcast, reboot=LEVEL for a reboot, short.
 func (p *player) deploy(o map[string]string) []string {
 	p.now = time.Unix(0, 0)
 	p.hosts = nil
@@ -69,9 +69,30 @@ func (p *player) deploy(o map[string]string) []string {
 		if slices.Contains(dummies, host) {
 			own = map[string]string{"set": o["set"], "broadcast": "Dummy:1:0", "boot": o["boot"]}
 		}
-		config.Hosts = append(config.Hosts, workflow.HostPlan{Host: host, Plan: p.hostPlan(own), StepRetries: p.retries(o["retries"])})
+		config.Hosts = append(config.Hosts, workflow.HostPlan{Host: host, Plan: p.hostPlan(own), StepRetries: p.retries(o["retries"]), Past: p.past(host, o["past"])})
 	}
 	p.d, p.watch = workflow.New(config), newWatch(p.hosts)
+	for _, host := range p.hosts {
+		p.watch.settled[host] = p.d.Phase(host).Settled()
+	}
+	return nil
+}
+
+// past reads what one node had behind it: nil when it is not named.
+func (p *player) past(host, all string) *workflow.Past {
+	for one := range strings.SplitSeq(all, ",") {
+		name, rest, _ := strings.Cut(one, ":")
+		if name != host {
+			continue
+		}
+		phase, place, _ := strings.Cut(rest, ":")
+		past := &workflow.Past{Phase: workflow.Phase(phase)}
+		if w := strings.Split(place, "/"); len(w) == 4 {
+			past.Macro, past.Instance, past.Try, past.Micro = workflow.Macro(w[0]), w[1], p.number(w[2]), workflow.Micro(w[3])
+			past.Macros = []workflow.MacroTime{{Macro: past.Macro, Instance: past.Instance, Tries: past.Try, Took: time.Minute}}
+		}
+		return past
+	}
 	return nil
 }
 

@@ -1,0 +1,66 @@
+package workflow
+
+import (
+	"slices"
+	"time"
+)
+
+// Past is how far a node had come when the server that led it through its plan was stopped. It comes from what was written down, and may
+// be behind the truth by the last moments.
+type Past struct {
+	Phase    Phase
+	Macros   []MacroTime // those it had entered
+	Macro    Macro       // of the last step it entered; "" when it never ran
+	Instance string
+	Micro    Micro
+	Try      int // of the instance, from 1
+
+	Cause, Evidence string
+}
+
+// recall puts a node where its past left it. What is settled stays so. Any other node has lost its agent's session with the server, so
+// that it begins with the first macro-step again, in the try that it was in, and comes back to where it was: what it had done to its
+// disk it does again from the beginning, never from the middle. A node that had left the deployment system for the new one has
+// everything on its disk: it is rebooted again into that, because who it was that answered before cannot be known any more.
+func (n *node) recall(p Past) {
+	for _, m := range p.Macros {
+		if i := n.macroAt(m.Macro); i >= 0 {
+			v := &n.visits[i]
+			v.entered, v.took, v.tries, v.last = true, max(m.Took, time.Duration(0)), m.Tries, m.Instance
+			n.tries += m.Tries
+		}
+	}
+	n.place = place{p.Macro, p.Instance, p.Micro}
+	n.cause, n.evidence = oneLine(p.Cause), tail(p.Evidence, maxEvidence)
+	if p.Phase.Settled() {
+		n.phase = p.Phase
+		return
+	}
+	at := n.macroAt(p.Macro)
+	if at < 0 {
+		return
+	}
+	n.resumeTry(at, p)
+	if p.Macro == BootNewEnv && left(p.Micro) {
+		n.macro, n.gone = at, true
+	}
+	n.prepare(p.Macro != Reboot) // a reboot is as gentle as it was asked for
+}
+
+// resumeTry sets the try that the node was in, as far as the plan still has it.
+func (n *node) resumeTry(at int, p Past) {
+	instances := n.Plan.Macros[at].Instances
+	i := slices.IndexFunc(instances, func(i InstancePlan) bool { return i.Name == p.Instance })
+	if i >= 0 {
+		n.visits[at].instance, n.visits[at].try = i, min(max(p.Try, 1), instances[i].Tries)
+	}
+}
+
+// left says whether a node that came to this step of BootNewEnv was told to leave the deployment system, with its disk unmounted.
+func left(m Micro) bool {
+	return m == RebootFromDeployEnv || m == RebootNode || m == WaitReboot
+}
+
+func (n *node) macroAt(m Macro) int {
+	return slices.IndexFunc(n.Plan.Macros, func(p MacroPlan) bool { return p.Macro == m })
+}
