@@ -42,7 +42,10 @@ func newCounts() counts {
 }
 
 // countStep counts a step that was not there before, on the day of its start.
-func (c *counts) countStep(t Step) {
+func (c *counts) countStep(t Step, fresh bool) error {
+	if !fresh {
+		return nil
+	}
 	day := dayOf(t.At)
 	key := timeKey{day, name(t.Cluster), name(t.Macro), name(t.Instance), name(t.Micro), name(t.Outcome), bucketOf(t.Took)}
 	n := c.times[key]
@@ -51,10 +54,14 @@ func (c *counts) countStep(t Step) {
 		key := causeKey{day, name(t.Macro), name(t.Micro), name(t.Kind), plain(t.Cause, t.Node)}
 		c.causes[key] = causeCount{c.causes[key].steps + 1, name(t.Node)}
 	}
+	return nil
 }
 
 // countResult counts a result that was not there before, on the day of the end.
-func (c *counts) countResult(r Result) {
+func (c *counts) countResult(r Result, fresh bool) error {
+	if !fresh {
+		return nil
+	}
 	key := rateKey{dayOf(r.At), name(r.Node), name(r.Cluster)}
 	n := c.rates[key]
 	switch r.Phase {
@@ -65,6 +72,7 @@ func (c *counts) countResult(r Result) {
 	}
 	n.retries += int64(max(r.Tries-1, 0))
 	c.rates[key] = n
+	return nil
 }
 
 // days adds the counts to those of the database, always in the same order: so two servers do not wait for each other.

@@ -72,10 +72,3 @@ func (s *Store) Environments(ctx context.Context, f EnvironmentFilter) ([]Enviro
 	}, `SELECT owner, name, version, visibility, description, format, source, digest, added FROM environments`+c.where()+
 		` ORDER BY name, owner, version DESC`, c.args...)
 }
-
-func affected(done sql.Result, err error) (int64, error) {
-	if err != nil {
-		return 0, err
-	}
-	return done.RowsAffected()
-}

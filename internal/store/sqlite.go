@@ -133,6 +133,8 @@ func (f *sqliteFile) explain(err error) error {
 		return &DamagedError{Database: f.name, Detail: e.Error()}
 	case sqlite3.SQLITE_FULL:
 		return f.fault(fmt.Errorf("%w: nothing was written; make room, it goes on by itself", ErrFull))
+	case sqlite3.SQLITE_IOERR:
+		return f.fault(fmt.Errorf("the disk failed or is full: nothing was written (%w)", err))
 	case sqlite3.SQLITE_BUSY:
 		return f.fault(fmt.Errorf("%w: another program holds the file; end that", ErrUnavailable))
 	}

@@ -92,6 +92,9 @@ func (s *Store) change(ctx context.Context, do func(context.Context, *sql.Tx) er
 			break
 		}
 	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return s.fault(fmt.Errorf("%w within %s", ErrUnavailable, patience))
+	}
 	return s.explain(err)
 }
 

@@ -46,8 +46,9 @@ func (w *writing) begin(b Batch) error {
 }
 
 func (w *writing) resumed(b Batch) error {
-	return each(w, b.Resumed, `UPDATE operations SET resumed = $1 WHERE id = $2 AND resumed < $1`,
-		func(r Resume) []any { return []any{r.Times, r.Operation} }, nil)
+	return each(w, b.Resumed, `UPDATE operations SET resumed = CASE WHEN resumed < $1 THEN $1 ELSE resumed END WHERE id = $2`,
+		func(r Resume) []any { return []any{r.Times, r.Operation} },
+		func(r Resume, changed bool) error { return w.known(r.Operation, changed) })
 }
 
 func (w *writing) events(b Batch) error {
@@ -90,11 +91,27 @@ func (w *writing) ends(b Batch) error {
 				given = 1
 			}
 			return []any{name(e.Outcome), text(e.Text), e.OK, e.KO, micros(e.Until), given, blob(e.Answer), e.Operation}
-		}, nil)
+		},
+		func(e End, changed bool) error { return w.known(e.Operation, changed) })
 }
 
-// each runs one statement for every row and tells of each row that changed something.
-func each[T any](w *writing, rows []T, query string, args func(T) []any, changed func(T)) error {
+// known asks whether an operation that nothing was changed of is there at all.
+func (w *writing) known(id string, changed bool) error {
+	if changed {
+		return nil
+	}
+	var n int
+	if err := w.tx.QueryRowContext(w.ctx, `SELECT count(*) FROM operations WHERE id = $1`, id).Scan(&n); err != nil {
+		return err
+	}
+	if n == 0 {
+		return fmt.Errorf("operation %s %w", id, ErrUnknown)
+	}
+	return nil
+}
+
+// each runs one statement for every row, and tells of each row whether that changed anything.
+func each[T any](w *writing, rows []T, query string, args func(T) []any, done func(row T, changed bool) error) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -104,16 +121,12 @@ func each[T any](w *writing, rows []T, query string, args func(T) []any, changed
 	}
 	defer stmt.Close()
 	for _, row := range rows {
-		done, err := stmt.ExecContext(w.ctx, args(row)...)
+		n, err := affected(stmt.ExecContext(w.ctx, args(row)...))
+		if err == nil && done != nil {
+			err = done(row, n > 0)
+		}
 		if err != nil {
 			return err
-		}
-		n, err := done.RowsAffected()
-		if err != nil {
-			return err
-		}
-		if n > 0 && changed != nil {
-			changed(row)
 		}
 	}
 	return nil
@@ -132,6 +145,21 @@ func (b Batch) check() error {
 	for _, e := range b.Events {
 		if err := identity(e.Operation, e.Fact); err != nil {
 			return fmt.Errorf("event %d: %w", e.Seq, err)
+		}
+	}
+	for _, r := range b.Resumed {
+		if err := identity(r.Operation); err != nil {
+			return err
+		}
+	}
+	for _, t := range b.Steps {
+		if err := identity(t.Operation); err != nil {
+			return err
+		}
+	}
+	for _, r := range b.Results {
+		if err := identity(r.Operation); err != nil {
+			return err
 		}
 	}
 	for _, e := range b.Ends {
@@ -155,4 +183,11 @@ func identity(id string, blobs ...[]byte) error {
 		}
 	}
 	return nil
+}
+
+func affected(done sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return done.RowsAffected()
 }
