@@ -79,7 +79,7 @@ func (d *deploy) Receive(ctx actor.Context) {
 	case cancelOperation:
 		d.cancel(ctx, m.cause)
 	case prepareNote:
-		d.record(&message.Event{Fact: &message.Event_Note{Note: &message.Note{Text: m.text}}})
+		d.record(noteEvent(m.text))
 	default:
 		d.fromNodes(ctx, m)
 	}
@@ -99,7 +99,12 @@ func (d *deploy) begin(ctx actor.Context) {
 		d.views[host] = &view{}
 	}
 	supervisor.Ready(ctx)
-	d.record(startedEvent(d.job))
+	if p := d.job.past; p == nil || !p.started {
+		d.record(startedEvent(d.job))
+	}
+	if d.job.past != nil {
+		d.resume(d.job.past)
+	}
 	tell := func(text string) { d.system.Root.Send(d.self, prepareNote{text}) }
 	d.tasks.Start(ctx, "prepare", func(ctx context.Context) any { return d.prepare(ctx, d.job, tell) })
 }
@@ -109,13 +114,25 @@ func (d *deploy) prepared(ctx actor.Context, m supervisor.TaskDone) {
 	if m.Panic != nil {
 		err = m.Panic
 	}
+	if d.end != nil { // cancelled
+		return
+	}
+	if err == nil {
+		err = d.sameAsBefore()
+	}
 	if err != nil {
-		d.conclude(message.Outcome_FAILED, err.Error())
+		d.unprepared(ctx, err)
 		return
 	}
 	d.record(imageEvent(d.job))
-	d.core = workflow.New(d.job.workflowConfig())
+	if d.core == nil {
+		d.core = workflow.New(d.job.workflowConfig())
+	}
+	defer d.handle(ctx, workflow.Wake{}) // of an operation that is resumed all may be settled
 	for _, host := range d.job.order {
+		if d.core.Phase(host).Settled() {
+			continue
+		}
 		if _, err := d.Start(ctx, host, d.newNode(host)); err != nil {
 			d.handle(ctx, workflow.Failed{Host: host, Kind: workflow.KindBug, Cause: err.Error()})
 		}

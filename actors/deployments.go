@@ -31,17 +31,22 @@ type deployments struct {
 	order      []string                    // ids, oldest first
 	answers    map[answerKey]proto.Message // a repeated request is answered as the first time
 	asked      []answerKey                 // oldest first
+	findings   *findings                   // of servers before this one
+	resuming   map[uint64]*operation       // planned again, by task
 	started    time.Time
 	stopping   bool            // no request is accepted any more
 	drained    chan<- struct{} // who waits for the end of all
 }
 
-func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, uplink *rate.Limiter, holds *holds, l *ledger, log *slog.Logger) *deployments {
-	return &deployments{
+func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, uplink *rate.Limiter, holds *holds, l *ledger, found *findings, log *slog.Logger) *deployments {
+	d := &deployments{
 		Supervisor: supervisor.New(supervisor.Config{Name: deploymentsName, Intensity: 20, Period: time.Minute, Log: log}),
 		cfg:        cfg, inForce: inForce, nodes: nodes, uplink: uplink, holds: holds, ledger: l, log: log, started: time.Now(),
 		checking: make(map[uint64]pendingSubmit), operations: make(map[string]*operation), answers: make(map[answerKey]proto.Message),
+		findings: found, resuming: make(map[uint64]*operation),
 	}
+	d.recallAnswers()
+	return d
 }
 
 func (d *deployments) Receive(ctx actor.Context) {
@@ -49,7 +54,7 @@ func (d *deployments) Receive(ctx actor.Context) {
 	case *actor.Started:
 		d.nodes.interrupt()
 		d.holds.dropAll()
-		ctx.Send(local(ctx.ActorSystem(), journalName), endOrphans{"the server lost this operation by an internal error"})
+		ctx.Send(local(ctx.ActorSystem(), journalName), endOrphans{"the server lost this operation by an internal error", d.recall(ctx)})
 	case *actor.Stopping, *actor.Restarting:
 		d.tasks.CancelAll()
 	case asked:
@@ -57,9 +62,16 @@ func (d *deployments) Receive(ctx actor.Context) {
 	case endOperations:
 		d.revoke(ctx, m)
 	case supervisor.TaskDone:
-		if d.tasks.Accept(m) {
+		switch o := d.resuming[m.Op]; {
+		case !d.tasks.Accept(m):
+		case o != nil:
+			delete(d.resuming, m.Op)
+			d.planned(ctx, o, m)
+		default:
 			d.checked(ctx, m)
 		}
+	case logOpened:
+		d.opened(ctx, m)
 	case cancelAll:
 		d.drained, d.stopping = m.reply, true
 		for _, o := range d.operations {
@@ -74,8 +86,11 @@ func (d *deployments) Receive(ctx actor.Context) {
 		d.end(ctx, m)
 	case journalStarted: // an end that it has is not taken twice
 		for _, o := range d.operations {
-			if o.ended != nil {
+			switch {
+			case o.ended != nil:
 				d.tellEnd(ctx, o)
+			case o.opening != nil && o.job.nodes != nil:
+				d.putDown(ctx, o)
 			}
 		}
 	}

@@ -25,7 +25,7 @@ type view struct {
 
 // record appends a fact to the journal.
 func (d *deploy) record(e *message.Event) {
-	d.system.Root.Send(local(d.system, journalName), appendFact{d.job.id, e})
+	d.system.Root.Send(local(d.system, journalName), appendFact{id: d.job.id, fact: e})
 }
 
 func (d *deploy) entered(m nodeEntered) {
@@ -96,7 +96,7 @@ func startedEvent(j *job) *message.Event {
 
 func (j *job) envName() string {
 	if j.env == nil {
-		return ""
+		return j.found
 	}
 	return fmt.Sprintf("%s:%d", j.env.Name, j.env.Version)
 }
@@ -116,10 +116,10 @@ func (d *deploy) finish(actor.Context) {
 // imageEvent tells what the nodes will get, once it is known to be good.
 func imageEvent(j *job) *message.Event {
 	if j.image == nil {
-		return &message.Event{Fact: &message.Event_Note{Note: &message.Note{Text: "all nodes are known; rebooting"}}}
+		return noteEvent("all nodes are known; rebooting")
 	}
 	text := fmt.Sprintf("image %s is whole: sha256 %s", filepath.Base(j.shown(j.image.Path)), j.image.SHA256)
-	return &message.Event{Fact: &message.Event_Note{Note: &message.Note{Text: text}}}
+	return &message.Event{Fact: &message.Event_Note{Note: &message.Note{Text: text, ImageDigest: j.image.SHA256}}}
 }
 
 // conclude gives the request's one answer and ends the actor.
@@ -143,8 +143,7 @@ func (d *deploy) report(r workflow.HostReport) *message.NodeReport {
 	}
 	n.Transfer = reported(d.views[r.Host].transfer, len(d.job.order))
 	for _, m := range r.Macros {
-		n.Macros = append(n.Macros, &message.MacroTime{
-			Macro: string(m.Macro), Instance: m.Instance, Tries: uint32(m.Tries), Took: durationpb.New(m.Took)})
+		n.Macros = append(n.Macros, macroTime(m))
 		n.Tries += uint32(max(m.Tries-1, 0))
 	}
 	n.Tries++

@@ -41,6 +41,10 @@ type job struct {
 	order           []string // host names as asked
 	console         func(node string) []string
 
+	past    *past  // of an operation that a server before this one has begun; nil: it begins
+	resumed int    // how often
+	found   string // the environment's name and version, before it is planned again
+
 	named   map[string]string      // files of users: the server's path -> as the description names it
 	allowed map[string]os.FileInfo // of those, the server's own: what was there when the request came
 	missing []string               // of a dry run: files that would have to be uploaded
@@ -57,7 +61,11 @@ func (j *job) workflowConfig() workflow.Config {
 	c := workflow.Config{MinNodes: j.minNodes, Grace: j.grace}
 	for _, host := range j.order {
 		h := j.nodes[host]
-		c.Hosts = append(c.Hosts, workflow.HostPlan{Host: host, Plan: h.plan, StepRetries: h.node.StepRetries})
+		p := workflow.HostPlan{Host: host, Plan: h.plan, StepRetries: h.node.StepRetries}
+		if j.past != nil {
+			p.Past = j.past.nodes[host]
+		}
+		c.Hosts = append(c.Hosts, p)
 	}
 	return c
 }

@@ -1,50 +1,59 @@
 package actors
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/store"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
-// The journal keeps the newest operations that have ended: so many, and of so many events in all, some hundred bytes each.
+// journal numbers the facts of the operations, has them written, and gives them to readers, who ask for as many as they can take. What
+// is not written yet nobody hears of. While something is being written the next facts gather: they are written together.
+type journal struct {
+	record *record
+	log    *slog.Logger
+	tasks  supervisor.Tasks
+	timers supervisor.Timers
+	loads  map[uint64]readEvents // of operations that are being read from the store, by task
+	again  bool                  // the last write failed, and is tried again in a while
+}
+
 const (
-	remembered       = 200
-	rememberedEvents = 500_000
+	writeAgain  = time.Second     // after a write that failed
+	lastWrite   = 5 * time.Second // when the server stops
+	loadTimeout = 10 * time.Second
 )
 
-// record is what the journal knows. It belongs to the tree, not to an incarnation of the actor, so that a restart of the
-// journal loses nothing; only the journal's goroutine touches it.
-type record struct {
-	operations map[string]*operationLog
-	ended      []string // oldest first
-	events     int      // of all of them
+// tryAgain is the time to write what could not be written.
+type tryAgain struct{}
+
+func newJournal(r *record, log *slog.Logger) *journal {
+	return &journal{record: r, log: log, loads: make(map[uint64]readEvents)}
 }
-
-type operationLog struct {
-	owner  string // "": nobody knows; for admins only
-	events []*message.Event
-	ended  bool
-	parked map[string]readEvents // readers that have read all there is, by PID
-}
-
-func newRecord() *record { return &record{operations: make(map[string]*operationLog)} }
-
-// journal numbers the facts of the operations and gives them to readers, who ask for as many as they can take.
-type journal struct{ record *record }
 
 func (j *journal) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		if len(j.record.operations) > 0 { // it is not the first incarnation
+		j.record.back() // what another incarnation was writing
+		if j.record.begun {
 			ctx.Send(local(ctx.ActorSystem(), deploymentsName), journalStarted{})
 		}
+		j.record.begun = true
+		j.write(ctx)
 		supervisor.Ready(ctx)
+	case *actor.Restarting:
+		j.tasks.CancelAll()
+		j.timers.StopAll()
+	case *actor.Stopping:
+		j.stop()
 	case openLog:
-		j.log(m.id).owner = m.owner
+		j.open(ctx, m)
 	case appendFact:
 		j.append(ctx, m)
 	case readEvents:
@@ -55,30 +64,119 @@ func (j *journal) Receive(ctx actor.Context) {
 		}
 	case endOrphans:
 		j.endOrphans(ctx, m)
+	case supervisor.TaskDone:
+		if j.tasks.Accept(m) {
+			j.done(ctx, m)
+		}
+	case supervisor.Elapsed:
+		if _, ok := j.timers.Accept(m); ok {
+			j.again = false
+			j.write(ctx)
+		}
 	}
 }
 
-// log returns the operation's log; it makes one for a new id.
-func (j *journal) log(id string) *operationLog {
-	l := j.record.operations[id]
-	if l == nil {
-		l = &operationLog{parked: make(map[string]readEvents)}
-		j.record.operations[id] = l
+// open puts an operation down. Whoever sent it is told when that is durable, or cannot be done.
+func (j *journal) open(ctx actor.Context, m openLog) {
+	r := j.record
+	r.log(m.operation.ID).owner = m.operation.User
+	if r.store == nil {
+		ctx.Send(local(ctx.ActorSystem(), deploymentsName), logOpened{id: m.operation.ID})
+		return
 	}
-	return l
+	r.pending.opened = append(r.pending.opened, m.operation.ID)
+	if m.resumed {
+		r.pending.Resumed = append(r.pending.Resumed, store.Resume{Operation: m.operation.ID, Times: m.operation.Resumed})
+	} else {
+		r.pending.Begin = append(r.pending.Begin, m.operation)
+	}
+	j.write(ctx)
 }
 
 func (j *journal) append(ctx actor.Context, m appendFact) {
-	l := j.log(m.id)
-	if l.ended {
+	if !j.record.append(m) {
 		return
 	}
-	e := m.fact
-	e.Id, e.Seq, e.Time = m.id, uint64(len(l.events)+1), timestamppb.New(time.Now())
-	l.events = append(l.events, e)
-	if e.GetEnded() != nil {
-		l.ended = true
-		j.record.retire(m.id, len(l.events))
+	if j.record.store == nil {
+		j.serve(ctx, m.id)
+		return
+	}
+	j.write(ctx)
+}
+
+// write begins to write what is there, if nothing is being written.
+func (j *journal) write(ctx actor.Context) {
+	if j.again || j.record.store == nil {
+		return
+	}
+	if leaf := j.record.fly(); leaf != nil {
+		s := j.record.store
+		j.tasks.Start(ctx, "write", func(ctx context.Context) any { return s.Write(ctx, leaf.Batch) })
+	}
+}
+
+func (j *journal) done(ctx actor.Context, m supervisor.TaskDone) {
+	err, _ := m.Value.(error)
+	if m.Panic != nil {
+		err = m.Panic
+	}
+	if asked, loading := j.loads[m.Op]; loading {
+		delete(j.loads, m.Op)
+		l, _ := m.Value.(*operationLog)
+		j.loaded(ctx, asked, l, err)
+		return
+	}
+	if err != nil {
+		j.unwritten(ctx, err)
+		return
+	}
+	leaf := j.record.flying
+	j.record.flying = nil
+	for _, id := range leaf.opened {
+		ctx.Send(local(ctx.ActorSystem(), deploymentsName), logOpened{id: id})
+	}
+	for id, upTo := range leaf.upTo {
+		j.record.wrote(id, upTo)
+		j.serve(ctx, id)
+	}
+	j.write(ctx)
+}
+
+// unwritten keeps what could not be written and tries again in a while. What was to begin does not: nobody has heard of it.
+func (j *journal) unwritten(ctx actor.Context, err error) {
+	j.log.Error("the journal cannot be written; what has happened is kept and written later, and no request is accepted until then", "reason", err)
+	j.record.back()
+	for _, id := range j.record.renounce("refused: it could not be written down") {
+		ctx.Send(local(ctx.ActorSystem(), deploymentsName), logOpened{id: id, err: err})
+	}
+	j.again = true
+	j.timers.After(ctx, writeAgain, tryAgain{})
+}
+
+// stop writes what is left.
+func (j *journal) stop() {
+	j.tasks.CancelAll()
+	j.timers.StopAll()
+	j.record.back()
+	leaf := j.record.fly()
+	if leaf == nil || j.record.store == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastWrite)
+	defer cancel()
+	if err := j.record.store.Write(ctx, leaf.Batch); err != nil {
+		j.record.back()
+		j.log.Error("the end of the journal is not written", "events", len(leaf.Events), "reason", err)
+		return
+	}
+	j.record.flying = nil
+}
+
+// serve gives readers that wait what is new.
+func (j *journal) serve(ctx actor.Context, id string) {
+	l := j.record.operations[id]
+	if l == nil {
+		return
 	}
 	waiting := l.parked
 	l.parked = make(map[string]readEvents)
@@ -90,35 +188,63 @@ func (j *journal) append(ctx actor.Context, m appendFact) {
 func (j *journal) read(ctx actor.Context, m readEvents) {
 	l := j.record.operations[m.id]
 	if l == nil {
-		ctx.Send(m.reader, eventsRead{id: m.id, unknown: true})
+		j.load(ctx, m)
 		return
 	}
-	if m.from > uint64(len(l.events)) {
+	if m.from > uint64(l.written) {
 		l.parked[m.reader.String()] = m
 		ctx.Send(m.reader, eventsRead{id: m.id, owner: l.owner, parked: true})
 		return
 	}
 	from := int(max(m.from, 1)) - 1
-	to := min(len(l.events), from+max(m.max, 1))
+	to := min(l.written, from+max(m.max, 1))
 	ctx.Send(m.reader, eventsRead{id: m.id, owner: l.owner, events: l.events[from:to:to]})
+}
+
+// load looks for an operation of old in the store.
+func (j *journal) load(ctx actor.Context, m readEvents) {
+	s := j.record.store
+	if s == nil {
+		ctx.Send(m.reader, eventsRead{id: m.id, unknown: true})
+		return
+	}
+	j.loads[j.tasks.Start(ctx, "load", func(ctx context.Context) any {
+		ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+		defer cancel()
+		o, err := s.Operation(ctx, m.id)
+		if err != nil {
+			return err
+		}
+		events, err := eventsOf(ctx, s, m.id)
+		if err != nil {
+			return err
+		}
+		return &operationLog{owner: o.User, events: events, written: len(events), ended: true, parked: make(map[string]readEvents)}
+	})] = m
+}
+
+// loaded gives the reader of an old operation its events, or says that there is none.
+func (j *journal) loaded(ctx actor.Context, m readEvents, l *operationLog, err error) {
+	if err != nil {
+		if !errors.Is(err, store.ErrUnknown) {
+			j.log.Error("an operation cannot be read", "id", m.id, "reason", err)
+		}
+		ctx.Send(m.reader, eventsRead{id: m.id, unknown: true})
+		return
+	}
+	if j.record.operations[m.id] == nil {
+		j.record.operations[m.id] = l
+		j.record.retire(m.id, len(l.events))
+	}
+	j.read(ctx, m)
 }
 
 func (j *journal) endOrphans(ctx actor.Context, m endOrphans) {
 	for id, l := range j.record.operations {
-		if !l.ended {
-			j.append(ctx, appendFact{id, &message.Event{Fact: &message.Event_Ended{
+		if !l.ended && !m.but[id] {
+			j.append(ctx, appendFact{id: id, fact: &message.Event{Fact: &message.Event_Ended{
 				Ended: &message.Ended{Outcome: message.Outcome_FAILED, Text: m.text},
 			}}})
 		}
-	}
-}
-
-func (r *record) retire(id string, events int) {
-	r.ended = append(r.ended, id)
-	r.events += events
-	for len(r.ended) > remembered || r.events > rememberedEvents && len(r.ended) > 1 {
-		r.events -= len(r.operations[r.ended[0]].events)
-		delete(r.operations, r.ended[0])
-		r.ended = r.ended[1:]
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/internal/rights"
+	"github.com/kadeploy/kadeploy/internal/store"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 	"github.com/kadeploy/kadeploy/pxe"
 )
@@ -39,10 +40,14 @@ func local(system *actor.ActorSystem, name string) *actor.PID {
 // with room for it, so that the asked actor never waits for the asker.
 type (
 	// journal
-	openLog    struct{ id, owner string } // before the operation is accepted: who hears of it may ask for its events at once
+	openLog struct { // before the operation is accepted: who hears of it may ask for its events at once
+		operation store.Operation
+		resumed   bool // it was begun by a server before this one
+	}
 	appendFact struct {
-		id   string
-		fact *message.Event // without id, number and time
+		id    string
+		fact  *message.Event    // without id, number and time
+		nodes []store.NodeState // of an end: what it leaves on the nodes
 	}
 	readEvents struct {
 		id     string
@@ -58,10 +63,19 @@ type (
 		unknown bool
 		parked  bool // there is nothing yet; another eventsRead follows when there is
 	}
-	endOrphans struct{ text string } // operations whose actor is gone are ended
+	endOrphans struct { // operations whose actor is gone are ended
+		text string
+		but  map[string]bool
+	}
 
 	// journal -> deployments, when it starts: what it was told before may be lost
 	journalStarted struct{}
+
+	// journal -> deployments: an operation is put down, or cannot be
+	logOpened struct {
+		id  string
+		err error
+	}
 
 	// config
 	reloadConfig struct{ reply chan<- error }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/store"
 )
 
 // nodeStates is what is known of every node between requests: who holds it, and what the last one left on it. It belongs to
@@ -18,12 +19,22 @@ type nodeState struct {
 	operation   string
 	user        string
 	environment string // deployed there, "" when unknown
+	image       string // its sha256, hexadecimal, likewise
 	since       time.Time
 	held        bool
 	before      *nodeState // while it is held: what it was, for a request that never touched it
 }
 
-func newNodeStates() *nodeStates { return &nodeStates{known: make(map[string]*nodeState)} }
+func newNodeStates(m *Memory) *nodeStates {
+	s := &nodeStates{known: make(map[string]*nodeState)}
+	if m == nil {
+		return s
+	}
+	for _, n := range m.nodes {
+		s.known[n.Node] = &nodeState{state: n.State, operation: n.Operation, user: n.User, environment: n.Environment, image: n.Image, since: n.Since}
+	}
+	return s
+}
 
 // holders returns who holds any of the nodes.
 func (s *nodeStates) holders(nodes []string) []*message.Holder {
@@ -38,9 +49,10 @@ func (s *nodeStates) holders(nodes []string) []*message.Holder {
 
 // take gives the nodes of a job to it. The names of the states are those of Kadeploy3 (1.10).
 func (s *nodeStates) take(j *job) {
-	state := "deploying"
-	if j.env == nil {
-		state = "rebooting"
+	deploys := j.request.GetOperation() == message.Operation_DEPLOY
+	state := "rebooting"
+	if deploys {
+		state = "deploying"
 	}
 	for _, name := range j.order {
 		n := s.known[name]
@@ -51,40 +63,64 @@ func (s *nodeStates) take(j *job) {
 		was := *n
 		n.before = &was
 		n.state, n.operation, n.user, n.since, n.held = state, j.id, j.request.GetUser(), time.Now(), true
-		if j.env != nil { // from now on nobody can promise what is on its disk
-			n.environment = ""
+		if deploys { // from now on nobody can promise what is on its disk
+			n.environment, n.image = "", ""
 		}
 	}
 }
 
-// release frees the nodes of a job with the state it left them in.
-func (s *nodeStates) release(j *job, end operationEnded) {
-	ok, ko := "deployed", "deploy_failed"
-	if j.env == nil {
-		ok, ko = "rebooted", "reboot_failed"
+// giveBack frees the nodes of a job that never began.
+func (s *nodeStates) giveBack(j *job) {
+	for _, name := range j.order {
+		if n := s.known[name]; n != nil && n.operation == j.id {
+			s.known[name] = n.before
+		}
+	}
+}
+
+// release frees the nodes of a job with the state it left them in, which it returns.
+func (s *nodeStates) release(j *job, end operationEnded) (left []store.NodeState) {
+	if end.untouched {
+		s.giveBack(j)
+		return nil
+	}
+	deploys := j.request.GetOperation() == message.Operation_DEPLOY
+	ok, ko := "rebooted", "reboot_failed"
+	if deploys {
+		ok, ko = "deployed", "deploy_failed"
 	}
 	for _, report := range end.ended.GetNodes() {
 		n := s.known[report.GetName()]
 		if n == nil || n.operation != j.id {
 			continue
 		}
-		if end.untouched {
-			s.known[report.GetName()] = n.before
-			continue
-		}
 		n.held, n.since, n.before = false, time.Now(), nil
 		switch report.GetPhase() {
 		case message.NodePhase_OK:
 			n.state = ok
-			if j.env != nil {
-				n.environment = j.envName()
+			if deploys {
+				n.environment, n.image = j.deployed()
 			}
 		case message.NodePhase_CUT, message.NodePhase_CANCELLED:
 			n.state = "aborted"
 		default:
 			n.state = ko
 		}
+		left = append(left, store.NodeState{Node: report.GetName(), State: n.state, Operation: n.operation, User: n.user,
+			Environment: n.environment, Image: n.image, Since: n.since})
 	}
+	return left
+}
+
+// deployed is what runs on the nodes of a job that are OK.
+func (j *job) deployed() (environment, image string) {
+	switch {
+	case j.image != nil:
+		image = j.image.SHA256
+	case j.past != nil:
+		image = j.past.digest
+	}
+	return j.envName(), image
 }
 
 // interrupt marks the nodes of operations whose actors died with the actor that owned them.
@@ -102,7 +138,7 @@ func (s *nodeStates) list(clientID string, snapshot *config.Snapshot) *message.N
 		status := &message.NodeStatus{Name: c.Name, Cluster: c.Cluster, Address: c.Addr.String(), State: "free"}
 		if n := s.known[c.Name]; n != nil {
 			status.State, status.Operation, status.User = n.state, n.operation, n.user
-			status.Environment, status.Since = n.environment, timestamppb.New(n.since)
+			status.Environment, status.Image, status.Since = n.environment, n.image, timestamppb.New(n.since)
 		}
 		all.Nodes = append(all.Nodes, status)
 	}

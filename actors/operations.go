@@ -2,12 +2,14 @@ package actors
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/store"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
@@ -17,6 +19,10 @@ type operation struct {
 	since  time.Time
 	ok, ko int
 	ended  *message.Ended
+	left   []store.NodeState // what its end left on its nodes
+
+	opening   *pendingSubmit // nobody has heard of it: the journal has not put it down yet
+	cancelled string         // before its actor was there: why
 }
 
 // operationEnded is a deployment's last word.
@@ -32,23 +38,66 @@ type operationCounts struct {
 	ok, ko int
 }
 
-func (d *deployments) launch(ctx actor.Context, j *job) error {
+// open gives a request its nodes and has it put down. Only when that is durable its actor starts and its user is answered.
+func (d *deployments) open(ctx actor.Context, j *job, asker pendingSubmit) {
+	o := &operation{job: j, since: time.Now(), opening: &asker}
+	d.operations[j.id] = o
+	d.order = append(d.order, j.id)
+	d.nodes.take(j)
+	d.putDown(ctx, o)
+}
+
+// putDown may be said again: an operation is put down once.
+func (d *deployments) putDown(ctx actor.Context, o *operation) {
+	row, err := o.job.opened(o.since)
+	if err != nil {
+		panic(err) // it came as such a message
+	}
+	ctx.Send(local(ctx.ActorSystem(), journalName), openLog{row, o.job.past != nil})
+}
+
+// opened starts the actor of an operation that is put down.
+func (d *deployments) opened(ctx actor.Context, m logOpened) {
+	o := d.operations[m.id]
+	if o == nil || o.opening == nil {
+		return
+	}
+	asker := *o.opening
+	o.opening = nil
+	if m.err != nil {
+		d.unopened(ctx, o, asker, m.err)
+		return
+	}
+	d.log.Info("operation accepted", "id", m.id, "user", o.job.request.GetUser(), "nodes", len(o.job.order), "resumed", o.job.resumed)
+	d.answer(ctx, asker, &message.Accepted{Id: m.id, ClientId: asker.request.GetClientId()})
+	if _, err := d.StartChild(ctx, d.actorOf(o.job)); err != nil {
+		d.end(ctx, operationEnded{id: m.id, ended: &message.Ended{Outcome: message.Outcome_FAILED, Text: line(err.Error())}, untouched: true})
+		return
+	}
+	if o.cancelled != "" {
+		d.stop(ctx, o, o.cancelled)
+	}
+}
+
+// unopened refuses a request that could not be put down: nothing was done.
+func (d *deployments) unopened(ctx actor.Context, o *operation, asker pendingSubmit, err error) {
+	d.nodes.giveBack(o.job)
+	d.holds.drop(o.job.id)
+	delete(d.operations, o.job.id)
+	d.order = slices.DeleteFunc(d.order, func(id string) bool { return id == o.job.id })
+	d.answer(ctx, asker, &message.Refused{Code: message.Refusal_UNAVAILABLE, ClientId: asker.request.GetClientId(),
+		Text: line("the request could not be written down, and nothing was done: " + err.Error())})
+	d.tellDrained()
+}
+
+func (d *deployments) actorOf(j *job) supervisor.Spec {
 	prepare := preparer(d.cfg.Images)
-	spec := supervisor.Spec{ID: j.id, Restart: supervisor.Transient, NoAck: true, New: func(inc int) actor.Actor {
+	return supervisor.Spec{ID: j.id, Restart: supervisor.Transient, NoAck: true, New: func(inc int) actor.Actor {
 		if inc > 1 { // the first one crashed: disk work is never run again blindly
 			return &aftermath{job: j}
 		}
 		return newDeploy(j, prepare, d.log)
 	}}
-	if _, err := d.StartChild(ctx, spec); err != nil {
-		return err
-	}
-	ctx.Send(local(ctx.ActorSystem(), journalName), openLog{j.id, j.request.GetUser()})
-	d.operations[j.id] = &operation{job: j, since: time.Now()}
-	d.order = append(d.order, j.id)
-	d.nodes.take(j)
-	d.log.Info("operation accepted", "id", j.id, "user", j.request.GetUser(), "nodes", len(j.order))
-	return nil
 }
 
 func (d *deployments) cancel(ctx actor.Context, by string, m *message.Cancel) {
@@ -66,6 +115,7 @@ func (d *deployments) cancel(ctx actor.Context, by string, m *message.Cancel) {
 }
 
 func (d *deployments) stop(ctx actor.Context, o *operation, cause string) {
+	o.cancelled = cause
 	if pid := d.Child(o.job.id); o.ended == nil && pid != nil {
 		ctx.Send(pid, cancelOperation{cause})
 	}
@@ -93,7 +143,7 @@ func (d *deployments) end(ctx actor.Context, m operationEnded) {
 	o.ended = m.ended
 	o.ok, o.ko = count(m.ended)
 	ctx.Send(local(ctx.ActorSystem(), agentsName), forgetAgents{o.job.order}) // before the next operation expects them
-	d.nodes.release(o.job, m)
+	o.left = d.nodes.release(o.job, m)
 	d.holds.drop(m.id)
 	d.log.Info("operation ended", "id", m.id, "outcome", m.ended.GetOutcome().String(), "ok", o.ok, "ko", o.ko, "text", m.ended.GetText())
 	d.tellEnd(ctx, o)
@@ -106,7 +156,7 @@ func (d *deployments) end(ctx actor.Context, m operationEnded) {
 }
 
 func (d *deployments) tellEnd(ctx actor.Context, o *operation) {
-	ctx.Send(local(ctx.ActorSystem(), journalName), appendFact{o.job.id, &message.Event{Fact: &message.Event_Ended{Ended: o.ended}}})
+	ctx.Send(local(ctx.ActorSystem(), journalName), appendFact{o.job.id, &message.Event{Fact: &message.Event_Ended{Ended: o.ended}}, o.left})
 }
 
 func count(e *message.Ended) (ok, ko int) {

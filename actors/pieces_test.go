@@ -15,6 +15,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/store"
 	"github.com/kadeploy/kadeploy/supervisor"
 	"github.com/kadeploy/kadeploy/supervisor/supervisortest"
 )
@@ -80,8 +81,8 @@ type book struct {
 
 func newBook() *book {
 	system, _ := supervisor.NewSystem(discard)
-	b := &book{system: system, record: newRecord(), reader: supervisortest.NewProbe(system)}
-	b.pid = system.Root.Spawn(supervisor.Props(func() actor.Actor { return &journal{record: b.record} }))
+	b := &book{system: system, record: newRecord(nil), reader: supervisortest.NewProbe(system)}
+	b.pid = system.Root.Spawn(supervisor.Props(func() actor.Actor { return newJournal(b.record, discard) }))
 	DeferCleanup(func() {
 		b.reader.Stop(system)
 		Expect(system.Root.StopFuture(b.pid).Wait()).To(Succeed())
@@ -93,11 +94,11 @@ func newBook() *book {
 func (b *book) tell(m any) { b.system.Root.Send(b.pid, m) }
 
 func (b *book) note(id, text string) {
-	b.tell(appendFact{id, &message.Event{Fact: &message.Event_Note{Note: &message.Note{Text: text}}}})
+	b.tell(appendFact{id: id, fact: &message.Event{Fact: &message.Event_Note{Note: &message.Note{Text: text}}}})
 }
 
 func (b *book) end(id string) {
-	b.tell(appendFact{id, &message.Event{Fact: &message.Event_Ended{Ended: &message.Ended{}}}})
+	b.tell(appendFact{id: id, fact: &message.Event{Fact: &message.Event_Ended{Ended: &message.Ended{}}}})
 }
 
 // read asks for events and waits for the answer.
@@ -125,7 +126,7 @@ var _ = Describe("The journal", func() {
 
 	It("answers a reader who has read all there is with the next fact", func() {
 		b := newBook()
-		b.tell(openLog{"A", "ada"})
+		b.tell(openLog{operation: store.Operation{ID: "A", User: "ada"}})
 		b.tell(readEvents{"A", 1, 10, b.reader.PID})
 		Eventually(b.reader.C).Should(Receive(Equal(eventsRead{id: "A", owner: "ada", parked: true})))
 		Consistently(b.reader.C).ShouldNot(Receive())
@@ -137,7 +138,7 @@ var _ = Describe("The journal", func() {
 
 	It("forgets a reader who has gone", func() {
 		b := newBook()
-		b.tell(openLog{"A", "ada"})
+		b.tell(openLog{operation: store.Operation{ID: "A", User: "ada"}})
 		b.tell(readEvents{"A", 1, 10, b.reader.PID})
 		Eventually(b.reader.C).Should(Receive(Equal(eventsRead{id: "A", owner: "ada", parked: true})))
 		b.tell(stopReading{b.reader.PID})
@@ -156,7 +157,7 @@ var _ = Describe("The journal", func() {
 		b := newBook()
 		b.note("A", "running")
 		b.end("B")
-		b.tell(endOrphans{"lost"})
+		b.tell(endOrphans{text: "lost"})
 		got := b.read("A", 1, 10)
 		Expect(got.events).To(HaveLen(2))
 		Expect(got.events[1].GetEnded().GetOutcome()).To(Equal(message.Outcome_FAILED))
@@ -186,7 +187,7 @@ var _ = It("Who runs the requests tells the ends again to a journal that was sta
 	}), journalName)
 	Expect(err).NotTo(HaveOccurred())
 	end := &message.Ended{Outcome: message.Outcome_QUORUM}
-	d := newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), &holds{}, nil, discard)
+	d := newDeployments(Config{}, &snapshot{}, newNodeStates(nil), newLimiter(0), &holds{}, nil, &findings{}, discard)
 	d.operations = map[string]*operation{
 		"D-ended":   {job: &job{id: "D-ended"}, ended: end},
 		"D-running": {job: &job{id: "D-running"}},
@@ -210,7 +211,7 @@ var _ = It("Who runs the requests lets go of the uploads that the one before it 
 	held.drop("D-2")
 	Expect(released).To(Receive(Equal("D-2")))
 	pid := system.Root.Spawn(supervisor.Props(func() actor.Actor {
-		return newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), held, nil, discard)
+		return newDeployments(Config{}, &snapshot{}, newNodeStates(nil), newLimiter(0), held, nil, &findings{}, discard)
 	}))
 	DeferCleanup(func() { Expect(system.Root.StopFuture(pid).Wait()).To(Succeed()) })
 	Eventually(released).Should(Receive(Equal("D-1")))

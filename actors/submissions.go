@@ -36,6 +36,11 @@ func (d *deployments) check(ctx actor.Context, m *message.Submit) {
 		ctx.Respond(answer)
 		return
 	}
+	for _, o := range d.operations {
+		if o.opening != nil && keyOf(o.opening.request) == keyOf(m) {
+			return // it is being put down
+		}
+	}
 	mine := 0
 	for _, p := range d.checking {
 		if keyOf(p.request) == keyOf(m) {
@@ -56,7 +61,7 @@ func (d *deployments) check(ctx actor.Context, m *message.Submit) {
 	}
 	may := fileAccess{depot: cfg.Depot, admin: d.ledger.admin(m.GetUser()), holds: d.holds}
 	op := d.tasks.Start(ctx, "check", func(context.Context) any {
-		j, err := plan(s, m, may)
+		j, err := plan(s, m, may, "")
 		if err != nil {
 			return err
 		}
@@ -71,11 +76,19 @@ func (d *deployments) checked(ctx actor.Context, m supervisor.TaskDone) {
 	delete(d.checking, m.Op)
 	var answer proto.Message = &message.Refused{Code: message.Refusal_FORBIDDEN, Text: line(p.orphan), ClientId: p.request.GetClientId()}
 	if p.orphan == "" {
-		answer = d.decide(ctx, p.request, m)
+		answer = d.decide(ctx, p, m)
+	}
+	if answer == nil { // it comes when the request is put down
+		return
 	}
 	if j, planned := m.Value.(*job); planned && d.operations[j.id] == nil {
 		d.holds.drop(j.id)
 	}
+	d.answer(ctx, p, answer)
+}
+
+// answer gives a client his answer, and keeps it for when he asks again.
+func (d *deployments) answer(ctx actor.Context, p pendingSubmit, answer proto.Message) {
 	if !p.request.GetDryRun() { // asking again is harmless, and the answer is long
 		d.remember(keyOf(p.request), answer)
 	}
@@ -84,8 +97,9 @@ func (d *deployments) checked(ctx actor.Context, m supervisor.TaskDone) {
 	}
 }
 
-// decide turns the result of a check into the answer, and an accepted request into its actor.
-func (d *deployments) decide(ctx actor.Context, r *message.Submit, m supervisor.TaskDone) proto.Message {
+// decide turns the result of a check into the answer, or has the operation put down before it is answered: nil.
+func (d *deployments) decide(ctx actor.Context, p pendingSubmit, m supervisor.TaskDone) proto.Message {
+	r := p.request
 	refused := func(code message.Refusal, text string) *message.Refused {
 		return &message.Refused{Code: code, Text: line(text), ClientId: r.GetClientId()}
 	}
@@ -120,20 +134,21 @@ func (d *deployments) decide(ctx actor.Context, r *message.Submit, m supervisor.
 	if r.GetDryRun() {
 		return &message.Checked{Lines: j.describe(), ClientId: r.GetClientId()}
 	}
-	if err := d.launch(ctx, j); err != nil {
-		return refused(message.Refusal_UNAVAILABLE, err.Error())
-	}
-	return &message.Accepted{Id: j.id, ClientId: r.GetClientId()}
+	d.open(ctx, j, p)
+	return nil
 }
 
 // maxHolders bounds the holders that a refusal names.
 const maxHolders = 100
 
-// remember keeps the answer to a client's request for its repetitions, the newest 1000 of them.
+// maxAnswers bounds the answers that are kept for who asks again.
+const maxAnswers = 1000
+
+// remember keeps the answer to a client's request for its repetitions, the newest of them.
 func (d *deployments) remember(key answerKey, answer proto.Message) {
 	d.answers[key] = answer
 	d.asked = append(d.asked, key)
-	if len(d.asked) > 1000 {
+	if len(d.asked) > maxAnswers {
 		delete(d.answers, d.asked[0])
 		d.asked = d.asked[1:]
 	}

@@ -26,10 +26,11 @@ const (
 )
 
 // plan turns a request into a job under a configuration, or says in one line what is wrong with it. It reads the
-// description and looks at the image's file; it changes nothing, but holds the uploads of the job that it returns.
-func plan(s *config.Snapshot, r *message.Submit, a fileAccess) (*job, error) {
+// description and looks at the image's file; it changes nothing, but holds the uploads of the job that it returns. id is that of an
+// operation that is resumed; "": it gets one.
+func plan(s *config.Snapshot, r *message.Submit, a fileAccess, id string) (*job, error) {
 	j := &job{
-		request: r, nodes: make(map[string]*hostJob), images: s.Global.ImagesPath,
+		id: id, request: r, nodes: make(map[string]*hostJob), images: s.Global.ImagesPath,
 		imagesTFTP: s.Global.TFTPName(s.Global.ImagesPath), interval: s.Global.ProbeInterval,
 		rate: s.Global.ChainRate, stall: s.Global.ChainStall,
 		grace: s.Global.Grace, key: r.GetKey(), tmpFS: r.GetTmpFilesystem(),
@@ -105,8 +106,15 @@ func minNodes(s *config.Snapshot, r *message.Submit, total int) (int, error) {
 	return config.ParseMinNodes(text, total)
 }
 
+// name gives a new operation its id.
+func (j *job) name(prefix string) {
+	if j.id == "" {
+		j.id = prefix + uuid.NewString()[:8]
+	}
+}
+
 func (j *job) planReboot(nodes []*config.Node) error {
-	j.id = "R-" + uuid.NewString()[:8]
+	j.name("R-")
 	p, err := workflow.NewRebootPlan(workflow.Level(j.request.GetRebootLevel()), "Simple")
 	if err != nil {
 		return err
@@ -118,7 +126,7 @@ func (j *job) planReboot(nodes []*config.Node) error {
 }
 
 func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a fileAccess) (err error) {
-	j.id = "D-" + uuid.NewString()[:8]
+	j.name("D-")
 	if len(j.key) > maxKeys {
 		return fmt.Errorf("the ssh keys have %d bytes; at most %d are taken", len(j.key), maxKeys)
 	}

@@ -35,6 +35,9 @@ type Config struct {
 	Deny   func(user, why string) error
 	Pin    string // what a client that enrols knows the server by: sha256:...
 
+	Memory   *Memory // what lasts; nil: all is forgotten with the process
+	NoResume bool    // operations that were found without an end are ended as failed
+
 	Authority *pki.Authority // gives the agents of booted nodes their certificates
 }
 
@@ -47,14 +50,15 @@ const closeTimeout = 3 * time.Second
 // force, the book of rights, the states of the nodes, the boots under way, the holds on uploads, and the limit of the server's uplink, which all
 // broadcasts share.
 func Tree(cfg Config) supervisor.Config {
-	record := newRecord()
+	record := newRecord(cfg.Memory)
 	inForce := &snapshot{}
 	inForce.Store(cfg.Snapshot)
-	nodes := newNodeStates()
+	nodes := newNodeStates(cfg.Memory)
 	ledger := newLedger(cfg.Admins, inForce)
 	uplink := newLimiter(cfg.Snapshot.Global.ChainRateTotal)
 	held := &holds{}
 	boots := agentlink.NewBoots(nil)
+	found := &findings{memory: cfg.Memory}
 	log := func(name string) *slog.Logger { return cfg.Log.With("actor", name) }
 	global := cfg.Snapshot.Global
 
@@ -68,7 +72,7 @@ func Tree(cfg Config) supervisor.Config {
 		Period:    60 * time.Second,
 		Log:       cfg.Log,
 		Children: []supervisor.Spec{
-			permanent("journal", func() actor.Actor { return &journal{record: record} }),
+			permanent("journal", func() actor.Actor { return newJournal(record, log("journal")) }),
 			permanent("config", func() actor.Actor {
 				return &settings{inForce: inForce, uplink: uplink, depot: cfg.Depot, load: cfg.Load, log: log("config")}
 			}),
@@ -80,7 +84,7 @@ func Tree(cfg Config) supervisor.Config {
 			}),
 			permanent("api", func() actor.Actor { return newAPI(ledger, log("api")) }),
 			permanent("deployments", func() actor.Actor {
-				return newDeployments(cfg, inForce, nodes, uplink, held, ledger, log("deployments"))
+				return newDeployments(cfg, inForce, nodes, uplink, held, ledger, found, log("deployments"))
 			}),
 		},
 	}

@@ -1473,6 +1473,7 @@ func (x *ChainSkip) GetOffset() uint64 {
 type Note struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	ImageDigest   string                 `protobuf:"bytes,2,opt,name=image_digest,json=imageDigest,proto3" json:"image_digest,omitempty"` // sha256, hexadecimal: what the nodes will get, once it is known to be good
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1510,6 +1511,13 @@ func (*Note) Descriptor() ([]byte, []int) {
 func (x *Note) GetText() string {
 	if x != nil {
 		return x.Text
+	}
+	return ""
+}
+
+func (x *Note) GetImageDigest() string {
+	if x != nil {
+		return x.ImageDigest
 	}
 	return ""
 }
@@ -2277,6 +2285,7 @@ type NodeStatus struct {
 	User          string                 `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
 	Environment   string                 `protobuf:"bytes,7,opt,name=environment,proto3" json:"environment,omitempty"` // deployed
 	Since         *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=since,proto3" json:"since,omitempty"`
+	Image         string                 `protobuf:"bytes,9,opt,name=image,proto3" json:"image,omitempty"` // sha256 of the image deployed, hexadecimal
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2365,6 +2374,13 @@ func (x *NodeStatus) GetSince() *timestamppb.Timestamp {
 		return x.Since
 	}
 	return nil
+}
+
+func (x *NodeStatus) GetImage() string {
+	if x != nil {
+		return x.Image
+	}
+	return ""
 }
 
 // RightsAdd gives a user nodes; answered by Rights: all that he has now. For admins only, as all that follows but RightsList
@@ -3230,9 +3246,10 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x12\x14\n" +
 	"\x05cause\x18\x03 \x01(\tR\x05cause\x12\x16\n" +
-	"\x06offset\x18\x04 \x01(\x04R\x06offset\"\x1a\n" +
+	"\x06offset\x18\x04 \x01(\x04R\x06offset\"=\n" +
 	"\x04Note\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text\"\xa9\x01\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12!\n" +
+	"\fimage_digest\x18\x02 \x01(\tR\vimageDigest\"\xa9\x01\n" +
 	"\x05Ended\x12.\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x14.kadeploy.v1.OutcomeR\aoutcome\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12-\n" +
@@ -3296,7 +3313,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\"S\n" +
 	"\x05Nodes\x12-\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x17.kadeploy.v1.NodeStatusR\x05nodes\x12\x1b\n" +
-	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xf0\x01\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\x86\x02\n" +
 	"\n" +
 	"NodeStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -3306,7 +3323,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\toperation\x18\x05 \x01(\tR\toperation\x12\x12\n" +
 	"\x04user\x18\x06 \x01(\tR\x04user\x12 \n" +
 	"\venvironment\x18\a \x01(\tR\venvironment\x120\n" +
-	"\x05since\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xb6\x01\n" +
+	"\x05since\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x14\n" +
+	"\x05image\x18\t \x01(\tR\x05image\"\xb6\x01\n" +
 	"\tRightsAdd\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x14\n" +

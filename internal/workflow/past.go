@@ -64,3 +64,14 @@ func left(m Micro) bool {
 func (n *node) macroAt(m Macro) int {
 	return slices.IndexFunc(n.Plan.Macros, func(p MacroPlan) bool { return p.Macro == m })
 }
+
+// At is the account of a macro-step, a new one when the node had not entered it before.
+func (p *Past) At(m Macro) *MacroTime {
+	for i := range p.Macros {
+		if p.Macros[i].Macro == m {
+			return &p.Macros[i]
+		}
+	}
+	p.Macros = append(p.Macros, MacroTime{Macro: m})
+	return &p.Macros[len(p.Macros)-1]
+}

@@ -1,0 +1,138 @@
+package actors
+
+import (
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/workflow"
+)
+
+// past is what the events of an operation say of it, when a server finds it without an end.
+type past struct {
+	since    time.Time // of its start
+	started  bool      // that was told
+	last     time.Time // of the last that is known
+	digest   string    // of its image, once that was known to be good
+	clusters map[string]string
+	nodes    map[string]*workflow.Past
+	inside   map[string]time.Time // since when a node is in its macro-step
+}
+
+// pastOf reads events in their order.
+func pastOf(since time.Time, events []*message.Event) *past {
+	p := &past{since: since, last: since, clusters: make(map[string]string), nodes: make(map[string]*workflow.Past), inside: make(map[string]time.Time)}
+	for _, e := range events {
+		at := e.GetTime().AsTime()
+		p.last = at
+		switch {
+		case e.GetStarted() != nil:
+			p.started = true
+			for _, n := range e.GetStarted().GetNodes() {
+				p.clusters[n.GetName()] = n.GetCluster()
+			}
+		case e.GetNote().GetImageDigest() != "":
+			p.digest = e.GetNote().GetImageDigest()
+		case e.GetNode() != nil:
+			p.moved(at, e.GetNode())
+		}
+	}
+	for host := range p.inside {
+		p.leave(host, p.last)
+	}
+	return p
+}
+
+// phasesBack are the workflow's names of the phases.
+var phasesBack = map[message.NodePhase]workflow.Phase{
+	message.NodePhase_WAITING: workflow.PhaseWaiting, message.NodePhase_RUNNING: workflow.PhaseRunning, message.NodePhase_RETRYING: workflow.PhaseRetrying,
+	message.NodePhase_OK: workflow.PhaseOK, message.NodePhase_KO: workflow.PhaseKO,
+	message.NodePhase_CUT: workflow.PhaseCut, message.NodePhase_CANCELLED: workflow.PhaseCancelled,
+}
+
+func (p *past) moved(at time.Time, n *message.NodeChanged) {
+	host := n.GetNode()
+	w := p.nodes[host]
+	if w == nil {
+		w = &workflow.Past{}
+		p.nodes[host] = w
+	}
+	w.Phase, w.Cause, w.Evidence = phasesBack[n.GetPhase()], n.GetCause(), n.GetEvidence()
+	macro, instance, try := workflow.Macro(n.GetMacro()), n.GetInstance(), int(n.GetTry())
+	if macro == "" { // it never ran
+		return
+	}
+	if macro != w.Macro {
+		p.leave(host, at)
+	}
+	if _, inside := p.inside[host]; !inside {
+		p.inside[host] = at
+	}
+	m := w.At(macro)
+	if m.Tries == 0 || macro != w.Macro || instance != w.Instance || try != w.Try {
+		m.Tries++
+	}
+	m.Instance = instance
+	w.Macro, w.Instance, w.Micro, w.Try = macro, instance, workflow.Micro(n.GetMicro()), try
+	if w.Phase.Settled() {
+		p.leave(host, at)
+	}
+}
+
+// leave adds the time that a node was in its macro-step.
+func (p *past) leave(host string, at time.Time) {
+	since, inside := p.inside[host]
+	if w := p.nodes[host]; inside && w != nil {
+		w.At(w.Macro).Took += max(at.Sub(since), 0)
+	}
+	delete(p.inside, host)
+}
+
+// settled is what became of a node; nil when it was still under way.
+func (p *past) settled(host string) *workflow.Past {
+	if w := p.nodes[host]; w != nil && w.Phase.Settled() {
+		return w
+	}
+	return nil
+}
+
+func (p *past) counts() (ok, ko int) {
+	for _, w := range p.nodes {
+		switch w.Phase {
+		case workflow.PhaseOK:
+			ok++
+		case workflow.PhaseKO:
+			ko++
+		}
+	}
+	return ok, ko
+}
+
+// abandoned is the truthful end of an operation that does not go on: what was settled is as it was, and of the others nobody knows.
+func (p *past) abandoned(hosts []string, why string) *message.Ended {
+	text := fmt.Sprintf("interrupted: the server was stopped at %s, and the operation was not resumed: %s", p.last.Local().Format(time.DateTime), why)
+	ended := &message.Ended{Outcome: message.Outcome_FAILED, Text: line(text), Took: durationpb.New(time.Since(p.since))}
+	for _, host := range hosts {
+		n := &message.NodeReport{Name: host, Cluster: p.clusters[host], Phase: message.NodePhase_KO, Tries: 1, Cause: line("interrupted: " + why)}
+		if w := p.nodes[host]; w != nil {
+			if w.Phase.Settled() {
+				n.Phase, n.Cause = phases[w.Phase], w.Cause
+			}
+			for _, m := range w.Macros {
+				n.Macros = append(n.Macros, macroTime(m))
+				n.Tries += uint32(max(m.Tries-1, 0))
+			}
+			if n.Phase != message.NodePhase_OK && w.Macro != "" {
+				n.State = fmt.Sprintf("%s/%s/%s", w.Macro, w.Instance, w.Micro)
+			}
+		}
+		ended.Nodes = append(ended.Nodes, n)
+	}
+	return ended
+}
+
+func macroTime(m workflow.MacroTime) *message.MacroTime {
+	return &message.MacroTime{Macro: string(m.Macro), Instance: m.Instance, Tries: uint32(m.Tries), Took: durationpb.New(m.Took)}
+}
