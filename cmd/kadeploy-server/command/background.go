@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/kadeploy/kadeploy/cmd/kadeploy-server/daemon"
 	"github.com/kadeploy/kadeploy/config"
 )
@@ -27,15 +29,20 @@ const (
 // startTimeout is how long a daemon in the background may take until it serves.
 const startTimeout = time.Minute
 
+// manner is how a daemon is started.
+type manner struct{ debug, noResume bool }
+
+func mannerOf(c *cli.Context) manner { return manner{c.Bool("debug"), c.Bool("no-resume")} }
+
 // foreground is the daemon's life in this process.
-func (r *runner) foreground(snapshot *config.Snapshot, debug bool) error {
+func (r *runner) foreground(snapshot *config.Snapshot, how manner) error {
 	report, err := reporter()
 	if err != nil {
 		return err
 	}
 	defer report.Close()
 	err = daemon.Run(daemon.Config{
-		Snapshot: snapshot, Version: r.Version, Log: r.Stderr, Debug: debug,
+		Snapshot: snapshot, Version: r.Version, Log: r.Stderr, Debug: how.debug, NoResume: how.noResume,
 		Ready: func() {
 			fmt.Fprintln(report, readyLine)
 			report.Close()
@@ -72,7 +79,7 @@ func (nowhere) Close() error                { return nil }
 
 // background starts this program again in a session of its own and returns once it serves, or says why it does not. The
 // log file is the daemon's standard error, so that the stack of a crash is in it too.
-func (r *runner) background(snapshot *config.Snapshot, debug bool) error {
+func (r *runner) background(snapshot *config.Snapshot, how manner) error {
 	log, err := openLog(snapshot.Global.LogFile)
 	if err != nil {
 		return err
@@ -87,7 +94,7 @@ func (r *runner) background(snapshot *config.Snapshot, debug bool) error {
 		return err
 	}
 	defer read.Close()
-	cmd := exec.Command(self, "start", "--foreground", "--config-dir="+snapshot.Dir, fmt.Sprintf("--debug=%t", debug))
+	cmd := exec.Command(self, "start", "--foreground", "--config-dir="+snapshot.Dir, fmt.Sprintf("--debug=%t", how.debug), fmt.Sprintf("--no-resume=%t", how.noResume))
 	cmd.Env = append(os.Environ(), reportEnv+"=3")
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{write}
 	cmd.Dir = "/" // where it was started from may be unmounted

@@ -62,15 +62,17 @@ func (r *runner) app() *cli.App {
 		Action:         func(c *cli.Context) error { return noCommand(c) },
 		Commands: []*cli.Command{
 			{Name: "start", Usage: "start the daemon; in the background unless --foreground", Description: startHelp, Action: r.start,
-				Flags: []cli.Flag{dirFlag(), toggle("foreground", "stay in the foreground and log to standard error"), debugFlag()}},
+				Flags: []cli.Flag{dirFlag(), toggle("foreground", "stay in the foreground and log to standard error"), noResumeFlag(), debugFlag()}},
 			{Name: "stop", Usage: "stop the daemon in order; operations under way end as cancelled", Description: stopHelp, Action: r.stop,
 				Flags: []cli.Flag{dirFlag(), timeoutFlag()}},
 			{Name: "restart", Usage: "stop the daemon, then start it in the background", Description: restartHelp, Action: r.restart,
-				Flags: []cli.Flag{dirFlag(), timeoutFlag(), debugFlag()}},
+				Flags: []cli.Flag{dirFlag(), timeoutFlag(), noResumeFlag(), debugFlag()}},
 			{Name: "status", Usage: "say whether the daemon runs, since when and what it does", Description: statusHelp, Action: r.status,
 				Flags: []cli.Flag{dirFlag(), outputFlag()}},
 			{Name: "check-config", Usage: "print every problem of the configuration with its place", Description: checkHelp, Action: r.checkConfig,
 				Flags: []cli.Flag{dirFlag(), outputFlag(), &cli.StringFlag{Name: "explain", Usage: "print every value in force for `NODE` with the file and line it came from"}}},
+			{Name: "backup", Usage: "write a copy of the database to a file, also while the daemon runs", ArgsUsage: "FILE", Description: backupHelp, Action: r.backup,
+				Flags: []cli.Flag{dirFlag()}},
 			{Name: "version", Usage: "show the version of this program", Description: versionHelp, Action: r.version},
 			{Name: "help", Usage: "show the help of a command", ArgsUsage: "[COMMAND]", Description: helpHelp, Action: help},
 		},
@@ -99,6 +101,10 @@ func timeoutFlag() cli.Flag {
 
 func debugFlag() cli.Flag { return toggle("debug", "log what is of use to developers only, too") }
 
+func noResumeFlag() cli.Flag {
+	return toggle("no-resume", "end the operations that a daemon left in the middle as failed; they go on otherwise")
+}
+
 func toggle(name, usage string) cli.Flag {
 	return &cli.BoolFlag{Name: name, Usage: usage, DisableDefaultText: true}
 }
@@ -126,7 +132,7 @@ func withoutArguments(action cli.ActionFunc) cli.ActionFunc {
 func noCommand(c *cli.Context) error {
 	name := c.Args().First()
 	if name == "" {
-		return usage("", "no command: start, stop, restart, status or check-config")
+		return usage("", "no command: start, stop, restart, status, check-config or backup")
 	}
 	return usage("", "unknown command %q. %s", name, cli.SuggestCommand(c.App.Commands, name))
 }

@@ -25,9 +25,9 @@ func (r *runner) start(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("foreground") {
-		return r.foreground(snapshot, c.Bool("debug"))
+		return r.foreground(snapshot, mannerOf(c))
 	}
-	return r.background(snapshot, c.Bool("debug"))
+	return r.background(snapshot, mannerOf(c))
 }
 
 // instance is the daemon of a configuration, running or not. A configuration that was broken since must not keep anybody
@@ -79,7 +79,7 @@ func (r *runner) restart(c *cli.Context) error {
 			return err
 		}
 	}
-	return r.background(snapshot, c.Bool("debug"))
+	return r.background(snapshot, mannerOf(c))
 }
 
 // end stops the process that an instance was found to run and returns when it has ended. One that does not end in time is

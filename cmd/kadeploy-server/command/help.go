@@ -50,6 +50,12 @@ running daemon. Most changes need no restart: kill -HUP reads the configuration 
 EXAMPLES:
    kadeploy-server restart -d /etc/kadeploy`
 
+const backupHelp = `Writes a consistent copy of the SQLite database to a file that does not exist yet. The daemon may run. PostgreSQL has
+pg_dump for that.
+
+EXAMPLES:
+   kadeploy-server backup -d /etc/kadeploy /var/backups/kadeploy.db`
+
 const statusHelp = `Says whether the daemon runs, and asks it for its operations. Exit code 3: it does not run; 1: it does not answer.
 
 With --output json:

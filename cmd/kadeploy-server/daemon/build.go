@@ -51,6 +51,10 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 		drivers["sandbox"], console = rack, rack.Console
 	}
 
+	memory, err := s.recall(&snapshot.Global)
+	if err != nil {
+		return nil, err
+	}
 	s.system, _ = supervisor.NewSystem(slog.New(library{log.Handler()}))
 	s.onClose(s.system.Shutdown)
 	d, err := openDoor(&snapshot.Global, s.system, log)
@@ -65,6 +69,7 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 		Snapshot: snapshot, Load: func() (*config.Snapshot, error) { return reread(snapshot, log) },
 		Power: drivers, Images: images, Console: console, Version: cfg.Version, Log: log,
 		Admins: []string{"root", owner()}, Tokens: d.token, Deny: d.deny, Pin: d.authority.Pin(), Authority: d.authority, Depot: d.depot,
+		Memory: memory, NoResume: cfg.NoResume,
 	}))
 	if err != nil {
 		return nil, unstarted(err)

@@ -24,6 +24,8 @@ type Config struct {
 	Debug    bool   // log what the actor library says, too
 	Ready    func() // called once it serves
 
+	NoResume bool // operations that an earlier daemon has left are ended as failed
+
 	StopTimeout time.Duration // from the first signal to the end; 25 s when 0
 }
 

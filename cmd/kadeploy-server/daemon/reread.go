@@ -56,6 +56,7 @@ func fixedIn(g *config.Global) []fixed {
 		{"log_to_file", &g.LogFile},
 		{"upload_dir", &g.UploadDir},
 		{"local_socket", &g.LocalSocket},
+		{"database", &g.Database},
 	}
 }
 
