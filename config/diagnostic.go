@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -97,24 +96,13 @@ const excerptWidth = 120
 // excerpt cuts line to a readable width round the column and returns it with the blanks that bring a caret there.
 func excerpt(line string, column int) (shown, blanks string) {
 	before := utf8.RuneCountInString(line[:min(max(column-1, 0), len(line))])
-	runes := []rune(printable(masked(line)))
+	runes := []rune(printable(line))
 	from := 0
 	if len(runes) > excerptWidth {
 		from = max(0, min(before-excerptWidth/2, len(runes)-excerptWidth))
 		runes = runes[from : from+excerptWidth]
 	}
 	return string(runes), strings.Repeat(" ", before-from)
-}
-
-// password is one in a URL.
-var password = regexp.MustCompile(`://[^:@/\s]*:([^@\s]+)@`)
-
-// masked hides passwords: problems are shown to more people than the file, and logged. Every character stays one character.
-func masked(line string) string {
-	return password.ReplaceAllStringFunc(line, func(found string) string {
-		secret := password.FindStringSubmatch(found)[1]
-		return strings.Replace(found, ":"+secret+"@", ":"+strings.Repeat("*", utf8.RuneCountInString(secret))+"@", 1)
-	})
 }
 
 // printable keeps what a file holds from steering the terminal that shows it; every character stays one character.

@@ -114,8 +114,12 @@ func faultf(offset int, format string, args ...any) *fault {
 
 var secretValue = regexp.MustCompile(`(?i)([\w-]*passw(?:or)?d[\w-]*\s*=\s*).+`)
 
-// maskSecrets hides the values of keys that are named like passwords.
-func maskSecrets(line string) string { return secretValue.ReplaceAllString(line, "${1}***") }
+var urlPassword = regexp.MustCompile(`(://[^:@/\s]*:)[^@\s]+@`)
+
+// maskSecrets hides the values of keys that are named like passwords, and the passwords in URLs.
+func maskSecrets(line string) string {
+	return urlPassword.ReplaceAllString(secretValue.ReplaceAllString(line, "${1}***"), "${1}***@")
+}
 
 // isSecret says that the value of a key must not be shown.
 func isSecret(key string) bool {
