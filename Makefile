@@ -11,7 +11,7 @@ CONFDIR  ?= testdata/demo
 
 export CGO_ENABLED ?= 0
 
-.PHONY: help build images demo test test-netns torture bench bench-chain chainbench lint verify fuzz generate g5ktest clean
+.PHONY: help build images demo test test-netns torture blackout bench bench-chain chainbench lint verify fuzz generate g5ktest clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -35,6 +35,10 @@ torture: build ## the chain tool under faults drawn from seeds; best as root (CO
 	$(GO) build -o bin/tools/torture ./internal/torture/cmd
 	CGO_ENABLED=1 $(GO) build -race -o bin/tools/kadeploy-agent-race ./cmd/kadeploy-agent
 	bin/tools/torture -agent bin/kadeploy-agent -race bin/tools/kadeploy-agent-race $(TORTURE)
+
+blackout: build ## the daemon killed at moments drawn from seeds, and what it says afterwards; options: BLACKOUT='-seed 1 -runs 50'
+	$(GO) build -o bin/tools/blackout ./internal/blackout/cmd
+	bin/tools/blackout $(BLACKOUT)
 
 bench: chainbench ## every benchmark; nothing here is asserted
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./...

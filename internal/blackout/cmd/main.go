@@ -1,0 +1,69 @@
+// Command blackout plays scenarios of package blackout with the programs in bin/.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+
+	"github.com/kadeploy/kadeploy/internal/blackout"
+)
+
+func main() {
+	server := flag.String("server", "bin/kadeploy-server", "the `PROGRAM`, beside kadeploy-agent")
+	seed := flag.Uint64("seed", 1, "of the first run; the others follow")
+	runs := flag.Int("runs", 1, "how many runs")
+	database := flag.String("database", "", "`URL` of a database for each run (default: a file of the run)")
+	verbose := flag.Bool("v", false, "show the scenario of every run")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := all(ctx, *server, *seed, *runs, *database, *verbose); err != nil {
+		fmt.Fprintln(os.Stderr, "blackout:", err)
+		os.Exit(1)
+	}
+}
+
+func all(ctx context.Context, server string, seed uint64, runs int, database string, verbose bool) error {
+	server, err := filepath.Abs(server)
+	if err != nil {
+		return err
+	}
+	var failed []uint64
+	kills := 0
+	for i := range runs {
+		s := blackout.Draw(seed + uint64(i))
+		if verbose {
+			fmt.Printf("%+v\n", s)
+		}
+		dir, err := os.MkdirTemp("", fmt.Sprintf("blackout-%d-", s.Seed))
+		if err != nil {
+			return err
+		}
+		o, err := blackout.Run(ctx, blackout.Config{Server: server, Dir: dir, Database: database}, s)
+		if err != nil {
+			return fmt.Errorf("seed %d in %s: %w", s.Seed, dir, err)
+		}
+		kills += o.Kills
+		fmt.Printf("seed %d: %s\n", s.Seed, o)
+		for _, w := range o.Wrong {
+			fmt.Println("   WRONG:", w)
+		}
+		if len(o.Wrong) > 0 {
+			fmt.Println("   see", dir)
+			failed = append(failed, s.Seed)
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("%d runs, %d kills, %d wrong\n", runs, kills, len(failed))
+	if len(failed) > 0 {
+		return fmt.Errorf("failed with seeds %v", failed)
+	}
+	return nil
+}
