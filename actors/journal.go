@@ -22,6 +22,7 @@ type journal struct {
 	timers supervisor.Timers
 	loads  map[uint64]readEvents // of operations that are being read from the store, by task
 	again  bool                  // the last write failed, and is tried again in a while
+	ill    string                // why, as the log has it
 }
 
 const (
@@ -130,6 +131,10 @@ func (j *journal) done(ctx actor.Context, m supervisor.TaskDone) {
 		j.unwritten(ctx, err)
 		return
 	}
+	if j.ill != "" {
+		j.ill = ""
+		j.log.Info("the journal is written again")
+	}
 	leaf := j.record.flying
 	j.record.flying = nil
 	for _, id := range leaf.opened {
@@ -144,9 +149,12 @@ func (j *journal) done(ctx actor.Context, m supervisor.TaskDone) {
 
 // unwritten keeps what could not be written and tries again in a while. What was to begin does not: nobody has heard of it.
 func (j *journal) unwritten(ctx actor.Context, err error) {
-	j.log.Error("the journal cannot be written; what has happened is kept and written later, and no request is accepted until then", "reason", err)
+	if j.ill != err.Error() {
+		j.ill = err.Error()
+		j.log.Error("the journal cannot be written; what happens is kept and written later, and no request is accepted until then", "reason", err)
+	}
 	j.record.back()
-	for _, id := range j.record.renounce("refused: it could not be written down") {
+	for _, id := range j.record.renounce("refused: it could not be written down, and nothing was done") {
 		ctx.Send(local(ctx.ActorSystem(), deploymentsName), logOpened{id: id, err: err})
 	}
 	j.again = true

@@ -141,17 +141,20 @@ func (r *record) back() {
 	maps.Copy(f.upTo, p.upTo)
 }
 
-// renounce takes the operations that were to begin out of what is pending, and returns them: they are not accepted. Whether one of them
-// was written after all is not known, so an end is put down for it, which is nobody's if it was not.
+// renounce ends the operations that were to begin and could not be written, and returns them: they are not accepted. Whether they were
+// written after all is not known; so they are, later, with their ends.
 func (r *record) renounce(why string) []string {
 	var gone []string
 	for _, o := range r.pending.Begin {
-		gone = append(gone, o.ID)
-		delete(r.operations, o.ID)
-		r.pending.Ends = append(r.pending.Ends, store.End{Operation: o.ID, Outcome: message.Outcome_FAILED.String(), Text: why, Until: time.Now()})
+		if slices.Contains(r.pending.opened, o.ID) {
+			gone = append(gone, o.ID)
+		}
 	}
-	r.pending.Begin = nil
-	r.pending.opened = slices.DeleteFunc(r.pending.opened, func(id string) bool { return slices.Contains(gone, id) })
+	for _, id := range gone {
+		r.pending.opened = slices.DeleteFunc(r.pending.opened, func(o string) bool { return o == id })
+		r.append(appendFact{id: id, fact: &message.Event{Fact: &message.Event_Ended{
+			Ended: &message.Ended{Outcome: message.Outcome_FAILED, Text: why}}}})
+	}
 	return gone
 }
 

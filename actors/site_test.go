@@ -25,23 +25,27 @@ import (
 	"github.com/kadeploy/kadeploy/internal/pki"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/internal/sandbox"
+	"github.com/kadeploy/kadeploy/internal/store"
 	"github.com/kadeploy/kadeploy/supervisor"
 	"github.com/kadeploy/kadeploy/supervisor/supervisortest"
 )
 
 // blueprint is what a spec wants of its site. The zero value is a site of three faultless nodes that boot at once.
 type blueprint struct {
-	nodes   int
-	node    map[int]string           // more words of a node's line in nodes.conf, from 1
-	global  map[string]string        // of deploy.conf, beside or instead of the usual
-	cluster map[string]string        // of the cluster, likewise
-	macros  []string                 // macro-steps; nil: two tries of each, and two instances to boot the new system
-	agent   string                   // the agent's program; "": agents live in this process
-	driver  func(*site) power.Driver // stands between the server and the machines
-	console func(*site, string) []string
-	uploads bool // it takes some
-	tokens  func(user string, life time.Duration) (string, error)
-	deny    func(user, why string) error
+	nodes    int
+	node     map[int]string           // more words of a node's line in nodes.conf, from 1
+	global   map[string]string        // of deploy.conf, beside or instead of the usual
+	cluster  map[string]string        // of the cluster, likewise
+	macros   []string                 // macro-steps; nil: two tries of each, and two instances to boot the new system
+	agent    string                   // the agent's program; "": agents live in this process
+	driver   func(*site) power.Driver // stands between the server and the machines
+	console  func(*site, string) []string
+	uploads  bool                            // it takes some
+	memory   bool                            // it has one, in a database
+	store    func(actors.Store) actors.Store // stands between the server and the database
+	noResume bool
+	tokens   func(user string, life time.Duration) (string, error)
+	deny     func(user, why string) error
 }
 
 // site is a configuration directory, the machines it describes, and a running tree that serves it.
@@ -56,6 +60,7 @@ type site struct {
 	rack     *sandbox.Rack
 	images   *image.Catalogue
 	depot    *depot.Depot
+	database *store.Store
 	pki      *pki.Authority
 	log      *logbook
 }
@@ -206,11 +211,13 @@ func (s *site) start() {
 		s.depot, err = depot.Open(depot.Config{Dir: g.UploadDir})
 		Expect(err).NotTo(HaveOccurred())
 	}
+	memory := s.recall()
 	s.system, s.counters = supervisor.NewSystem(log)
 	s.tree, err = supervisor.StartTree(s.system, actors.Tree(actors.Config{
 		Snapshot: s.snapshot, Load: s.load, Power: map[string]power.Driver{"sandbox": driver},
 		Images: s.images, Console: console, Version: "test", Log: log, Depot: s.depot,
 		Admins: []string{"ada", "eve"}, Tokens: s.tokens, Deny: s.deny, Pin: "sha256:00", Authority: s.pki,
+		Memory: memory, NoResume: s.noResume,
 	}))
 	Expect(err).NotTo(HaveOccurred())
 }
@@ -234,7 +241,25 @@ func (s *site) machines(log *slog.Logger) sandbox.Config {
 	return cfg
 }
 
-// restart ends the daemon, with its memory, and starts another one.
+// recall is what the site knows of the daemons before.
+func (s *site) recall() *actors.Memory {
+	GinkgoHelper()
+	if !s.memory {
+		return nil
+	}
+	var err error
+	s.database, err = store.Open(context.Background(), store.Config{URL: "sqlite:" + s.path("kadeploy.db"), Log: s.logger()})
+	Expect(err).NotTo(HaveOccurred())
+	var kept actors.Store = s.database
+	if s.blueprint.store != nil {
+		kept = s.blueprint.store(kept)
+	}
+	memory, err := actors.Recall(context.Background(), kept)
+	Expect(err).NotTo(HaveOccurred())
+	return memory
+}
+
+// restart ends the daemon without a word to its operations, and starts another one.
 func (s *site) restart() {
 	GinkgoHelper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -243,6 +268,9 @@ func (s *site) restart() {
 	s.rack.Close()
 	Expect(s.images.Close()).To(Succeed())
 	s.system.Shutdown()
+	if s.database != nil {
+		Expect(s.database.Close()).To(Succeed())
+	}
 	s.start()
 }
 
@@ -258,6 +286,9 @@ func (s *site) close() {
 		Expect(s.depot.Close()).To(Succeed())
 	}
 	s.system.Shutdown()
+	if s.database != nil {
+		Expect(s.database.Close()).To(Succeed())
+	}
 	if CurrentSpecReport().Failed() {
 		GinkgoWriter.Println(s.log.String())
 	}
