@@ -15,11 +15,17 @@ import (
 // BenchmarkDeploy1000 deploys an image of 1 MB on a thousand machines whose agents are goroutines of this process. Memory is
 // the most that the heap and the stacks held, of the server and of all the machines together.
 func BenchmarkDeploy1000(b *testing.B) {
+	b.Run("without a memory", func(b *testing.B) { deployThousand(b, false) })
+	b.Run("with a database", func(b *testing.B) { deployThousand(b, true) })
+}
+
+func deployThousand(b *testing.B, memory bool) {
 	const nodes = 1000
 	RegisterFailHandler(func(text string, _ ...int) { b.Fatal(text) })
 	for range b.N {
 		s := plannedSite(b.TempDir(), blueprint{
 			nodes:   nodes,
+			memory:  memory,
 			global:  map[string]string{"reboot_window": "200", "broadcast_grace": "60"},
 			cluster: map[string]string{"timeout_reboot": "60"},
 			macros:  []string{"SetDeploymentEnv|SetDeploymentEnvUntrusted:2:120", "BroadcastEnv|BroadcastEnvChain:2:120", "BootNewEnv|BootNewEnvClassical:1:120"},
