@@ -17,6 +17,8 @@ type daemon struct {
 	program, dir string
 	log          *os.File
 	cmd          *exec.Cmd
+	over         chan struct{} // closed when it has ended
+	err          error         // how, read after over
 }
 
 // start runs it in the foreground. It does not wait until it serves: a kill may come before.
@@ -24,13 +26,33 @@ func (d *daemon) start(args ...string) error {
 	d.cmd = exec.Command(d.program, append([]string{"start", "--foreground", "-d", d.dir}, args...)...)
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return d.cmd.Start()
+	if err := d.cmd.Start(); err != nil {
+		return err
+	}
+	d.over = make(chan struct{})
+	go func() {
+		defer close(d.over)
+		d.err = d.cmd.Wait()
+	}()
+	return nil
+}
+
+// again starts it once more if it has ended by itself: it does not start while its database cannot be opened.
+func (d *daemon) again(ctx context.Context) error {
+	select {
+	case <-d.over:
+		return d.start()
+	case <-time.After(2 * time.Second):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // kill ends it at once, and returns when it is gone.
 func (d *daemon) kill() {
 	_ = d.cmd.Process.Kill() // it may have ended by itself, which its log tells
-	_ = d.cmd.Wait()
+	<-d.over
 }
 
 // stop ends it in order.
@@ -38,7 +60,8 @@ func (d *daemon) stop() error {
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	return d.cmd.Wait()
+	<-d.over
+	return d.err
 }
 
 // serving waits until it answers on its socket.

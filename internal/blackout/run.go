@@ -20,6 +20,7 @@ type Config struct {
 	Server   string // the program kadeploy-server, beside kadeploy-agent
 	Dir      string // of this run; made
 	Database string // "": the default of the daemon
+	Full     bool   // the database has a file system of its own, which is full at times
 }
 
 // endTimeout is what the operations have to end, once nobody kills any more.
@@ -37,6 +38,20 @@ type Outcome struct {
 func Run(ctx context.Context, cfg Config, s Scenario) (*Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, endTimeout+time.Minute)
 	defer cancel()
+	healthy := func() error { return nil }
+	if cfg.Full {
+		d, err := newDisk(cfg.Dir)
+		if err != nil {
+			return nil, err
+		}
+		defer d.close()
+		cfg.Database = "sqlite:" + filepath.Join(d.dir, "kadeploy.db")
+		haunted, exorcise := context.WithCancel(ctx)
+		over := make(chan error, 1)
+		go func() { over <- d.haunt(haunted, s.Seed) }()
+		healthy = sync.OnceValue(func() error { exorcise(); return <-over })
+		defer healthy()
+	}
 	if err := layOut(cfg.Dir, s, cfg.Database); err != nil {
 		return nil, err
 	}
@@ -66,14 +81,17 @@ func Run(ctx context.Context, cfg Config, s Scenario) (*Outcome, error) {
 	var users sync.WaitGroup
 	users.Go(func() { r.ask(ctx, &users) })
 	for _, after := range s.Kills {
-		select {
-		case <-time.After(after):
-		case <-ctx.Done():
-		}
+		pause(ctx, after)
 		d.kill()
 		if err := d.start(); err != nil {
 			return nil, err
 		}
+	}
+	if err := healthy(); err != nil {
+		return nil, err
+	}
+	if err := d.again(ctx); err != nil {
+		return nil, err
 	}
 	users.Wait()
 	return r.settle(ctx, d, snapshot.Global.Database)
@@ -91,9 +109,7 @@ type run struct {
 // ask makes the requests, each followed by whoever watches it.
 func (r *run) ask(ctx context.Context, users *sync.WaitGroup) {
 	for _, q := range r.Requests {
-		select {
-		case <-time.After(q.After):
-		case <-ctx.Done():
+		if !pause(ctx, q.After) {
 			return
 		}
 		id, err := r.submit(ctx, q)
@@ -105,10 +121,7 @@ func (r *run) ask(ctx context.Context, users *sync.WaitGroup) {
 		users.Go(func() { r.witness.watch(ctx, r.client, id) })
 		if q.Cancel > 0 {
 			users.Go(func() {
-				select {
-				case <-time.After(q.Cancel):
-				case <-ctx.Done():
-				}
+				pause(ctx, q.Cancel)
 				_ = r.client.Cancel(ctx, id) // the daemon may be away, or the operation over
 			})
 		}

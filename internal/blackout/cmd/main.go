@@ -3,11 +3,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/kadeploy/kadeploy/internal/blackout"
 )
@@ -17,17 +20,21 @@ func main() {
 	seed := flag.Uint64("seed", 1, "of the first run; the others follow")
 	runs := flag.Int("runs", 1, "how many runs")
 	database := flag.String("database", "", "`URL` of a database for each run (default: a file of the run)")
+	full := flag.Bool("full", false, "the disk of the database is full at times; needs root")
 	verbose := flag.Bool("v", false, "show the scenario of every run")
 	flag.Parse()
+	if *full && os.Getenv(apart) == "" {
+		os.Exit(again())
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := all(ctx, *server, *seed, *runs, *database, *verbose); err != nil {
+	if err := all(ctx, *server, *seed, *runs, *database, *full, *verbose); err != nil {
 		fmt.Fprintln(os.Stderr, "blackout:", err)
 		os.Exit(1)
 	}
 }
 
-func all(ctx context.Context, server string, seed uint64, runs int, database string, verbose bool) error {
+func all(ctx context.Context, server string, seed uint64, runs int, database string, full, verbose bool) error {
 	server, err := filepath.Abs(server)
 	if err != nil {
 		return err
@@ -43,7 +50,7 @@ func all(ctx context.Context, server string, seed uint64, runs int, database str
 		if err != nil {
 			return err
 		}
-		o, err := blackout.Run(ctx, blackout.Config{Server: server, Dir: dir, Database: database}, s)
+		o, err := blackout.Run(ctx, blackout.Config{Server: server, Dir: dir, Database: database, Full: full}, s)
 		if err != nil {
 			return fmt.Errorf("seed %d in %s: %w", s.Seed, dir, err)
 		}
@@ -66,4 +73,24 @@ func all(ctx context.Context, server string, seed uint64, runs int, database str
 		return fmt.Errorf("failed with seeds %v", failed)
 	}
 	return nil
+}
+
+// apart is set in the process that has a mount namespace of its own: what it mounts nobody else sees, and it is gone with it.
+const apart = "BLACKOUT_APART"
+
+// again runs this program in such a namespace and returns its exit code.
+func again() int {
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Env = append(os.Environ(), apart+"=1")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	if err := cmd.Run(); err != nil {
+		var ended *exec.ExitError
+		if errors.As(err, &ended) {
+			return ended.ExitCode()
+		}
+		fmt.Fprintln(os.Stderr, "blackout:", err)
+		return 1
+	}
+	return 0
 }
