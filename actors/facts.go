@@ -8,6 +8,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/workflow"
@@ -31,7 +32,11 @@ func (d *deploy) record(e *message.Event) {
 func (d *deploy) entered(m nodeEntered) {
 	v := d.views[m.host]
 	v.micro, v.bytes = m.micro, 0
-	d.record(nodeEvent(v.changed(m.host, message.NodePhase_RUNNING)))
+	n := v.changed(m.host, message.NodePhase_RUNNING)
+	if m.boot != nil {
+		n.Boot, n.BootUntil = m.boot.Token[:], timestamppb.New(m.boot.Until)
+	}
+	d.record(nodeEvent(n))
 }
 
 func (v *view) changed(host string, phase message.NodePhase) *message.NodeChanged {

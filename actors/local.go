@@ -159,6 +159,7 @@ type (
 	nodeEntered struct {
 		incarnation
 		micro workflow.Micro
+		boot  *agentlink.Expected // that is waited for
 	}
 	nodeArrived struct {
 		incarnation

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/store"
 )
 
@@ -34,6 +35,7 @@ type found struct {
 	store.Operation
 	request *message.Submit
 	events  []*message.Event
+	past    *past
 }
 
 // Recall reads what a server has to know before it starts.
@@ -51,6 +53,7 @@ func Recall(ctx context.Context, s Store) (*Memory, error) {
 		if f.events, err = eventsOf(ctx, s, o.ID); err != nil {
 			return nil, err
 		}
+		f.past = pastOf(o.Since, f.events)
 		m.found = append(m.found, f)
 	}
 	if m.answers, err = s.History(ctx, store.Query{Limit: maxAnswers}); err != nil {
@@ -58,6 +61,18 @@ func Recall(ctx context.Context, s Store) (*Memory, error) {
 	}
 	m.nodes, err = s.Nodes(ctx)
 	return m, err
+}
+
+// restore has the boots that are under way expected, before the first agent can call.
+func (m *Memory) restore(boots *agentlink.Boots) {
+	if m == nil {
+		return
+	}
+	for _, f := range m.found {
+		for host, b := range f.past.boots {
+			boots.Restore(host, b)
+		}
+	}
 }
 
 // eventsOf reads all events of an operation.

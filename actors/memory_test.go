@@ -66,6 +66,22 @@ var _ = Describe("A server that was killed in the middle of an operation", func(
 		Expect(s.run(s.deployment()).ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), "the nodes are free")
 	})
 
+	It("goes on waiting for a machine that boots", func() {
+		s := slowSecond(func(b *blueprint) { b.lasting, b.nodes = true, 2 })
+		o := s.begin(s.deployment("node-2"))
+		o.enters("node-2", "wait_reboot")
+		s.restart()
+		o = s.resumed(o)
+		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.String())
+		var entered []string
+		for _, e := range o.events {
+			if n := e.GetNode(); n.GetMacro() == "SetDeploymentEnv" && n.GetPhase() == message.NodePhase_RUNNING {
+				entered = append(entered, n.GetMicro())
+			}
+		}
+		Expect(entered).To(HaveExactElements("switch_pxe", "reboot", "wait_reboot", "wait_reboot", "create_partition_table", "format_deploy_part", "mount_deploy_part", "format_swap_part"))
+	})
+
 	It("holds the nodes of it from the first moment on", func() {
 		s := slowSecond(nil)
 		o := s.begin(s.deployment())

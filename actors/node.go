@@ -73,6 +73,9 @@ func (n *node) walk(ctx actor.Context, attempt workflow.Attempt) {
 		system: ctx.ActorSystem(), deploy: n.deploy, incarnation: n.incarnation,
 		received: n.received, started: n.started,
 	}
+	if n.inc == 1 && attempt.From > 0 { // it goes on waiting for a boot that a server before this one has ordered
+		w.boot = n.job.booting(n.host)
+	}
 	n.tasks.Start(ctx, string(attempt.Macro), func(ctx context.Context) any { return w.run(ctx) })
 }
 
@@ -96,7 +99,8 @@ type walker struct {
 	deploy   *actor.PID
 	received <-chan error
 	started  <-chan struct{}
-	before   *probe.System // the system that a reboot is to end; nil when none answered
+	before   *probe.System       // the system that a reboot is to end; nil when none answered
+	boot     *agentlink.Expected // of the deployment system, once it is ordered
 }
 
 var errTimeout = errors.New("timeout")
@@ -113,7 +117,11 @@ func (w *walker) run(parent context.Context) *StepError {
 		if ctx.Err() != nil { // told to stop between two steps: it acts no more
 			return w.failure(ctx, step.Micro, context.Cause(ctx))
 		}
-		w.tell(nodeEntered{w.incarnation, step.Micro})
+		entered := nodeEntered{incarnation: w.incarnation, micro: step.Micro}
+		if step.Micro == workflow.WaitReboot && step.Boot == workflow.BootDeploy {
+			entered.boot = w.boot
+		}
+		w.tell(entered)
 		if err := w.step(ctx, step, clock); err != nil {
 			return w.failure(ctx, step.Micro, err)
 		}

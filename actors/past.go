@@ -1,12 +1,14 @@
 package actors
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 )
 
@@ -18,12 +20,14 @@ type past struct {
 	digest   string    // of its image, once that was known to be good
 	clusters map[string]string
 	nodes    map[string]*workflow.Past
-	inside   map[string]time.Time // since when a node is in its macro-step
+	inside   map[string]time.Time          // since when a node is in its macro-step
+	boots    map[string]agentlink.Expected // that were waited for at the end
 }
 
 // pastOf reads events in their order.
 func pastOf(since time.Time, events []*message.Event) *past {
-	p := &past{since: since, last: since, clusters: make(map[string]string), nodes: make(map[string]*workflow.Past), inside: make(map[string]time.Time)}
+	p := &past{since: since, last: since, clusters: make(map[string]string), nodes: make(map[string]*workflow.Past), inside: make(map[string]time.Time),
+		boots: make(map[string]agentlink.Expected)}
 	for _, e := range events {
 		at := e.GetTime().AsTime()
 		p.last = at
@@ -59,6 +63,7 @@ func (p *past) moved(at time.Time, n *message.NodeChanged) {
 		w = &workflow.Past{}
 		p.nodes[host] = w
 	}
+	p.awaits(host, n)
 	w.Phase, w.Cause, w.Evidence = phasesBack[n.GetPhase()], n.GetCause(), n.GetEvidence()
 	macro, instance, try := workflow.Macro(n.GetMacro()), n.GetInstance(), int(n.GetTry())
 	if macro == "" { // it never ran
@@ -79,6 +84,33 @@ func (p *past) moved(at time.Time, n *message.NodeChanged) {
 	if w.Phase.Settled() {
 		p.leave(host, at)
 	}
+}
+
+// awaits keeps the boot that a node is in the middle of.
+func (p *past) awaits(host string, n *message.NodeChanged) {
+	if b := n.GetBoot(); len(b) == sha256.Size && n.GetPhase() == message.NodePhase_RUNNING {
+		p.boots[host] = agentlink.Expected{Token: [sha256.Size]byte(b), Until: n.GetBootUntil().AsTime()}
+		return
+	}
+	delete(p.boots, host)
+}
+
+// booting tells the nodes' pasts what is left of their boots.
+func (p *past) booting(now time.Time) {
+	for host, b := range p.boots {
+		p.nodes[host].Booting = max(b.Until.Sub(now), 0)
+	}
+}
+
+// booting is the boot that a node of an operation that goes on is in the middle of; nil when it is in none.
+func (j *job) booting(host string) *agentlink.Expected {
+	if j.past == nil {
+		return nil
+	}
+	if b, ok := j.past.boots[host]; ok {
+		return &b
+	}
+	return nil
 }
 
 // leave adds the time that a node was in its macro-step.

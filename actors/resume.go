@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -41,7 +42,8 @@ func (d *deployments) recall(ctx actor.Context) map[string]bool {
 	ids := make(map[string]bool)
 	for _, f := range d.findings.memory.found {
 		ids[f.ID] = true
-		past := pastOf(f.Since, f.events)
+		past := f.past
+		past.booting(time.Now())
 		o := &operation{since: f.Since, job: &job{
 			id: f.ID, request: f.request, order: f.request.GetNodes(), minNodes: f.MinNodes, found: f.Environment, past: past, resumed: f.Resumed + 1}}
 		o.ok, o.ko = past.counts()

@@ -44,6 +44,7 @@ type blueprint struct {
 	memory   bool                            // it has one, in a database
 	store    func(actors.Store) actors.Store // stands between the server and the database
 	noResume bool
+	lasting  bool // its machines outlive its daemon
 	tokens   func(user string, life time.Duration) (string, error)
 	deny     func(user, why string) error
 }
@@ -196,8 +197,10 @@ func (s *site) start() {
 	log := s.logger()
 	s.images, err = image.New(image.Config{Dir: s.path("cache"), Log: log})
 	Expect(err).NotTo(HaveOccurred())
-	s.rack, err = sandbox.New(s.machines(log))
-	Expect(err).NotTo(HaveOccurred())
+	if s.rack == nil {
+		s.rack, err = sandbox.New(s.machines(log))
+		Expect(err).NotTo(HaveOccurred())
+	}
 	driver, console := power.Driver(s.rack), s.rack.Console
 	if s.driver != nil {
 		driver = s.driver(s)
@@ -265,7 +268,10 @@ func (s *site) restart() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	Expect(s.tree.Stop(ctx)).To(Succeed())
-	s.rack.Close()
+	if !s.lasting {
+		s.rack.Close()
+		s.rack = nil
+	}
 	Expect(s.images.Close()).To(Succeed())
 	s.system.Shutdown()
 	if s.database != nil {

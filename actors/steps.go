@@ -43,6 +43,7 @@ func (w *walker) step(ctx context.Context, s workflow.Step, clock *clock) error 
 // switchPXE writes the node's boot profile. A profile of the deployment system carries the token of the next boot.
 func (w *walker) switchPXE(ctx context.Context, boot workflow.Boot) error {
 	profile := w.job.userProfile(w.target)
+	w.boot = nil
 	if boot == workflow.BootDeploy {
 		token, until := newToken(), time.Now().Add(cmp.Or(w.attempt.Timeout, longestBoot))
 		home, err := ask(ctx, w.system, agentsName, func(reply chan<- expected) any {
@@ -52,6 +53,7 @@ func (w *walker) switchPXE(ctx context.Context, boot workflow.Boot) error {
 			return err
 		}
 		profile = w.job.deployProfile(w.target, home, token)
+		w.boot = &agentlink.Expected{Token: agentlink.TokenDigest(token), Until: until}
 	}
 	return do(ctx, w.system, netbootName, func(reply chan<- error) any {
 		return setProfile{ctx, w.target.node, profile, reply}

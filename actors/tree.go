@@ -58,6 +58,7 @@ func Tree(cfg Config) supervisor.Config {
 	uplink := newLimiter(cfg.Snapshot.Global.ChainRateTotal)
 	held := &holds{}
 	boots := agentlink.NewBoots(nil)
+	cfg.Memory.restore(boots)
 	found := &findings{memory: cfg.Memory}
 	log := func(name string) *slog.Logger { return cfg.Log.With("actor", name) }
 	global := cfg.Snapshot.Global

@@ -1245,13 +1245,15 @@ type NodeChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
 	Phase         NodePhase              `protobuf:"varint,2,opt,name=phase,proto3,enum=kadeploy.v1.NodePhase" json:"phase,omitempty"`
-	Macro         string                 `protobuf:"bytes,3,opt,name=macro,proto3" json:"macro,omitempty"`       // SetDeploymentEnv
-	Instance      string                 `protobuf:"bytes,4,opt,name=instance,proto3" json:"instance,omitempty"` // Untrusted
-	Micro         string                 `protobuf:"bytes,5,opt,name=micro,proto3" json:"micro,omitempty"`       // reboot
-	Try           uint32                 `protobuf:"varint,6,opt,name=try,proto3" json:"try,omitempty"`          // of this instance, from 1
-	Cause         string                 `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`       // RETRYING, KO: one line
-	Bytes         uint64                 `protobuf:"varint,8,opt,name=bytes,proto3" json:"bytes,omitempty"`      // of the image, while it is received
-	Evidence      string                 `protobuf:"bytes,9,opt,name=evidence,proto3" json:"evidence,omitempty"` // last lines of what the node said
+	Macro         string                 `protobuf:"bytes,3,opt,name=macro,proto3" json:"macro,omitempty"`                           // SetDeploymentEnv
+	Instance      string                 `protobuf:"bytes,4,opt,name=instance,proto3" json:"instance,omitempty"`                     // Untrusted
+	Micro         string                 `protobuf:"bytes,5,opt,name=micro,proto3" json:"micro,omitempty"`                           // reboot
+	Try           uint32                 `protobuf:"varint,6,opt,name=try,proto3" json:"try,omitempty"`                              // of this instance, from 1
+	Cause         string                 `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`                           // RETRYING, KO: one line
+	Bytes         uint64                 `protobuf:"varint,8,opt,name=bytes,proto3" json:"bytes,omitempty"`                          // of the image, while it is received
+	Evidence      string                 `protobuf:"bytes,9,opt,name=evidence,proto3" json:"evidence,omitempty"`                     // last lines of what the node said
+	Boot          []byte                 `protobuf:"bytes,10,opt,name=boot,proto3" json:"boot,omitempty"`                            // wait_reboot of the deployment system: sha256 of the token of the boot that is waited for
+	BootUntil     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=boot_until,json=bootUntil,proto3" json:"boot_until,omitempty"` // until when
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1347,6 +1349,20 @@ func (x *NodeChanged) GetEvidence() string {
 		return x.Evidence
 	}
 	return ""
+}
+
+func (x *NodeChanged) GetBoot() []byte {
+	if x != nil {
+		return x.Boot
+	}
+	return nil
+}
+
+func (x *NodeChanged) GetBootUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BootUntil
+	}
+	return nil
 }
 
 type ChainChanged struct {
@@ -3228,7 +3244,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\bNodeInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\tR\acluster\x12\x18\n" +
-	"\aaddress\x18\x03 \x01(\tR\aaddress\"\xf1\x01\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\"\xc0\x02\n" +
 	"\vNodeChanged\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12,\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x16.kadeploy.v1.NodePhaseR\x05phase\x12\x14\n" +
@@ -3238,7 +3254,11 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x03try\x18\x06 \x01(\rR\x03try\x12\x14\n" +
 	"\x05cause\x18\a \x01(\tR\x05cause\x12\x14\n" +
 	"\x05bytes\x18\b \x01(\x04R\x05bytes\x12\x1a\n" +
-	"\bevidence\x18\t \x01(\tR\bevidence\"8\n" +
+	"\bevidence\x18\t \x01(\tR\bevidence\x12\x12\n" +
+	"\x04boot\x18\n" +
+	" \x01(\fR\x04boot\x129\n" +
+	"\n" +
+	"boot_until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tbootUntil\"8\n" +
 	"\fChainChanged\x12\x14\n" +
 	"\x05order\x18\x01 \x03(\tR\x05order\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"]\n" +
@@ -3490,37 +3510,38 @@ var file_actors_message_message_proto_depIdxs = []int32{
 	0,  // 13: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
 	15, // 14: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
 	2,  // 15: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
-	3,  // 16: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
-	21, // 17: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	44, // 18: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
-	2,  // 19: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
-	22, // 20: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
-	23, // 21: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
-	44, // 22: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	44, // 23: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
-	18, // 24: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
-	27, // 25: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	43, // 26: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
-	0,  // 27: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	43, // 28: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
-	3,  // 29: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
-	30, // 30: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	43, // 31: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
-	43, // 32: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
-	35, // 33: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
-	36, // 34: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
-	43, // 35: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
-	43, // 36: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
-	44, // 37: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
-	42, // 38: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
-	44, // 39: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
-	42, // 40: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
-	43, // 41: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
-	42, // [42:42] is the sub-list for method output_type
-	42, // [42:42] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	43, // 16: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
+	3,  // 17: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
+	21, // 18: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
+	44, // 19: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	2,  // 20: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
+	22, // 21: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
+	23, // 22: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
+	44, // 23: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	44, // 24: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
+	18, // 25: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
+	27, // 26: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
+	43, // 27: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	0,  // 28: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
+	43, // 29: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	3,  // 30: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
+	30, // 31: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
+	43, // 32: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	43, // 33: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
+	35, // 34: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
+	36, // 35: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
+	43, // 36: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
+	43, // 37: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
+	44, // 38: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
+	42, // 39: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
+	44, // 40: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
+	42, // 41: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
+	43, // 42: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_actors_message_message_proto_init() }

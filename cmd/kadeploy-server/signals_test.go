@@ -101,7 +101,7 @@ var _ = Describe("systemd", func() {
 
 		d := s.foreground("NOTIFY_SOCKET="+path, "WATCHDOG_USEC=200000")
 		Eventually(heard, slow).Should(Receive(Equal("READY=1")))
-		Expect(d.Err).To(gbytes.Say("msg=serving"))
+		Eventually(d.Err, slow).Should(gbytes.Say("msg=serving"))
 		Eventually(heard, slow).Should(Receive(Equal("WATCHDOG=1")))
 		Eventually(heard, slow).Should(Receive(Equal("WATCHDOG=1")))
 

@@ -61,9 +61,31 @@ func (b *Boots) Expect(node, token string, until time.Time) error {
 	defer b.mu.Unlock()
 	b.drop(node)
 	b.last++
-	next := &boot{number: b.last, node: node, token: sha256.Sum256([]byte(token)), until: until}
+	next := &boot{number: b.last, node: node, token: TokenDigest(token), until: until}
 	b.byNode[node], b.byToken[next.token] = next, next
 	return nil
+}
+
+// Expected is a boot that may still enrol, as it can be written down: the token itself is nobody's but the node's.
+type Expected struct {
+	Token [sha256.Size]byte // its digest
+	Until time.Time
+}
+
+// TokenDigest is what is written down of a token.
+func TokenDigest(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }
+
+// Restore announces a boot of a node again that a server before this one has announced, unless it is too late for it.
+func (b *Boots) Restore(node string, e Expected) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.now().Before(e.Until) {
+		return
+	}
+	b.drop(node)
+	b.last++
+	next := &boot{number: b.last, node: node, token: e.Token, until: e.Until}
+	b.byNode[node], b.byToken[next.token] = next, next
 }
 
 // Current says whether a boot of a node (Session.Boot) is still the one that is expected.

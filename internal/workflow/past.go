@@ -16,9 +16,13 @@ type Past struct {
 	Try      int // of the instance, from 1
 
 	Cause, Evidence string
+
+	// Booting is what is left of the time of a boot of the deployment system that is still waited for; 0: none is.
+	Booting time.Duration
 }
 
-// recall puts a node where its past left it. What is settled stays so. Any other node has lost its agent's session with the server, so
+// recall puts a node where its past left it. What is settled stays so. A node that boots the deployment system is waited for as before.
+// Any other node has lost its agent's session with the server, so
 // that it begins with the first macro-step again, in the try that it was in, and comes back to where it was: what it had done to its
 // disk it does again from the beginning, never from the middle. A node that had left the deployment system for the new one has
 // everything on its disk: it is rebooted again into that, because who it was that answered before cannot be known any more.
@@ -41,10 +45,22 @@ func (n *node) recall(p Past) {
 		return
 	}
 	n.resumeTry(at, p)
-	if p.Macro == BootNewEnv && left(p.Micro) {
+	switch {
+	case p.Macro == SetDeploymentEnv && p.Micro == WaitReboot && p.Booting > 0:
+		n.prepare(false)
+		n.await(p.Booting)
+		return
+	case p.Macro == BootNewEnv && left(p.Micro):
 		n.macro, n.gone = at, true
 	}
 	n.prepare(p.Macro != Reboot) // a reboot is as gentle as it was asked for
+}
+
+// await makes the attempt one that goes on waiting for a boot, if the plan of today still waits there.
+func (n *node) await(left time.Duration) {
+	if i := indexOf(n.attempt.Steps, WaitReboot); i >= 0 {
+		n.attempt.From, n.step, n.attempt.Timeout = i, i-1, left
+	}
 }
 
 // resumeTry sets the try that the node was in, as far as the plan still has it.
