@@ -84,9 +84,18 @@ func (c *conditions) add(part string, args ...any) {
 	c.parts = append(c.parts, part)
 }
 
+// where holds when all do, and when there are none.
 func (c *conditions) where() string {
 	if len(c.parts) == 0 {
 		return ""
 	}
 	return " WHERE " + strings.Join(c.parts, " AND ")
+}
+
+// either holds when one does; never when there are none.
+func (c *conditions) either() string {
+	if len(c.parts) == 0 {
+		return " WHERE 1 = 0"
+	}
+	return " WHERE " + strings.Join(c.parts, " OR ")
 }

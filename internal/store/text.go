@@ -58,13 +58,3 @@ func timeOf(us int64) time.Time {
 	}
 	return time.UnixMicro(us).UTC()
 }
-
-// dayOf is the number of a day since 1970-01-01, UTC.
-func dayOf(t time.Time) int64 {
-	const day = 24 * 60 * 60
-	n := t.Unix() / day
-	if t.Unix()%day < 0 {
-		n--
-	}
-	return n
-}

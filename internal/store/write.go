@@ -27,7 +27,7 @@ type writing struct {
 }
 
 func (w *writing) batch(b Batch) error {
-	for _, part := range []func(Batch) error{w.begin, w.resumed, w.events, w.steps, w.results, w.nodes, w.days, w.ends} {
+	for _, part := range []func(Batch) error{w.begin, w.resumed, w.events, w.steps, w.results, w.nodes, w.periods, w.ends} {
 		if err := part(b); err != nil {
 			return err
 		}
