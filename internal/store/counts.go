@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/kadeploy/kadeploy/internal/store/fit"
 )
 
 // counts is what one transaction adds to the counts of days and months.
@@ -51,7 +53,7 @@ func (c *counts) countStep(t Step, fresh bool) error {
 		n := c.times[key]
 		c.times[key] = timeCount{n.steps + 1, max(n.longest, t.Took.Microseconds())}
 		if t.Outcome == StepFailed {
-			key := causeKey{p, name(t.Macro), name(t.Micro), name(t.Kind), plain(t.Cause, t.Node)}
+			key := causeKey{p, name(t.Macro), name(t.Micro), name(t.Kind), fit.Plain(t.Cause, t.Node)}
 			c.causes[key] = causeCount{c.causes[key].steps + 1, name(t.Node)}
 		}
 	}

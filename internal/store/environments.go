@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"github.com/kadeploy/kadeploy/internal/store/fit"
 )
 
 // Environment is an entry of the catalogue: one version of one owner's environment.
@@ -26,7 +28,7 @@ type EnvironmentFilter struct{ Owner, Name string }
 // second time tells ErrExists.
 func (s *Store) AddEnvironment(ctx context.Context, e Environment) error {
 	if e.Owner == "" || e.Name == "" || e.Owner != name(e.Owner) || e.Name != name(e.Name) {
-		return fmt.Errorf("environment %q of %q: expected an owner and a name of 1 to %d bytes", clip(e.Name, 40), clip(e.Owner, 40), maxName)
+		return fmt.Errorf("environment %q of %q: expected an owner and a name of 1 to %d bytes", fit.Clip(e.Name, 40), fit.Clip(e.Owner, 40), maxName)
 	}
 	if len(e.Text) > maxBlob {
 		return fmt.Errorf("environment %s: %d bytes of description, at most %d are kept", e.Name, len(e.Text), maxBlob)
@@ -49,7 +51,7 @@ func (s *Store) RemoveEnvironment(ctx context.Context, owner, env string, versio
 		n, err := affected(tx.ExecContext(ctx, `DELETE FROM environments WHERE owner = $1 AND name = $2 AND version = $3`,
 			name(owner), name(env), version))
 		if err == nil && n == 0 {
-			err = fmt.Errorf("environment %s:%d of %s %w", clip(env, 40), version, clip(owner, 40), ErrUnknown)
+			err = fmt.Errorf("environment %s:%d of %s %w", fit.Clip(env, 40), version, fit.Clip(owner, 40), ErrUnknown)
 		}
 		return err
 	})

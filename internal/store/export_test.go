@@ -17,8 +17,6 @@ func (s *Store) Count(ctx context.Context, query string, args ...any) (n int, er
 var (
 	BucketOf = bucketOf
 	Middle   = middle
-	Plain    = plain
-	Clip     = clip
 )
 
 const MaxBucket = maxBucket

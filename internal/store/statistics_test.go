@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
-	"testing"
 	"time"
-	"unicode/utf8"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -144,20 +141,3 @@ var _ = Describe("A bucket of durations", func() {
 		Expect(store.BucketOf(1<<63 - 1)).To(Equal(store.MaxBucket))
 	})
 })
-
-// FuzzPlain: a cause comes from a node, and its plain form is a key of a table.
-func FuzzPlain(f *testing.F) {
-	f.Add("blue-1: no answer from 10.0.0.1", "blue-1")
-	f.Add("\x00\xff"+strings.Repeat("é", 300), "")
-	f.Fuzz(func(t *testing.T, cause, node string) {
-		p := store.Plain(cause, node)
-		if len(p) > 200 || !utf8.ValidString(p) || strings.ContainsAny(p, "\x00123456789") {
-			t.Errorf("%q", p)
-		}
-		for _, limit := range []int{0, 1, 5, 255} {
-			if c := store.Clip(cause, limit); len(c) > limit || !utf8.ValidString(c) || strings.Contains(c, "\x00") {
-				t.Errorf("%d: %q", limit, c)
-			}
-		}
-	})
-}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"github.com/kadeploy/kadeploy/internal/store/fit"
 )
 
 // Write writes a batch in one transaction. When it returns nil, all of the batch is on the disk; when it returns an error,
@@ -175,7 +177,7 @@ func (b Batch) check() error {
 
 func identity(id string, blobs ...[]byte) error {
 	if id == "" || id != name(id) {
-		return fmt.Errorf("operation %q: expected an id of 1 to %d bytes", clip(id, 40), maxName)
+		return fmt.Errorf("operation %q: expected an id of 1 to %d bytes", fit.Clip(id, 40), maxName)
 	}
 	for _, b := range blobs {
 		if len(b) > maxBlob {
