@@ -103,3 +103,18 @@ var _ = onBoth("A schema of a later version", func(fresh func() string) {
 		Expect(s.Operation(ctx, "D-1")).To(HaveField("User", "ada"))
 	})
 })
+
+var _ = Describe("A commit", func() {
+	It("waits for the disk in SQLite, and references hold", func() {
+		s := opened(sqliteURL())
+		Expect(s.Setting(ctx, "PRAGMA journal_mode")).To(Equal("wal"))
+		Expect(s.Setting(ctx, "PRAGMA synchronous")).To(Equal("2"), "FULL")
+		Expect(s.Setting(ctx, "PRAGMA foreign_keys")).To(Equal("1"))
+	})
+
+	DescribeTable("waits for the disk in PostgreSQL, whatever its server's habit", func(habit, want string) {
+		s := opened(postgresURL() + "&options=-c%20synchronous_commit%3D" + habit)
+		Expect(s.Setting(ctx, "SHOW synchronous_commit")).To(Equal(want))
+	},
+		Entry("not to wait", "off", "on"), Entry("to wait", "on", "on"), Entry("to wait for others, too", "remote_apply", "remote_apply"))
+})
