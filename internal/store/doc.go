@@ -7,7 +7,7 @@
 // texts at 4 KiB, so that nothing that a node or a user says can be refused by one of the databases.
 //
 // Write is the only way in for what happens: one transaction, durable when it returns, and harmless when it is written again.
-// Day counts are kept beside it in the same transaction, and count only rows that were new.
+// The counts of days and months are kept beside it in the same transaction, and count only rows that were new.
 //
 // Read write.go first, then migrations/.
 package store

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/kadeploy/kadeploy/internal/store/fit"
 )
 
 // Query chooses operations. What is zero chooses nothing out.
@@ -60,7 +62,7 @@ func (s *Store) History(ctx context.Context, q Query) ([]Operation, error) {
 func (s *Store) begun(ctx context.Context, id string) (since int64, err error) {
 	err = s.read.QueryRowContext(ctx, "SELECT since FROM operations WHERE id = $1", name(id)).Scan(&since)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("operation %s %w", clip(id, 40), ErrUnknown)
+		return 0, fmt.Errorf("operation %s %w", fit.Clip(id, 40), ErrUnknown)
 	}
 	return since, s.explain(err)
 }
@@ -84,9 +86,18 @@ func (c *conditions) add(part string, args ...any) {
 	c.parts = append(c.parts, part)
 }
 
+// where holds when all do, and when there are none.
 func (c *conditions) where() string {
 	if len(c.parts) == 0 {
 		return ""
 	}
 	return " WHERE " + strings.Join(c.parts, " AND ")
+}
+
+// either holds when one does; never when there are none.
+func (c *conditions) either() string {
+	if len(c.parts) == 0 {
+		return " WHERE 1 = 0"
+	}
+	return " WHERE " + strings.Join(c.parts, " OR ")
 }

@@ -65,3 +65,33 @@ func (s *Store) forget(ctx context.Context, id string) error {
 	}
 	return nil
 }
+
+// PruneStatistics removes the counts of the days and months that were over before a time, one period in each transaction.
+func (s *Store) PruneStatistics(ctx context.Context, before time.Time) error {
+	for _, table := range []string{"step_counts", "node_counts", "cause_counts"} {
+		for _, first := range periodsOf(before) {
+			if err := s.pruneCounts(ctx, table, first); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// pruneCounts removes the counts of one table and unit before a period.
+func (s *Store) pruneCounts(ctx context.Context, table string, first period) error {
+	for {
+		var oldest sql.NullInt64
+		err := s.read.QueryRowContext(ctx, `SELECT MIN(period) FROM `+table+` WHERE unit = $1 AND period < $2`, first.unit, first.number).Scan(&oldest)
+		if err != nil || !oldest.Valid {
+			return s.explain(err)
+		}
+		err = s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE unit = $1 AND period = $2`, first.unit, oldest.Int64)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+}

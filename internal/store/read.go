@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/kadeploy/kadeploy/internal/store/fit"
 )
 
 const (
@@ -25,7 +27,7 @@ func (s *Store) Operation(ctx context.Context, id string) (Operation, error) {
 		return Operation{}, err
 	}
 	if len(found) == 0 {
-		return Operation{}, fmt.Errorf("operation %s %w", clip(id, 40), ErrUnknown)
+		return Operation{}, fmt.Errorf("operation %s %w", fit.Clip(id, 40), ErrUnknown)
 	}
 	return found[0], nil
 }

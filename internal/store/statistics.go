@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 )
 
@@ -29,7 +30,7 @@ type Cause struct {
 	Example                   string // a node where it happened
 }
 
-// StepTimes are those of the days (UTC) that touch a span of time; a zero until is no end. By cluster, macro, instance, micro.
+// StepTimes are those of the days (UTC) that touch a span of time; a zero since is the beginning, a zero until no end. By cluster, macro, instance, micro.
 func (s *Store) StepTimes(ctx context.Context, since, until time.Time) ([]StepTimes, error) {
 	type row struct {
 		StepTimes
@@ -37,12 +38,13 @@ func (s *Store) StepTimes(ctx context.Context, since, until time.Time) ([]StepTi
 		bucket, steps int
 		longest       int64
 	}
+	c := within(stretches(since, until))
 	rows, err := list(ctx, s, func(r *sql.Rows) (w row, err error) {
 		err = r.Scan(&w.Cluster, &w.Macro, &w.Instance, &w.Micro, &w.outcome, &w.bucket, &w.steps, &w.longest)
 		return w, err
-	}, `SELECT cluster, macro, instance, micro, outcome, bucket, CAST(SUM(steps) AS BIGINT), MAX(longest) FROM step_day
-		WHERE day >= $1 AND day <= $2 GROUP BY cluster, macro, instance, micro, outcome, bucket
-		ORDER BY cluster, macro, instance, micro, bucket`, days(since, until)...)
+	}, `SELECT cluster, macro, instance, micro, outcome, bucket, CAST(SUM(steps) AS BIGINT), MAX(longest) FROM step_counts`+c.either()+`
+		GROUP BY cluster, macro, instance, micro, outcome, bucket
+		ORDER BY cluster, macro, instance, micro, bucket`, c.args...)
 	if err != nil {
 		return nil, err
 	}
@@ -70,11 +72,12 @@ func (s *Store) StepTimes(ctx context.Context, since, until time.Time) ([]StepTi
 
 // NodeRates are those of the days that touch a span of time, as in StepTimes. By node, then cluster.
 func (s *Store) NodeRates(ctx context.Context, since, until time.Time) ([]NodeRate, error) {
+	c := within(stretches(since, until))
 	return list(ctx, s, func(r *sql.Rows) (n NodeRate, err error) {
 		err = r.Scan(&n.Node, &n.Cluster, &n.OK, &n.KO, &n.Retries)
 		return n, err
-	}, `SELECT node, cluster, CAST(SUM(ok) AS BIGINT), CAST(SUM(ko) AS BIGINT), CAST(SUM(retries) AS BIGINT) FROM node_day
-		WHERE day >= $1 AND day <= $2 GROUP BY node, cluster ORDER BY node, cluster`, days(since, until)...)
+	}, `SELECT node, cluster, CAST(SUM(ok) AS BIGINT), CAST(SUM(ko) AS BIGINT), CAST(SUM(retries) AS BIGINT) FROM node_counts`+c.either()+`
+		GROUP BY node, cluster ORDER BY node, cluster`, c.args...)
 }
 
 // maxCauses bounds the list of causes.
@@ -82,19 +85,10 @@ const maxCauses = 1000
 
 // Causes are the 1000 most frequent of the days that touch a span of time, as in StepTimes. The most frequent first.
 func (s *Store) Causes(ctx context.Context, since, until time.Time) ([]Cause, error) {
-	return list(ctx, s, func(r *sql.Rows) (c Cause, err error) {
-		err = r.Scan(&c.Macro, &c.Micro, &c.Kind, &c.Cause, &c.Count, &c.Example)
-		return c, err
-	}, `SELECT macro, micro, kind, cause, CAST(SUM(steps) AS BIGINT) AS total, MAX(example) FROM cause_day
-		WHERE day >= $1 AND day <= $2 GROUP BY macro, micro, kind, cause
-		ORDER BY total DESC, macro, micro, kind, cause LIMIT $3`, append(days(since, until), maxCauses)...)
-}
-
-// days are the first and the last day that touch a span of time.
-func days(since, until time.Time) []any {
-	last := int64(1) << 40
-	if !until.IsZero() {
-		last = dayOf(until.Add(-time.Nanosecond))
-	}
-	return []any{dayOf(since), last}
+	c := within(stretches(since, until))
+	return list(ctx, s, func(r *sql.Rows) (one Cause, err error) {
+		err = r.Scan(&one.Macro, &one.Micro, &one.Kind, &one.Cause, &one.Count, &one.Example)
+		return one, err
+	}, `SELECT macro, micro, kind, cause, CAST(SUM(steps) AS BIGINT) AS total, MAX(example) FROM cause_counts`+c.either()+fmt.Sprintf(`
+		GROUP BY macro, micro, kind, cause ORDER BY total DESC, macro, micro, kind, cause LIMIT %d`, maxCauses), c.args...)
 }

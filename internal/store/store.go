@@ -58,7 +58,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		err = errors.New("database URL: expected sqlite:/PATH/kadeploy.db or postgres://USER@HOST/DATABASE")
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		_ = s.Close() // the first error says more
+		return nil, err
 	}
 	return s, nil
 }

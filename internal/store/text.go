@@ -1,9 +1,9 @@
 package store
 
 import (
-	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/kadeploy/kadeploy/internal/store/fit"
 )
 
 // Bounds of what is kept, in bytes.
@@ -13,20 +13,8 @@ const (
 	maxBlob = 16 << 20
 )
 
-// clip makes a text that every database takes: valid UTF-8 without NUL, cut at a limit.
-func clip(s string, limit int) string {
-	if len(s) > limit {
-		for limit > 0 && !utf8.RuneStart(s[limit]) {
-			limit--
-		}
-		s = s[:limit]
-	}
-	s = strings.ToValidUTF8(s, "?") // no longer than before: one for each run
-	return strings.ReplaceAll(s, "\x00", "?")
-}
-
-func name(s string) string { return clip(s, maxName) }
-func text(s string) string { return clip(s, maxText) }
+func name(s string) string { return fit.Clip(s, maxName) }
+func text(s string) string { return fit.Clip(s, maxText) }
 
 // blob is never nil, which would be NULL.
 func blob(b []byte) []byte {
@@ -57,14 +45,4 @@ func timeOf(us int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMicro(us).UTC()
-}
-
-// dayOf is the number of a day since 1970-01-01, UTC.
-func dayOf(t time.Time) int64 {
-	const day = 24 * 60 * 60
-	n := t.Unix() / day
-	if t.Unix()%day < 0 {
-		n--
-	}
-	return n
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"github.com/kadeploy/kadeploy/internal/store/fit"
 )
 
 // Write writes a batch in one transaction. When it returns nil, all of the batch is on the disk; when it returns an error,
@@ -27,7 +29,7 @@ type writing struct {
 }
 
 func (w *writing) batch(b Batch) error {
-	for _, part := range []func(Batch) error{w.begin, w.resumed, w.events, w.steps, w.results, w.nodes, w.days, w.ends} {
+	for _, part := range []func(Batch) error{w.begin, w.resumed, w.events, w.steps, w.results, w.nodes, w.periods, w.ends} {
 		if err := part(b); err != nil {
 			return err
 		}
@@ -175,7 +177,7 @@ func (b Batch) check() error {
 
 func identity(id string, blobs ...[]byte) error {
 	if id == "" || id != name(id) {
-		return fmt.Errorf("operation %q: expected an id of 1 to %d bytes", clip(id, 40), maxName)
+		return fmt.Errorf("operation %q: expected an id of 1 to %d bytes", fit.Clip(id, 40), maxName)
 	}
 	for _, b := range blobs {
 		if len(b) > maxBlob {

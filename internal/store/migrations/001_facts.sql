@@ -1,5 +1,5 @@
--- One text for SQLite and PostgreSQL. Times and durations are microseconds, times since 1970 UTC, 0 for none; days are
--- numbered from 1970-01-01 UTC. BYTEA is a name without a meaning to SQLite, which keeps blobs as they are.
+-- One text for SQLite and PostgreSQL. Times and durations are microseconds, times since 1970 UTC, 0 for none.
+-- BYTEA is a name without a meaning to SQLite, which keeps blobs as they are.
 
 -- +goose Up
 CREATE TABLE operations (
@@ -74,9 +74,11 @@ CREATE TABLE node_states (
     since       BIGINT NOT NULL
 );
 
--- Counts of days, kept by the transactions that insert steps and results.
-CREATE TABLE step_day (
-    day      BIGINT NOT NULL,
+-- Counts of days and of months, kept by the transactions that insert steps and results. A period is the number of a day since
+-- 1970-01-01, or year * 12 + month - 1.
+CREATE TABLE step_counts (
+    unit      TEXT   NOT NULL,
+    period      BIGINT NOT NULL,
     cluster  TEXT   NOT NULL,
     macro    TEXT   NOT NULL,
     instance TEXT   NOT NULL,
@@ -85,26 +87,28 @@ CREATE TABLE step_day (
     bucket   BIGINT NOT NULL,
     steps    BIGINT NOT NULL,
     longest  BIGINT NOT NULL,
-    PRIMARY KEY (day, cluster, macro, instance, micro, outcome, bucket)
+    PRIMARY KEY (unit, period, cluster, macro, instance, micro, outcome, bucket)
 );
-CREATE TABLE node_day (
-    day     BIGINT NOT NULL,
+CREATE TABLE node_counts (
+    unit     TEXT   NOT NULL,
+    period     BIGINT NOT NULL,
     node    TEXT   NOT NULL,
     cluster TEXT   NOT NULL,
     ok      BIGINT NOT NULL,
     ko      BIGINT NOT NULL,
     retries BIGINT NOT NULL,
-    PRIMARY KEY (day, node, cluster)
+    PRIMARY KEY (unit, period, node, cluster)
 );
-CREATE TABLE cause_day (
-    day     BIGINT NOT NULL,
+CREATE TABLE cause_counts (
+    unit     TEXT   NOT NULL,
+    period     BIGINT NOT NULL,
     macro   TEXT   NOT NULL,
     micro   TEXT   NOT NULL,
     kind    TEXT   NOT NULL,
     cause   TEXT   NOT NULL,
     steps   BIGINT NOT NULL,
     example TEXT   NOT NULL,
-    PRIMARY KEY (day, macro, micro, kind, cause)
+    PRIMARY KEY (unit, period, macro, micro, kind, cause)
 );
 
 CREATE TABLE environments (
