@@ -79,8 +79,11 @@ func (r *record) log(id string) *operationLog {
 
 // append gives a fact its number and puts it down to be written. It says false for one of an operation that has ended.
 func (r *record) append(m appendFact) bool {
-	l := r.log(m.id)
-	if l.ended {
+	l := r.operations[m.id]
+	if l == nil && r.store != nil { // late words of one that ended long ago
+		return false
+	}
+	if l = r.log(m.id); l.ended {
 		return false
 	}
 	e := m.fact

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -78,14 +79,22 @@ func killed(url string) (last int) {
 // full writes until the disk is full, makes room, and goes on.
 func full(url string) {
 	ballast := filepath.Join(filepath.Dir(strings.TrimPrefix(url, "sqlite:")), "ballast")
-	say(os.WriteFile(ballast, make([]byte, 8<<20), 0o600))
 	s, err := store.Open(ctx, store.Config{URL: url})
 	say(err)
 	say(s.Write(ctx, store.Batch{Begin: []store.Operation{{ID: "D-1", Since: noon}}}))
+	if err := os.WriteFile(ballast, make([]byte, 64<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		say(fmt.Errorf("the disk is not full: %w", err))
+	}
+	var begun error
+	for n := 2; begun == nil; n++ {
+		begun = s.Write(ctx, store.Batch{Begin: []store.Operation{{ID: fmt.Sprintf("D-%d", n), Since: noon, Request: make([]byte, 64<<10)}}})
+	}
+	fmt.Println("nothing begins:", errors.Is(begun, store.ErrFull), begun)
 	i := uint64(1)
 	for err = nil; err == nil; i++ {
 		err = s.Write(ctx, pair(i))
 	}
+	fmt.Println("room for what runs:", i > 1000)
 	fmt.Println("refused:", errors.Is(err, store.ErrFull), err)
 	fmt.Println("still refused:", errors.Is(s.Write(ctx, pair(i-1)), store.ErrFull))
 	have, err := s.Operation(ctx, "D-1")
@@ -116,11 +125,13 @@ var _ = Describe("A disk that is full", func() {
 		if out, err := exec.Command("unshare", "--mount", "true").CombinedOutput(); err != nil {
 			Skip("no right to a small disk of its own: " + string(out))
 		}
-		cmd := exec.Command("unshare", "--mount", "sh", "-c", `mount -t tmpfs -o size=16m none "$1" && exec "$2"`, "-", GinkgoT().TempDir(), os.Args[0])
+		cmd := exec.Command("unshare", "--mount", "sh", "-c", `mount -t tmpfs -o size=24m none "$1" && exec "$2"`, "-", GinkgoT().TempDir(), os.Args[0])
 		cmd.Env = append(os.Environ(), "STORE_ROLE=full", "STORE_URL=sqlite:"+cmd.Args[len(cmd.Args)-2]+"/kadeploy.db")
 		out, err := cmd.CombinedOutput()
 		Expect(err).NotTo(HaveOccurred(), string(out))
 		Expect(strings.Split(string(out), "\n")).To(HaveExactElements(
+			And(HavePrefix("nothing begins: true database "), ContainSubstring("what runs is still recorded")),
+			"room for what runs: true",
 			And(HavePrefix("refused: true database "), ContainSubstring("no room on the disk: nothing was written")),
 			"still refused: true", "readable: D-1 <nil>", "whole: true", "done", ""))
 	})

@@ -50,7 +50,13 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	if err := f.examine(ctx, "PRAGMA quick_check(1)"); err != nil {
 		return err
 	}
-	return f.explain(s.migrate(ctx, goose.DialectSQLite3))
+	if err := f.explain(s.migrate(ctx, goose.DialectSQLite3)); err != nil {
+		return err
+	}
+	if err := f.makeRoom(ctx); err != nil {
+		f.log.Warn(err.Error())
+	}
+	return nil
 }
 
 func (f *sqliteFile) dsn(params ...string) string {

@@ -30,8 +30,9 @@ type engine interface {
 	check(ctx context.Context) error
 	size(ctx context.Context) (int64, error)
 	backup(ctx context.Context, file string) error
-	explain(err error) error // in words and errors of this package
-	again(err error) bool    // the same transaction may go through at another try
+	explain(err error) error            // in words and errors of this package
+	keepRoom(ctx context.Context) error // for ends; ErrFull when there is none
+	again(err error) bool               // the same transaction may go through at another try
 }
 
 const (

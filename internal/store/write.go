@@ -4,20 +4,35 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/kadeploy/kadeploy/internal/store/fit"
 )
 
 // Write writes a batch in one transaction. When it returns nil, all of the batch is on the disk; when it returns an error,
 // all or nothing of it is, and to write the same batch again is right: what is there stays as it is, and is not counted
-// again. Errors to ask for: ErrFull, ErrUnavailable, ErrUnknown.
+// again. With SQLite some room on the disk is kept for the ends of what runs: a batch with which an operation begins fails
+// earlier. Errors to ask for: ErrFull, ErrUnavailable, ErrUnknown.
 func (s *Store) Write(ctx context.Context, b Batch) error {
 	if err := b.check(); err != nil {
 		return err
 	}
-	return s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	write := func(ctx context.Context, tx *sql.Tx) error {
 		w := writing{ctx, tx, newCounts()}
 		return w.batch(b)
+	}
+	if b.begins() {
+		if err := s.keepRoom(ctx); err != nil {
+			return err
+		}
+	}
+	return s.change(ctx, write)
+}
+
+// begins says whether an operation begins with the batch and does not end with it, too.
+func (b Batch) begins() bool {
+	return slices.ContainsFunc(b.Begin, func(o Operation) bool {
+		return !slices.ContainsFunc(b.Ends, func(e End) bool { return e.Operation == o.ID })
 	})
 }
 
