@@ -16,6 +16,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/catalogue"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
@@ -27,7 +28,8 @@ type deployments struct {
 	inForce    *snapshot
 	nodes      *nodeStates
 	uplink     *rate.Limiter
-	holds      *holds
+	sources    sources
+	shelf      *shelf
 	ledger     *ledger
 	log        *slog.Logger
 	tasks      supervisor.Tasks
@@ -73,10 +75,10 @@ type operationCounts struct {
 	ok, ko int
 }
 
-func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, uplink *rate.Limiter, holds *holds, l *ledger, log *slog.Logger) *deployments {
+func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, uplink *rate.Limiter, from sources, envs *shelf, l *ledger, log *slog.Logger) *deployments {
 	return &deployments{
 		Supervisor: supervisor.New(supervisor.Config{Name: deploymentsName, Intensity: 20, Period: time.Minute, Log: log}),
-		cfg:        cfg, inForce: inForce, nodes: nodes, uplink: uplink, holds: holds, ledger: l, log: log, started: time.Now(),
+		cfg:        cfg, inForce: inForce, nodes: nodes, uplink: uplink, sources: from, shelf: envs, ledger: l, log: log, started: time.Now(),
 		checking: make(map[uint64]pendingSubmit), operations: make(map[string]*operation), answers: make(map[answerKey]proto.Message),
 	}
 }
@@ -85,7 +87,7 @@ func (d *deployments) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		d.nodes.interrupt()
-		d.holds.dropAll()
+		d.sources.holds.dropAll()
 		ctx.Send(local(ctx.ActorSystem(), journalName), endOrphans{"the server lost this operation by an internal error"})
 	case *actor.Stopping, *actor.Restarting:
 		d.tasks.CancelAll()
@@ -149,9 +151,13 @@ func (d *deployments) check(ctx actor.Context, m *message.Submit) {
 		ctx.Respond(no)
 		return
 	}
-	may := fileAccess{depot: cfg.Depot, admin: d.ledger.admin(m.GetUser()), holds: d.holds}
+	entry, may, err := d.named(m)
+	if err != nil {
+		ctx.Respond(answered(m.GetClientId())(nil, err))
+		return
+	}
 	op := d.tasks.Start(ctx, "check", func(context.Context) any {
-		j, err := plan(s, m, may)
+		j, err := plan(s, m, entry, may)
 		if err != nil {
 			return err
 		}
@@ -159,6 +165,26 @@ func (d *deployments) check(ctx actor.Context, m *message.Submit) {
 		return j
 	})
 	d.checking[op] = pendingSubmit{request: m, sender: ctx.Sender()}
+}
+
+// named finds the environment of the catalogue that a request names, nil when it names none, and what its files are found with.
+func (d *deployments) named(m *message.Submit) (*catalogue.Environment, fileAccess, error) {
+	by := catalogue.Asker{User: m.GetUser(), Admin: d.ledger.admin(m.GetUser())}
+	if m.GetEnvironmentName() == "" {
+		uploads, err := uploadsOf(m.GetUploads())
+		return nil, d.sources.access(by.User, by.Admin, uploads), err
+	}
+	if len(m.GetEnvironment()) > 0 {
+		return nil, fileAccess{}, errors.New("the request has a description and names an environment: one of them is wanted")
+	}
+	if d.shelf.store == nil {
+		return nil, fileAccess{}, errNoCatalogue
+	}
+	e, err := d.shelf.now.Load().Find(by, queryOf(&message.EnvRef{Name: m.GetEnvironmentName(), User: m.GetEnvironmentUser(), Version: m.EnvironmentVersion}))
+	if err != nil {
+		return nil, fileAccess{}, err
+	}
+	return &e, d.sources.accessOf(e, d.ledger), nil
 }
 
 func (d *deployments) checked(ctx actor.Context, m supervisor.TaskDone) {
@@ -169,7 +195,7 @@ func (d *deployments) checked(ctx actor.Context, m supervisor.TaskDone) {
 		answer = d.decide(ctx, p.request, m)
 	}
 	if j, planned := m.Value.(*job); planned && d.operations[j.id] == nil {
-		d.holds.drop(j.id)
+		d.sources.holds.drop(j.id)
 	}
 	if !p.request.GetDryRun() { // asking again is harmless, and the answer is long
 		d.remember(keyOf(p.request), answer)
@@ -225,7 +251,7 @@ func (d *deployments) decide(ctx actor.Context, r *message.Submit, m supervisor.
 const maxHolders = 100
 
 func (d *deployments) launch(ctx actor.Context, j *job) error {
-	prepare := preparer(d.cfg.Images)
+	prepare := preparer(d.sources)
 	spec := supervisor.Spec{ID: j.id, Restart: supervisor.Transient, NoAck: true, New: func(inc int) actor.Actor {
 		if inc > 1 { // the first one crashed: disk work is never run again blindly
 			return &aftermath{job: j}
@@ -286,7 +312,7 @@ func (d *deployments) end(ctx actor.Context, m operationEnded) {
 	o.ok, o.ko = count(m.ended)
 	ctx.Send(local(ctx.ActorSystem(), agentsName), forgetAgents{o.job.order}) // before the next operation expects them
 	d.nodes.release(o.job, m)
-	d.holds.drop(m.id)
+	d.sources.holds.drop(m.id)
 	d.log.Info("operation ended", "id", m.id, "outcome", m.ended.GetOutcome().String(), "ok", o.ok, "ko", o.ko, "text", m.ended.GetText())
 	d.tellEnd(ctx, o)
 	d.StopChild(ctx, m.id)

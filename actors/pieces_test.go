@@ -186,7 +186,7 @@ var _ = It("Who runs the requests tells the ends again to a journal that was sta
 	}), journalName)
 	Expect(err).NotTo(HaveOccurred())
 	end := &message.Ended{Outcome: message.Outcome_QUORUM}
-	d := newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), &holds{}, nil, discard)
+	d := newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), sources{holds: &holds{}}, nil, nil, discard)
 	d.operations = map[string]*operation{
 		"D-ended":   {job: &job{id: "D-ended"}, ended: end},
 		"D-running": {job: &job{id: "D-running"}},
@@ -210,7 +210,7 @@ var _ = It("Who runs the requests lets go of the uploads that the one before it 
 	held.drop("D-2")
 	Expect(released).To(Receive(Equal("D-2")))
 	pid := system.Root.Spawn(supervisor.Props(func() actor.Actor {
-		return newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), held, nil, discard)
+		return newDeployments(Config{}, &snapshot{}, newNodeStates(), newLimiter(0), sources{holds: held}, nil, nil, discard)
 	}))
 	DeferCleanup(func() { Expect(system.Root.StopFuture(pid).Wait()).To(Succeed()) })
 	Eventually(released).Should(Receive(Equal("D-1")))

@@ -42,6 +42,7 @@ type blueprint struct {
 	uploads bool // it takes some
 	tokens  func(user string, life time.Duration) (string, error)
 	deny    func(user, why string) error
+	envs    actors.EnvironmentStore // where the catalogue is kept; nil: there is none
 }
 
 // site is a configuration directory, the machines it describes, and a running tree that serves it.
@@ -210,7 +211,7 @@ func (s *site) start() {
 	s.tree, err = supervisor.StartTree(s.system, actors.Tree(actors.Config{
 		Snapshot: s.snapshot, Load: s.load, Power: map[string]power.Driver{"sandbox": driver},
 		Images: s.images, Console: console, Version: "test", Log: log, Depot: s.depot,
-		Admins: []string{"ada", "eve"}, Tokens: s.tokens, Deny: s.deny, Pin: "sha256:00", Authority: s.pki,
+		Admins: []string{"ada", "eve"}, Tokens: s.tokens, Deny: s.deny, Pin: "sha256:00", Authority: s.pki, Environments: s.envs,
 	}))
 	Expect(err).NotTo(HaveOccurred())
 }
@@ -242,6 +243,9 @@ func (s *site) restart() {
 	Expect(s.tree.Stop(ctx)).To(Succeed())
 	s.rack.Close()
 	Expect(s.images.Close()).To(Succeed())
+	if s.depot != nil {
+		Expect(s.depot.Close()).To(Succeed())
+	}
 	s.system.Shutdown()
 	s.start()
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/catalogue"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 )
 
@@ -26,10 +27,11 @@ const (
 )
 
 // plan turns a request into a job under a configuration, or says in one line what is wrong with it. It reads the
-// description and looks at the image's file; it changes nothing, but holds the uploads of the job that it returns.
-func plan(s *config.Snapshot, r *message.Submit, a fileAccess) (*job, error) {
+// description, or the one of an environment of the catalogue, and looks at the image's file; it changes nothing, but holds the
+// uploads of the job that it returns.
+func plan(s *config.Snapshot, r *message.Submit, entry *catalogue.Environment, a fileAccess) (*job, error) {
 	j := &job{
-		request: r, nodes: make(map[string]*hostJob), images: s.Global.ImagesPath,
+		request: r, entry: entry, nodes: make(map[string]*hostJob), images: s.Global.ImagesPath,
 		imagesTFTP: s.Global.TFTPName(s.Global.ImagesPath), interval: s.Global.ProbeInterval,
 		rate: s.Global.ChainRate, stall: s.Global.ChainStall,
 		grace: s.Global.Grace, key: r.GetKey(), tmpFS: r.GetTmpFilesystem(),
@@ -122,7 +124,12 @@ func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a fileAccess)
 	if len(j.key) > maxKeys {
 		return fmt.Errorf("the ssh keys have %d bytes; at most %d are taken", len(j.key), maxKeys)
 	}
-	if j.env, err = environment(s, j.request); err != nil {
+	if j.entry != nil {
+		j.env, err = parseEntry(*j.entry)
+	} else {
+		j.env, err = environment(s, j.request)
+	}
+	if err != nil {
 		return err
 	}
 	if err := j.resolve(s, a); err != nil {

@@ -25,7 +25,10 @@ type Config struct {
 	Console  func(node string) []string // last lines of a node's console; nil when there is none
 	Depot    *depot.Depot               // what users have uploaded; nil when the server takes no uploads
 	Version  string
-	Log      *slog.Logger
+
+	Environments EnvironmentStore // where the catalogue of environments is kept; nil: there is none
+
+	Log *slog.Logger
 
 	Admins []string // beside those of the configuration and of the book: root, the daemon's own user
 
@@ -44,7 +47,7 @@ const closeTimeout = 3 * time.Second
 // Tree is the supervision tree of a server: its order is dependency, and shutdown is the reverse.
 //
 // What an incarnation must not take with it when it dies lives in this function: the journal's record, the snapshot in
-// force, the book of rights, the states of the nodes, the boots under way, the holds on uploads, and the limit of the server's uplink, which all
+// force, the book of rights, the catalogue of environments, the states of the nodes, the boots under way, the holds on uploads, and the limit of the server's uplink, which all
 // broadcasts share.
 func Tree(cfg Config) supervisor.Config {
 	record := newRecord()
@@ -53,9 +56,10 @@ func Tree(cfg Config) supervisor.Config {
 	nodes := newNodeStates()
 	ledger := newLedger(cfg.Admins, inForce)
 	uplink := newLimiter(cfg.Snapshot.Global.ChainRateTotal)
-	held := &holds{}
+	from := sources{depot: cfg.Depot, images: cfg.Images, holds: &holds{}}
 	boots := agentlink.NewBoots(nil)
 	log := func(name string) *slog.Logger { return cfg.Log.With("actor", name) }
+	envs := newShelf(cfg.Environments, cfg.Depot, log("catalogue"))
 	global := cfg.Snapshot.Global
 
 	permanent := func(id string, produce func() actor.Actor) supervisor.Spec {
@@ -78,9 +82,12 @@ func Tree(cfg Config) supervisor.Config {
 			permanent("access", func() actor.Actor {
 				return newAccess(ledger, accessConfig{tokens: cfg.Tokens, deny: cfg.Deny, pin: cfg.Pin}, log("access"))
 			}),
+			permanent("catalogue", func() actor.Actor {
+				return newCataloguer(envs, examiner{inForce: inForce, sources: from, ledger: ledger}, ledger, log("catalogue"))
+			}),
 			permanent("api", func() actor.Actor { return newAPI(ledger, log("api")) }),
 			permanent("deployments", func() actor.Actor {
-				return newDeployments(cfg, inForce, nodes, uplink, held, ledger, log("deployments"))
+				return newDeployments(cfg, inForce, nodes, uplink, from, envs, ledger, log("deployments"))
 			}),
 		},
 	}
