@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -49,11 +51,14 @@ func (r *runner) deploy(c *cli.Context) error {
 		return err
 	}
 	if name := c.String("environment"); name != "" {
-		if p.submit.Environment, p.submit.EnvironmentPath, err = readDescription(p.command, name); err != nil {
+		if p.submit.Environment, p.submit.EnvironmentPath, err = readDescription(p.command, "-a", name); err != nil {
 			return err
 		}
 	}
-	if c.String("env-name") != "" {
+	if name := c.String("env-name"); name != "" {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && filepath.Ext(name) != "" {
+			return usage(p.command, "-e %s: names an environment of the catalogue, and this is a file: deploy it with -a", name)
+		}
 		ref, err := envRef(c, c.String("env-name"))
 		if err != nil {
 			return err

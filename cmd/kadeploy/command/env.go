@@ -64,7 +64,7 @@ func (r *runner) env(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		return r.envAdd(c, args[0], visibility, asJSON)
+		return r.envAdd(c, "add", args[0], visibility, asJSON)
 	}
 	ref, err := envRef(c, args[0])
 	if err != nil {
@@ -116,8 +116,8 @@ func envRef(c *cli.Context, text string) (*message.EnvRef, error) {
 }
 
 // envAdd reports everything that is wrong with the description here, where its file is.
-func (r *runner) envAdd(c *cli.Context, file, visibility string, asJSON bool) error {
-	text, path, err := readDescription(c.Command.Name, file)
+func (r *runner) envAdd(c *cli.Context, flag, file, visibility string, asJSON bool) error {
+	text, path, err := readDescription(c.Command.Name, flag, file)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (r *runner) kaenv(c *cli.Context) error {
 		pattern := strings.ReplaceAll(c.Args().First(), "%", "*")
 		return r.envList(c, pattern, c.String("user"), c.Bool("show-all-versions"), asJSON)
 	case c.IsSet("add"):
-		return r.envAdd(c, c.String("add"), "", asJSON)
+		return r.envAdd(c, "-a", c.String("add"), "", asJSON)
 	}
 	ref, err := envRef(c, c.String("delete")+c.String("print"))
 	if err != nil {
