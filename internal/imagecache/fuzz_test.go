@@ -64,4 +64,3 @@ func FuzzContentRange(f *testing.F) {
 		}
 	})
 }
-
