@@ -17,6 +17,7 @@ import (
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/catalogue"
+	"github.com/kadeploy/kadeploy/internal/imagecache"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
@@ -414,8 +415,11 @@ func (j *job) describe() []string {
 		return []string{fmt.Sprintf("reboot %d nodes, level %s", len(j.order), j.request.GetRebootLevel())}
 	}
 	lines := []string{fmt.Sprintf("deploy %s on %d nodes from %s (%d bytes)", j.envName(), len(j.order), j.shown(j.env.Image.Path), j.imageSize)}
-	if slices.Contains(j.missing, j.env.Image.Path) {
-		lines[0] = fmt.Sprintf("deploy %s on %d nodes from %s", j.envName(), len(j.order), j.env.Image.Path)
+	if image := j.env.Image.Path; slices.Contains(j.missing, image) || isURL(image) {
+		lines[0] = fmt.Sprintf("deploy %s on %d nodes from %s", j.envName(), len(j.order), j.shown(image))
+	}
+	for _, file := range j.fetched() {
+		lines = append(lines, imagecache.Shown(file)+": is fetched first, unless it is in the image cache")
 	}
 	for _, file := range j.missing {
 		lines = append(lines, file+": is uploaded first: it is not below the image_roots of the site")

@@ -72,6 +72,7 @@ func (x examiner) resolve(t *examined, env *config.Environment) error {
 		id: "E-" + uuid.NewString()[:8], request: &message.Submit{User: t.entry.Owner, Environment: t.entry.Text}, env: env,
 		maxPre: s.Global.MaxPreinstall, maxPost: s.Global.MaxPostinstall,
 	}
+	t.access.holds.begin(t.job.id)
 	err := t.job.resolve(s, t.access)
 	if err != nil {
 		t.drop()

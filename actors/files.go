@@ -11,13 +11,15 @@ import (
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/depot"
+	"github.com/kadeploy/kadeploy/internal/imagecache"
 )
 
 // fileAccess is what the files of a request are read with.
 type fileAccess struct {
-	depot   *depot.Depot // nil: the server takes no uploads
-	user    string       // whose files they are
-	admin   bool         // the user may name every file of the server
+	depot   *depot.Depot      // nil: the server takes no uploads
+	cache   *imagecache.Cache // nil: the server fetches no URLs
+	user    string            // whose files they are
+	admin   bool              // the user may name every file of the server
 	uploads map[string]depot.Digest
 	holds   *holds
 }
@@ -44,11 +46,11 @@ func (j *job) resolve(s *config.Snapshot, a fileAccess) error {
 		return nil
 	}
 	may := depot.Access{
-		Roots: s.Global.ImageRoots, Private: []string{s.Global.UploadDir, s.Global.CacheDir}, Admin: a.admin, Uploads: a.uploads,
+		Roots: s.Global.ImageRoots, Private: []string{s.Global.UploadDir, s.Global.CacheDir, s.Global.ImageCache}, Admin: a.admin, Uploads: a.uploads,
 	}
 	var missing []string
 	for what, path := range j.files() {
-		err := j.place(path, may, a)
+		err := j.place(path, may, &s.Global, a)
 		var needs *depot.NeedsUploadError
 		switch {
 		case errors.As(err, &needs) && a.depot == nil:
@@ -83,9 +85,12 @@ func (j *job) files() func(yield func(string, *string) bool) {
 	}
 }
 
-// place finds one file.
-func (j *job) place(path *string, may depot.Access, a fileAccess) error {
+// place finds one file. One at a URL is fetched later.
+func (j *job) place(path *string, may depot.Access, g *config.Global, a fileAccess) error {
 	named := *path
+	if isURL(named) {
+		return a.mayFetch(g, named)
+	}
 	from, err := depot.Resolve(may, named)
 	if err != nil {
 		return err
@@ -147,6 +152,9 @@ func uploadsOf(files []*message.UploadedFile) (map[string]depot.Digest, error) {
 func (j *job) shown(path string) string {
 	if named, ok := j.named[path]; ok {
 		return named
+	}
+	if isURL(path) {
+		return imagecache.Shown(path)
 	}
 	return path
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/depot"
 	"github.com/kadeploy/kadeploy/internal/image"
+	"github.com/kadeploy/kadeploy/internal/imagecache"
 	"github.com/kadeploy/kadeploy/internal/pki"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/internal/sandbox"
@@ -41,6 +42,7 @@ type blueprint struct {
 	console func(*site, string) []string
 	uploads bool // it takes some
 	tokens  func(user string, life time.Duration) (string, error)
+	urls    bool // it fetches some
 	deny    func(user, why string) error
 	envs    actors.EnvironmentStore // where the catalogue is kept; nil: there is none
 }
@@ -57,6 +59,7 @@ type site struct {
 	rack     *sandbox.Rack
 	images   *image.Catalogue
 	depot    *depot.Depot
+	cache    *imagecache.Cache
 	pki      *pki.Authority
 	log      *logbook
 }
@@ -207,11 +210,15 @@ func (s *site) start() {
 		s.depot, err = depot.Open(depot.Config{Dir: g.UploadDir})
 		Expect(err).NotTo(HaveOccurred())
 	}
+	if s.urls {
+		s.cache, err = imagecache.Open(imagecache.Config{Dir: g.ImageCache, Pause: time.Microsecond})
+		Expect(err).NotTo(HaveOccurred())
+	}
 	s.system, s.counters = supervisor.NewSystem(log)
 	s.tree, err = supervisor.StartTree(s.system, actors.Tree(actors.Config{
 		Snapshot: s.snapshot, Load: s.load, Power: map[string]power.Driver{"sandbox": driver},
 		Images: s.images, Console: console, Version: "test", Log: log, Depot: s.depot,
-		Admins: []string{"ada", "eve"}, Tokens: s.tokens, Deny: s.deny, Pin: "sha256:00", Authority: s.pki, Environments: s.envs,
+		Admins: []string{"ada", "eve"}, Tokens: s.tokens, Deny: s.deny, Pin: "sha256:00", Authority: s.pki, Environments: s.envs, Cache: s.cache,
 	}))
 	Expect(err).NotTo(HaveOccurred())
 }
@@ -246,6 +253,9 @@ func (s *site) restart() {
 	if s.depot != nil {
 		Expect(s.depot.Close()).To(Succeed())
 	}
+	if s.cache != nil {
+		Expect(s.cache.Close()).To(Succeed())
+	}
 	s.system.Shutdown()
 	s.start()
 }
@@ -260,6 +270,9 @@ func (s *site) close() {
 	Expect(s.images.Close()).To(Succeed())
 	if s.depot != nil {
 		Expect(s.depot.Close()).To(Succeed())
+	}
+	if s.cache != nil {
+		Expect(s.cache.Close()).To(Succeed())
 	}
 	s.system.Shutdown()
 	if CurrentSpecReport().Failed() {

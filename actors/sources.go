@@ -8,11 +8,13 @@ import (
 	"github.com/kadeploy/kadeploy/internal/catalogue"
 	"github.com/kadeploy/kadeploy/internal/depot"
 	"github.com/kadeploy/kadeploy/internal/image"
+	"github.com/kadeploy/kadeploy/internal/imagecache"
 )
 
 // sources are where the files of requests come from.
 type sources struct {
-	depot  *depot.Depot // nil: the server takes no uploads
+	depot  *depot.Depot      // nil: the server takes no uploads
+	cache  *imagecache.Cache // nil: the server fetches no URLs
 	images *image.Catalogue
 	holds  *holds
 	again  bool // images are read whole even if they were read before
@@ -20,11 +22,14 @@ type sources struct {
 
 // access is what the files of one description are found with, for one user and with what he has uploaded.
 func (s sources) access(user string, admin bool, uploads map[string]depot.Digest) fileAccess {
-	return fileAccess{depot: s.depot, user: user, admin: admin, uploads: uploads, holds: s.holds}
+	return fileAccess{depot: s.depot, cache: s.cache, user: user, admin: admin, uploads: uploads, holds: s.holds}
 }
 
-// prepare reads the image of a job from end to end, and holds it, and the archives, against what they must be.
+// prepare fetches what is at URLs, reads the image of a job from end to end, and holds it, and the archives, against what they must be.
 func (s sources) prepare(ctx context.Context, j *job, tell func(string)) error {
+	if err := s.fetch(ctx, j, tell); err != nil {
+		return j.worded(err)
+	}
 	if err := j.checkArchives(); err != nil {
 		return j.worded(err)
 	}

@@ -121,6 +121,7 @@ func (j *job) planReboot(nodes []*config.Node) error {
 
 func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a fileAccess) (err error) {
 	j.id = "D-" + uuid.NewString()[:8]
+	a.holds.begin(j.id)
 	if len(j.key) > maxKeys {
 		return fmt.Errorf("the ssh keys have %d bytes; at most %d are taken", len(j.key), maxKeys)
 	}
@@ -135,7 +136,7 @@ func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a fileAccess)
 	if err := j.resolve(s, a); err != nil {
 		return err
 	}
-	if !slices.Contains(j.missing, j.env.Image.Path) {
+	if image := j.env.Image.Path; !slices.Contains(j.missing, image) && !isURL(image) {
 		if j.imageSize, err = regularSize(j.env.Image.Path); err != nil {
 			return fmt.Errorf("image of %s: %w", j.env.Name, j.worded(err))
 		}
@@ -191,7 +192,7 @@ func regularSize(path string) (int64, error) {
 	info, err := os.Stat(path) // before it is opened: opening a pipe would wait, and a device may act
 	switch {
 	case strings.Contains(path, "://"):
-		return 0, fmt.Errorf("%s: this version does not fetch URLs: copy the file to the server and name its path", path)
+		return 0, fmt.Errorf("%s: only files of environments are fetched: copy the file to the server and name its path", path)
 	case err != nil:
 		return 0, err
 	case info.IsDir():
