@@ -1,0 +1,120 @@
+package store_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kadeploy/kadeploy/internal/store"
+)
+
+// series counts n from 0 to below $1; both databases know it.
+const series = `WITH RECURSIVE series(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM series WHERE n + 1 < $1) `
+
+// million fills a store with a million operations in a year, a result of each, and a million counts of steps.
+var million = []string{
+	`INSERT INTO operations (id, username, client_id, kind, environment, min_nodes, total, ok, ko, since, until, outcome, text, resumed, request, answer) ` +
+		series + `SELECT 'D-' || n, 'user' || (n % 200), '', CASE WHEN n % 10 = 0 THEN 'reboot' ELSE 'deploy' END, 'debian:12', 0, 1, 1, 0,
+		1700000000000000 + n * 30000000, 1700000000000000 + n * 30000000 + 1, CASE WHEN n % 100000 = 7 THEN 'failed' ELSE 'all_ok' END, '', 0, '', '' FROM series`,
+	`INSERT INTO results (operation, node, cluster, phase, state, cause, tries, at) ` +
+		series + `SELECT 'D-' || n, 'node-' || (n % 1000), 'c', 'ok', '', '', 1, 1700000000000000 + n * 30000000 FROM series`,
+	`INSERT INTO step_counts (unit, period, cluster, macro, instance, micro, outcome, bucket, steps, longest) ` +
+		series + `SELECT 'day', 19675 + n / 2700, 'cluster-' || (n / 540 % 5), 'macro-' || (n / 180 % 3), 'instance', 'micro-' || (n / 20 % 9), 'ok', n % 20 + n / 2700 % 10, 7, 1000000 FROM series`,
+	`INSERT INTO step_counts (unit, period, cluster, macro, instance, micro, outcome, bucket, steps, longest)
+		SELECT 'month', 24286 + (period - 19663) / 30, cluster, macro, instance, micro, outcome, bucket, SUM(steps), MAX(longest)
+		FROM step_counts WHERE $1 > 0 AND unit = 'day' GROUP BY 2, cluster, macro, instance, micro, outcome, bucket`,
+}
+
+// fillMillion makes it once for all benchmarks of one database.
+func fillMillion(b *testing.B, s *store.Store) {
+	b.Helper()
+	for _, query := range million {
+		if err := s.Exec(ctx, query, 1_000_000); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func open(tb testing.TB) *store.Store {
+	tb.Helper()
+	s, err := store.Open(ctx, store.Config{URL: "sqlite:" + filepath.Join(tb.TempDir(), "kadeploy.db")})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { s.Close() })
+	return s
+}
+
+// BenchmarkWrite writes batches as a journal under load does: 100 events of one operation.
+func BenchmarkWrite(b *testing.B) {
+	s := open(b)
+	if err := s.Write(ctx, begun()); err != nil {
+		b.Fatal(err)
+	}
+	var seq atomic.Uint64
+	seq.Store(10)
+	for b.Loop() {
+		var batch store.Batch
+		for range 100 {
+			batch.Events = append(batch.Events, store.Event{Operation: "D-1", Seq: seq.Add(1), Time: noon, Fact: make([]byte, 200)})
+		}
+		if err := s.Write(ctx, batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkMillion asks a store of a million operations.
+func BenchmarkMillion(b *testing.B) {
+	s := open(b)
+	fillMillion(b, s)
+	middle := time.UnixMicro(1700000000000000 + 500_000*30_000_000)
+	for name, q := range map[string]store.Query{
+		"newest":        {},
+		"user":          {User: "user7"},
+		"rare outcome":  {Outcome: "failed", Limit: 1000},
+		"rare of user":  {User: "user7", Outcome: "failed"},
+		"kind and user": {User: "user7", Kind: "deploy"},
+		"none":          {Kind: "deploy", Outcome: "aborted"},
+		"node":          {Node: "node-7"},
+		"page":          {Before: "D-500000", Kind: "deploy"},
+		"span":          {Since: middle, Until: middle.Add(24 * time.Hour), Limit: 1000},
+	} {
+		b.Run("history/"+name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.History(ctx, q); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	for _, days := range []int{7, 30, 365} {
+		b.Run(fmt.Sprintf("steptimes/%d days", days), func(b *testing.B) {
+			since := time.UnixMicro(1700000000000000)
+			for b.Loop() {
+				times, err := s.StepTimes(ctx, since, since.Add(time.Duration(days)*24*time.Hour))
+				if err != nil || len(times) == 0 {
+					b.Fatal(len(times), err)
+				}
+			}
+		})
+	}
+	b.Run("unended", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Unended(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("check", func(b *testing.B) {
+		for b.Loop() {
+			if err := s.Check(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+		n, _ := s.Size(ctx)
+		b.ReportMetric(float64(n)/1e6, "MB")
+	})
+}

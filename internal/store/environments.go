@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/kadeploy/kadeploy/internal/store/fit"
+)
+
+// Environment is an entry of the catalogue: one version of one owner's environment.
+type Environment struct {
+	Owner, Name string
+	Version     int
+	Visibility  string // public, shared or private
+	Description string // for people
+	Format      string // of Text: classic, yaml or hcl
+	Text        []byte // the description as it was added, up to 16 MiB
+	Digest      string // sha256 of the image, hexadecimal; "" when unknown
+	Added       time.Time
+}
+
+// EnvironmentFilter chooses environments; "" chooses nothing out.
+type EnvironmentFilter struct{ Owner, Name string }
+
+// AddEnvironment adds one; ErrExists when that owner has that version of that name. Added twice after an unclear error, the
+// second time tells ErrExists.
+func (s *Store) AddEnvironment(ctx context.Context, e Environment) error {
+	if e.Owner == "" || e.Name == "" || e.Owner != name(e.Owner) || e.Name != name(e.Name) {
+		return fmt.Errorf("environment %q of %q: expected an owner and a name of 1 to %d bytes", fit.Clip(e.Name, 40), fit.Clip(e.Owner, 40), maxName)
+	}
+	if len(e.Text) > maxBlob {
+		return fmt.Errorf("environment %s: %d bytes of description, at most %d are kept", e.Name, len(e.Text), maxBlob)
+	}
+	return s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		n, err := affected(tx.ExecContext(ctx, `INSERT INTO environments
+			(owner, name, version, visibility, description, format, source, digest, added)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
+			e.Owner, e.Name, e.Version, name(e.Visibility), text(e.Description), name(e.Format), blob(e.Text), name(e.Digest), micros(e.Added)))
+		if err == nil && n == 0 {
+			err = fmt.Errorf("environment %s:%d of %s %w", e.Name, e.Version, e.Owner, ErrExists)
+		}
+		return err
+	})
+}
+
+// RemoveEnvironment removes one for good; ErrUnknown when it is not there.
+func (s *Store) RemoveEnvironment(ctx context.Context, owner, env string, version int) error {
+	return s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		n, err := affected(tx.ExecContext(ctx, `DELETE FROM environments WHERE owner = $1 AND name = $2 AND version = $3`,
+			name(owner), name(env), version))
+		if err == nil && n == 0 {
+			err = fmt.Errorf("environment %s:%d of %s %w", fit.Clip(env, 40), version, fit.Clip(owner, 40), ErrUnknown)
+		}
+		return err
+	})
+}
+
+// Environments lists the catalogue by name, owner and version, the newest version first.
+func (s *Store) Environments(ctx context.Context, f EnvironmentFilter) ([]Environment, error) {
+	var c conditions
+	if f.Owner != "" {
+		c.add("owner = ?", name(f.Owner))
+	}
+	if f.Name != "" {
+		c.add("name = ?", name(f.Name))
+	}
+	return list(ctx, s, func(r *sql.Rows) (e Environment, err error) {
+		var added int64
+		err = r.Scan(&e.Owner, &e.Name, &e.Version, &e.Visibility, &e.Description, &e.Format, &e.Text, &e.Digest, &added)
+		e.Text, e.Added = bytesOrNil(e.Text), timeOf(added)
+		return e, err
+	}, `SELECT owner, name, version, visibility, description, format, source, digest, added FROM environments`+c.where()+
+		` ORDER BY name, owner, version DESC`, c.args...)
+}

@@ -1,0 +1,22 @@
+package store
+
+import "context"
+
+// Exec runs a statement of a test on the connection that writes.
+func (s *Store) Exec(ctx context.Context, query string, args ...any) error {
+	_, err := s.write.ExecContext(ctx, query, args...)
+	return err
+}
+
+// Count is the number that a query of a test gives.
+func (s *Store) Count(ctx context.Context, query string, args ...any) (n int, err error) {
+	err = s.read.QueryRowContext(ctx, query, args...).Scan(&n)
+	return n, err
+}
+
+var (
+	BucketOf = bucketOf
+	Middle   = middle
+)
+
+const MaxBucket = maxBucket

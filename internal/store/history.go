@@ -1,0 +1,103 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kadeploy/kadeploy/internal/store/fit"
+)
+
+// Query chooses operations. What is zero chooses nothing out.
+type Query struct {
+	User, Kind, Outcome string
+	Node                string    // operations in which this node has a result
+	Since, Until        time.Time // begun at Since or later, and before Until
+	Before              string    // id of an operation: only those after it in the list, to page on
+	Limit               int       // 100 when 0; at most 1000
+}
+
+const (
+	usualHistory = 100
+	maxHistory   = 1000
+)
+
+// History lists operations, the newest first, without Request and Answer. It fails with ErrUnknown when that of Before is gone.
+func (s *Store) History(ctx context.Context, q Query) ([]Operation, error) {
+	var c conditions
+	from := "operations"
+	if q.Node != "" {
+		from = "results JOIN operations ON operations.id = results.operation"
+		c.add("results.node = ?", name(q.Node))
+	}
+	for column, value := range map[string]string{"username": q.User, "kind": q.Kind, "outcome": q.Outcome} {
+		if value != "" {
+			c.add("operations."+column+" = ?", name(value))
+		}
+	}
+	if !q.Since.IsZero() {
+		c.add("operations.since >= ?", micros(q.Since))
+	}
+	if !q.Until.IsZero() {
+		c.add("operations.since < ?", micros(q.Until))
+	}
+	if q.Before != "" {
+		since, err := s.begun(ctx, q.Before)
+		if err != nil {
+			return nil, err
+		}
+		c.add("(operations.since, operations.id) < (?, ?)", since, name(q.Before))
+	}
+	limit := min(cmp.Or(max(q.Limit, 0), usualHistory), maxHistory)
+	query := "SELECT " + qualified(operationColumns) + " FROM " + from + c.where() +
+		fmt.Sprintf(" ORDER BY operations.since DESC, operations.id DESC LIMIT %d", limit)
+	return list(ctx, s, func(r *sql.Rows) (Operation, error) { return scanOperation(r) }, query, c.args...)
+}
+
+// begun is when an operation began, as it is kept.
+func (s *Store) begun(ctx context.Context, id string) (since int64, err error) {
+	err = s.read.QueryRowContext(ctx, "SELECT since FROM operations WHERE id = $1", name(id)).Scan(&since)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("operation %s %w", fit.Clip(id, 40), ErrUnknown)
+	}
+	return since, s.explain(err)
+}
+
+func qualified(columns string) string {
+	return "operations." + strings.ReplaceAll(columns, ", ", ", operations.")
+}
+
+// conditions are the parts of a WHERE, with their arguments in order.
+type conditions struct {
+	parts []string
+	args  []any
+}
+
+// add adds one that has a ? for each argument.
+func (c *conditions) add(part string, args ...any) {
+	for _, arg := range args {
+		c.args = append(c.args, arg)
+		part = strings.Replace(part, "?", fmt.Sprintf("$%d", len(c.args)), 1)
+	}
+	c.parts = append(c.parts, part)
+}
+
+// where holds when all do, and when there are none.
+func (c *conditions) where() string {
+	if len(c.parts) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(c.parts, " AND ")
+}
+
+// either holds when one does; never when there are none.
+func (c *conditions) either() string {
+	if len(c.parts) == 0 {
+		return " WHERE 1 = 0"
+	}
+	return " WHERE " + strings.Join(c.parts, " OR ")
+}

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// postgresServer is the engine of a database of PostgreSQL.
+type postgresServer struct{ *Store }
+
+func (s *Store) openPostgres(ctx context.Context, url string) error {
+	c, err := pgx.ParseConfig(url)
+	if err != nil { // not shown: it may hold a password
+		return errors.New("database URL: expected postgres://USER@HOST:PORT/DATABASE; in a password, % and @ and / are written %25, %40, %2F")
+	}
+	s.name = fmt.Sprintf("%s on %s", c.Database, c.Host)
+	p := &postgresServer{s}
+	s.engine = p
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 10 * time.Second
+	}
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "kadeploy"
+	}
+	s.write = stdlib.OpenDB(*c, stdlib.OptionAfterConnect(durable))
+	s.write.SetMaxOpenConns(1)
+	s.read = stdlib.OpenDB(*c)
+	s.read.SetMaxOpenConns(maxRead)
+	locker, err := lock.NewPostgresSessionLocker() // two servers may start at once
+	if err != nil {
+		return err
+	}
+	return p.explain(s.migrate(ctx, goose.DialectPostgres, goose.WithSessionLocker(locker)))
+}
+
+// durable sees to it that a commit waits for the disk, whatever the server's default is; stricter settings stay.
+func durable(ctx context.Context, c *pgx.Conn) error {
+	_, err := c.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
+	return err
+}
+
+func (p *postgresServer) check(ctx context.Context) error {
+	var n int
+	return p.explain(p.read.QueryRowContext(ctx, "SELECT count(*) FROM operations WHERE id = ''").Scan(&n))
+}
+
+func (p *postgresServer) size(ctx context.Context) (int64, error) {
+	var n int64
+	err := p.read.QueryRowContext(ctx, "SELECT pg_database_size(current_database())").Scan(&n)
+	return n, p.explain(err)
+}
+
+func (p *postgresServer) backup(context.Context, string) error {
+	return p.fault(errors.New("a backup of PostgreSQL is made by its own tools: pg_dump --format=custom --file=FILE DATABASE"))
+}
+
+func (p *postgresServer) again(err error) bool {
+	switch state(err) {
+	case "40001", "40P01": // lost against another transaction
+		return true
+	}
+	return p.lost(err)
+}
+
+// lost tells whether there was no server at the other end.
+func (p *postgresServer) lost(err error) bool {
+	switch code := state(err); {
+	case code == "57P01", code == "57P02", code == "57P03": // it stops, crashes, starts
+		return true
+	case code != "":
+		return code[:2] == "08"
+	}
+	var network net.Error
+	var connect *pgconn.ConnectError
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.As(err, &connect) || errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+func (p *postgresServer) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if p.lost(err) {
+		return p.fault(fmt.Errorf("%w: %w", ErrUnavailable, err))
+	}
+	switch state(err) {
+	case "":
+		return err
+	case "23503":
+		return p.fault(fmt.Errorf("the operation of a fact %w", ErrUnknown))
+	case "53100":
+		return p.fault(fmt.Errorf("%w of its server: nothing was written; make room, it goes on by itself", ErrFull))
+	case "XX001", "XX002":
+		return &DamagedError{Database: p.name, Detail: err.Error()}
+	}
+	return p.fault(err)
+}
+
+// state is the five characters of SQLSTATE, "" for an error that is not the server's.
+func state(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}

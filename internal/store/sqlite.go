@@ -1,0 +1,142 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/kadeploy/kadeploy/internal/wording"
+)
+
+// sqliteFile is the engine of a SQLite file.
+type sqliteFile struct {
+	*Store
+	path string
+}
+
+func (s *Store) openSQLite(ctx context.Context, path string) error {
+	if path == "" {
+		return errors.New("database URL: no file in it; expected sqlite:/PATH/kadeploy.db")
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	s.name = path
+	f := &sqliteFile{s, path}
+	s.engine = f
+	if err := makeFile(path); err != nil {
+		return s.fault(wording.Bare(err))
+	}
+	// The journal mode is a property of the file, the rest of each connection.
+	if s.write, err = sql.Open("sqlite", f.dsn("_journal_mode=WAL", "_txlock=immediate")); err != nil {
+		return f.explain(err)
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.read, err = sql.Open("sqlite", f.dsn("_query_only=1")); err != nil {
+		return f.explain(err)
+	}
+	s.read.SetMaxOpenConns(maxRead)
+	if err := f.examine(ctx, "PRAGMA quick_check(1)"); err != nil {
+		return err
+	}
+	return f.explain(s.migrate(ctx, goose.DialectSQLite3))
+}
+
+func (f *sqliteFile) dsn(params ...string) string {
+	u := url.URL{Scheme: "file", Path: f.path}
+	query := "_busy_timeout=10000&_foreign_keys=1&_synchronous=FULL&_dqs=0&_error_rc=1&_pragma=journal_size_limit(67108864)"
+	for _, p := range params {
+		query += "&" + p
+	}
+	return u.String() + "?" + query
+}
+
+// makeFile makes an empty file that its owner alone can read. What SQLite puts beside it gets the same mode.
+func makeFile(path string) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close(), syncDir(dir))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// examine runs a pragma that answers with "ok", or with what it found.
+func (f *sqliteFile) examine(ctx context.Context, pragma string) error {
+	begun := time.Now()
+	var found string
+	if err := f.read.QueryRowContext(ctx, pragma).Scan(&found); err != nil {
+		return f.explain(err)
+	}
+	if found != "ok" {
+		return &DamagedError{Database: f.name, Detail: wording.Clean(found)}
+	}
+	f.log.Debug("database examined", "database", f.name, "took", time.Since(begun))
+	return nil
+}
+
+func (f *sqliteFile) check(ctx context.Context) error {
+	return f.examine(ctx, "PRAGMA integrity_check(1)")
+}
+
+func (f *sqliteFile) size(context.Context) (int64, error) {
+	var n int64
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(f.path + suffix)
+		if err == nil {
+			n += info.Size()
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return 0, f.fault(wording.Bare(err))
+		}
+	}
+	return n, nil
+}
+
+func (f *sqliteFile) again(error) bool { return false } // who is busy has been waited for
+
+func (f *sqliteFile) explain(err error) error {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if e.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY {
+		return f.fault(fmt.Errorf("the operation of a fact %w", ErrUnknown))
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return &DamagedError{Database: f.name, Detail: e.Error()}
+	case sqlite3.SQLITE_FULL:
+		return f.fault(fmt.Errorf("%w: nothing was written; make room, it goes on by itself", ErrFull))
+	case sqlite3.SQLITE_IOERR:
+		return f.fault(fmt.Errorf("the disk failed or is full: nothing was written (%w)", err))
+	case sqlite3.SQLITE_BUSY:
+		return f.fault(fmt.Errorf("%w: another program holds the file; end that", ErrUnavailable))
+	}
+	return f.fault(err)
+}
