@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,10 +14,15 @@ import (
 	"github.com/kadeploy/kadeploy/actors"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/image"
+	"github.com/kadeploy/kadeploy/internal/imagecache"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/internal/sandbox"
+	"github.com/kadeploy/kadeploy/internal/store"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
+
+// database is what the daemon must not forget, below the state directory.
+const database = "kadeploy.db"
 
 // server is what a running daemon is made of.
 type server struct {
@@ -40,6 +46,16 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 		return nil, err
 	}
 	s.onClose(func() { _ = images.Close() })
+	fetched, err := imagecache.Open(imagecache.Config{Dir: snapshot.Global.ImageCache, MaxBytes: snapshot.Global.ImageCacheSize, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(func() { _ = fetched.Close() })
+	kept, err := store.Open(context.Background(), store.Config{URL: "sqlite:" + filepath.Join(snapshot.Global.StateDir, database), Log: log})
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(func() { _ = kept.Close() })
 	rack, err := machines(snapshot, log)
 	if err != nil {
 		return nil, err
@@ -65,6 +81,7 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 		Snapshot: snapshot, Load: func() (*config.Snapshot, error) { return reread(snapshot, log) },
 		Power: drivers, Images: images, Console: console, Version: cfg.Version, Log: log,
 		Admins: []string{"root", owner()}, Tokens: d.token, Deny: d.deny, Pin: d.authority.Pin(), Authority: d.authority, Depot: d.depot,
+		Cache: fetched, Environments: environments{kept},
 	}))
 	if err != nil {
 		return nil, unstarted(err)
