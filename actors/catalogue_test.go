@@ -192,6 +192,8 @@ var _ = Describe("The catalogue of environments", func() {
 		broken := adding("private")
 		broken.Environment = []byte(description("broken.tar|tar"))
 		Expect(s.clientOf("dana").refused(broken).GetText()).To(ContainSubstring("images/broken.tar"))
+		steering := adding("private", "# \x1b]0;title\a")
+		Expect(s.clientOf("dana").refused(steering).GetText()).To(ContainSubstring("control character on line 8"))
 		wrong := adding("private", "nonsense : 1", "more : 2")
 		no := s.clientOf("dana").refused(wrong)
 		Expect(no.GetText()).To(ContainSubstring("tiny.env:"))

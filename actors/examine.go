@@ -44,6 +44,9 @@ func (x examiner) find(c *catalogue.Catalogue, by catalogue.Asker, r *message.En
 		Name: env.Name, Version: env.Version, Owner: by.User, Visibility: cmp.Or(r.GetVisibility(), env.Visibility),
 		Description: line(env.Description), OS: env.OS, Format: env.Format, Text: text, Added: time.Now(),
 	}
+	if err := catalogue.CheckText(text); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.GetEnvironmentPath(), err)
+	}
 	if err := c.CheckAdd(by, e.Name, e.Visibility); err != nil {
 		return nil, err
 	}

@@ -82,6 +82,16 @@ func CheckName(name string) error {
 	return nil
 }
 
+// CheckText says why a description cannot be shown: terminals obey control characters, and it is shown to others as it is.
+func CheckText(text []byte) error {
+	for i, r := range string(text) {
+		if r == utf8.RuneError || r != '\n' && r != '\r' && r != '\t' && unicode.IsControl(r) {
+			return fmt.Errorf("the description has a control character on line %d", 1+strings.Count(string(text[:i]), "\n"))
+		}
+	}
+	return nil
+}
+
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
 
 // Newest stands for the highest version, All for every one.
