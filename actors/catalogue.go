@@ -35,6 +35,7 @@ type envWork struct {
 // Bounds of what is under way, and of what is remembered of it.
 const (
 	maxEnvWork    = 32
+	maxUserWork   = 4 // of one user
 	maxEnvAnswers = 200
 )
 
@@ -89,12 +90,16 @@ func (c *cataloguer) begin(ctx actor.Context, m asked, do func(context.Context) 
 		ctx.Respond(answer)
 		return
 	}
+	his := 0
 	for _, w := range c.working {
 		if w.key == key {
 			return
 		}
+		if w.key.user == key.user {
+			his++
+		}
 	}
-	if len(c.working) >= maxEnvWork {
+	if len(c.working) >= maxEnvWork || his >= maxUserWork {
 		refuse(ctx, key.clientID, message.Refusal_UNAVAILABLE, "too many environments are being checked; try again later")
 		return
 	}

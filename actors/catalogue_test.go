@@ -215,6 +215,22 @@ var _ = Describe("The catalogue of environments", func() {
 		Expect(s.clientOf("dana").refused(byName("dana", ref("tiny", ""))).GetText()).To(ContainSubstring("not at the server any more"))
 	})
 
+	It("checks a few at a time for one user, and others beside them", func() {
+		path := s.path("images/slow.tar") // big enough to be under way when the next request comes
+		s.file("images/slow.tar", string(theImage()))
+		Expect(os.Truncate(path, 2<<30)).To(Succeed())
+		c := s.clientOf("dana")
+		for range 5 {
+			r := adding("private")
+			r.Environment = []byte(description("slow.tar|tar"))
+			c.send(r)
+		}
+		no := c.next()
+		Expect(no).To(BeAssignableToTypeOf(&message.Refused{}))
+		Expect(no.(*message.Refused).GetCode()).To(Equal(message.Refusal_UNAVAILABLE))
+		added("bob", adding("private"))
+	})
+
 	It("lets its owner and admins remove, nobody else", func() {
 		added("dana", adding("shared"))
 		added("dana", adding("shared"))

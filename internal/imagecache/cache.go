@@ -93,7 +93,7 @@ func Open(c Config) (*Cache, error) {
 		files: make(map[string]*file), urls: make(map[string]*record), partials: make(map[string]*partial),
 	}
 	if err := k.open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("image cache in %s: %w", c.Dir, err), k.release())
+		return nil, errors.Join(fmt.Errorf("image_cache %s: %w", c.Dir, err), k.release())
 	}
 	return k, nil
 }

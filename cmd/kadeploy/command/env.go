@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -131,6 +132,10 @@ func (r *runner) envAdd(c *cli.Context, flag, file, visibility string, asJSON bo
 		added, err := await(c.Context, r, 0, func(ctx context.Context) (*message.Env, error) {
 			return svc.EnvAdd(ctx, &message.EnvAdd{Environment: text, EnvironmentPath: path, Visibility: visibility})
 		})
+		if errors.Is(err, errInterrupted) {
+			return &failure{code: exitInterrupted, err: errors.New("interrupted before the server answered"),
+				hint: "it goes on reading: kadeploy env list shows the environment when it is there"}
+		}
 		if err != nil {
 			return err
 		}
