@@ -25,8 +25,8 @@ type Environment struct {
 // EnvironmentFilter chooses environments; "" chooses nothing out.
 type EnvironmentFilter struct{ Owner, Name string }
 
-// AddEnvironment adds one; ErrExists when that owner has that version of that name. Added twice after an unclear error, the
-// second time tells ErrExists.
+// AddEnvironment adds one; ErrExists when that owner has that version of that name, also when that is the same one, written
+// before an ErrUnavailable.
 func (s *Store) AddEnvironment(ctx context.Context, e Environment) error {
 	if e.Owner == "" || e.Name == "" || e.Owner != name(e.Owner) || e.Name != name(e.Name) {
 		return fmt.Errorf("environment %q of %q: expected an owner and a name of 1 to %d bytes", fit.Clip(e.Name, 40), fit.Clip(e.Owner, 40), maxName)
@@ -34,7 +34,7 @@ func (s *Store) AddEnvironment(ctx context.Context, e Environment) error {
 	if n := max(len(e.Text), len(e.Details)); n > maxBlob {
 		return fmt.Errorf("environment %s: %d bytes of description, at most %d are kept", e.Name, n, maxBlob)
 	}
-	return s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return s.explain(s.once(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		n, err := affected(tx.ExecContext(ctx, `INSERT INTO environments
 			(owner, name, version, visibility, description, format, source, details, digest, added)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
@@ -43,19 +43,19 @@ func (s *Store) AddEnvironment(ctx context.Context, e Environment) error {
 			err = fmt.Errorf("environment %s:%d of %s %w", e.Name, e.Version, e.Owner, ErrExists)
 		}
 		return err
-	})
+	}))
 }
 
 // RemoveEnvironment removes one for good; ErrUnknown when it is not there.
 func (s *Store) RemoveEnvironment(ctx context.Context, owner, env string, version int) error {
-	return s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return s.explain(s.once(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		n, err := affected(tx.ExecContext(ctx, `DELETE FROM environments WHERE owner = $1 AND name = $2 AND version = $3`,
 			name(owner), name(env), version))
 		if err == nil && n == 0 {
 			err = fmt.Errorf("environment %s:%d of %s %w", fit.Clip(env, 40), version, fit.Clip(owner, 40), ErrUnknown)
 		}
 		return err
-	})
+	}))
 }
 
 // Environments lists the catalogue by name, owner and version, the newest version first.

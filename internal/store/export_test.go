@@ -14,6 +14,12 @@ func (s *Store) Count(ctx context.Context, query string, args ...any) (n int, er
 	return n, err
 }
 
+// Setting is what the connection that writes answers to a question of a test.
+func (s *Store) Setting(ctx context.Context, query string) (value string, err error) {
+	err = s.write.QueryRowContext(ctx, query).Scan(&value)
+	return value, err
+}
+
 var (
 	BucketOf = bucketOf
 	Middle   = middle

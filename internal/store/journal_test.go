@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -191,6 +192,28 @@ var _ = onBoth("A store that is opened again", func(fresh func() string) {
 		Expect(s.Write(ctx, begun())).To(Succeed())
 		Expect(s.Close()).To(Succeed())
 		Expect(opened(url).Events(ctx, "D-1", 0, 10)).To(Equal(begun().Events))
+	})
+
+	It("counts right when two write what is counted together", func() {
+		url := fresh()
+		one, other := opened(url), opened(url)
+		Expect(one.Write(ctx, store.Batch{Begin: []store.Operation{{ID: "D-1", Since: noon}}})).To(Succeed())
+		writing := make(chan error)
+		for n, s := range []*store.Store{one, other} {
+			go func() {
+				var err error
+				for i := range 30 {
+					var b store.Batch
+					for _, macro := range []string{"A", "B", "C", "D"} {
+						b.Steps = append(b.Steps, store.Step{Operation: "D-1", Node: fmt.Sprint(n), Macro: macro, Try: i, At: noon, Outcome: store.StepOK})
+					}
+					err = errors.Join(err, s.Write(ctx, b))
+				}
+				writing <- err
+			}()
+		}
+		Expect([]error{<-writing, <-writing}).To(HaveEach(BeNil()))
+		Expect(one.StepTimes(ctx, noon, noon.Add(1))).To(And(HaveLen(4), HaveEach(HaveField("OK", 60))))
 	})
 
 	It("may be opened by two at once while it is still empty", func() {

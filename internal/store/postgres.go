@@ -14,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // postgresServer is the engine of a database of PostgreSQL.
@@ -37,7 +39,7 @@ func (s *Store) openPostgres(ctx context.Context, url string) error {
 	s.write.SetMaxOpenConns(1)
 	s.read = stdlib.OpenDB(*c)
 	s.read.SetMaxOpenConns(maxRead)
-	locker, err := lock.NewPostgresSessionLocker() // two servers may start at once
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60)) // two servers may start at once; each second, for a minute
 	if err != nil {
 		return err
 	}
@@ -70,7 +72,8 @@ func (p *postgresServer) again(err error) bool {
 	case "40001", "40P01": // lost against another transaction
 		return true
 	}
-	return p.lost(err)
+	var connect *pgconn.ConnectError // there is none to talk to: the caller knows how long to wait
+	return p.lost(err) && !errors.As(err, &connect)
 }
 
 // lost tells whether there was no server at the other end.
@@ -92,7 +95,7 @@ func (p *postgresServer) explain(err error) error {
 		return nil
 	}
 	if p.lost(err) {
-		return p.fault(fmt.Errorf("%w: %w", ErrUnavailable, err))
+		return p.fault(fmt.Errorf("%w: %s", ErrUnavailable, wording.Clean(err.Error()))) // some have lines
 	}
 	switch state(err) {
 	case "":

@@ -128,10 +128,10 @@ func (c *cluster) stop() {
 	_ = c.server.Wait()
 }
 
-// create makes a database and gives its URL.
+// create makes a schema, which is a quarter of the time of a database, and gives its URL.
 func (c *cluster) create(name string) string {
 	GinkgoHelper()
-	out, err := c.command("createdb", name).CombinedOutput()
+	out, err := c.command("psql", "-d", "postgres", "-qc", "CREATE SCHEMA "+name).CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), string(out))
-	return "postgres:///" + name + "?" + url.Values{"host": {c.dir}, "user": {"kadeploy"}}.Encode()
+	return "postgres:///postgres?" + url.Values{"host": {c.dir}, "user": {"kadeploy"}, "search_path": {name}}.Encode()
 }

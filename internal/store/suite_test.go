@@ -40,11 +40,10 @@ func onBoth(text string, body func(fresh func() string)) bool {
 
 func sqliteURL() string { return "sqlite:" + filepath.Join(GinkgoT().TempDir(), "kadeploy.db") }
 
-var databases atomic.Int64
+var schemas atomic.Int64
 
 func postgresURL() string {
-	server := postgres()
-	return server.create(fmt.Sprintf("test%d", databases.Add(1)))
+	return postgres().create(fmt.Sprintf("test%d", schemas.Add(1)))
 }
 
 // opened is a store that is closed with the spec.
