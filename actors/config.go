@@ -10,6 +10,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/depot"
+	"github.com/kadeploy/kadeploy/internal/imagecache"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
@@ -21,7 +22,8 @@ type snapshot = atomic.Pointer[config.Snapshot]
 type settings struct {
 	inForce *snapshot
 	uplink  *rate.Limiter
-	depot   *depot.Depot // nil: none
+	depot   *depot.Depot      // nil: none
+	cache   *imagecache.Cache // nil: none
 	load    func() (*config.Snapshot, error)
 	log     *slog.Logger
 	tasks   supervisor.Tasks
@@ -82,6 +84,9 @@ func (s *settings) swap(read configRead) {
 		setLimit(s.uplink, read.snapshot.Global.ChainRateTotal)
 		if g := read.snapshot.Global; s.depot != nil {
 			s.depot.Limit(g.UploadMax, g.UploadMaxUser, g.UploadMaxFile)
+		}
+		if s.cache != nil {
+			s.cache.Limit(read.snapshot.Global.ImageCacheSize)
 		}
 		s.log.Info("configuration reloaded", "nodes", len(read.snapshot.Nodes))
 	}

@@ -22,7 +22,8 @@ type deployments struct {
 	inForce    *snapshot
 	nodes      *nodeStates
 	uplink     *rate.Limiter
-	holds      *holds
+	sources    sources
+	shelf      *shelf
 	ledger     *ledger
 	log        *slog.Logger
 	tasks      supervisor.Tasks
@@ -38,10 +39,10 @@ type deployments struct {
 	drained    chan<- struct{} // who waits for the end of all
 }
 
-func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, uplink *rate.Limiter, holds *holds, l *ledger, found *findings, log *slog.Logger) *deployments {
+func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, uplink *rate.Limiter, from sources, envs *shelf, l *ledger, found *findings, log *slog.Logger) *deployments {
 	d := &deployments{
 		Supervisor: supervisor.New(supervisor.Config{Name: deploymentsName, Intensity: 20, Period: time.Minute, Log: log}),
-		cfg:        cfg, inForce: inForce, nodes: nodes, uplink: uplink, holds: holds, ledger: l, log: log, started: time.Now(),
+		cfg:        cfg, inForce: inForce, nodes: nodes, uplink: uplink, sources: from, shelf: envs, ledger: l, log: log, started: time.Now(),
 		checking: make(map[uint64]pendingSubmit), operations: make(map[string]*operation), answers: make(map[answerKey]proto.Message),
 		findings: found, resuming: make(map[uint64]*operation),
 	}
@@ -53,7 +54,7 @@ func (d *deployments) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		d.nodes.interrupt()
-		d.holds.dropAll()
+		d.sources.holds.dropAll()
 		ctx.Send(local(ctx.ActorSystem(), journalName), endOrphans{"the server lost this operation by an internal error", d.recall(ctx)})
 	case *actor.Stopping, *actor.Restarting:
 		d.tasks.CancelAll()

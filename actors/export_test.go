@@ -15,12 +15,13 @@ var discard = slog.New(slog.DiscardHandler)
 // Poison is a message that the permanent actor of that name fails of: no actor of the tree ever sends one.
 func Poison(actor string) any {
 	return map[string]any{
-		"journal": appendFact{id: "poison"},
-		"config":  reloadConfig{reply: closed()},
-		"netboot": setProfile{},
-		"reboot":  powerRequest{node: &config.Node{}},
-		"agents":  agentLeft{},
-		"access":  isUser{reply: closedOf[bool]()},
+		"journal":   appendFact{id: "poison"},
+		"config":    reloadConfig{reply: closed()},
+		"netboot":   setProfile{},
+		"reboot":    powerRequest{node: &config.Node{}},
+		"agents":    agentLeft{},
+		"catalogue": asked{},
+		"access":    isUser{reply: closedOf[bool]()},
 	}[actor]
 }
 

@@ -11,13 +11,17 @@ import (
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/depot"
+	"github.com/kadeploy/kadeploy/internal/imagecache"
 )
 
 // fileAccess is what the files of a request are read with.
 type fileAccess struct {
-	depot *depot.Depot // nil: the server takes no uploads
-	admin bool         // the user may name every file of the server
-	holds *holds
+	depot   *depot.Depot      // nil: the server takes no uploads
+	cache   *imagecache.Cache // nil: the server fetches no URLs
+	user    string            // whose files they are
+	admin   bool              // the user may name every file of the server
+	uploads map[string]depot.Digest
+	holds   *holds
 }
 
 // maxUploads is an image, a preinstall and the postinstalls that a description may have.
@@ -35,25 +39,24 @@ func (e *needsFilesError) Error() string {
 }
 
 // resolve puts the server's own places of the files in the description, and holds those that were uploaded until the operation
-// has ended. A description of the site's own may name any file of the server.
+// has ended. A description of the site's own may name any file of the server; what an environment of the catalogue names was
+// looked at when it was added, and its owner may have lost it since.
 func (j *job) resolve(s *config.Snapshot, a fileAccess) error {
-	if len(j.request.GetEnvironment()) == 0 || a.admin && a.depot == nil {
+	if len(j.request.GetEnvironment()) == 0 && j.entry == nil || a.admin && a.depot == nil {
 		return nil
 	}
-	uploads, err := uploadsOf(j.request)
-	if err != nil {
-		return err
-	}
 	may := depot.Access{
-		Roots: s.Global.ImageRoots, Private: []string{s.Global.UploadDir, s.Global.CacheDir}, Admin: a.admin, Uploads: uploads,
+		Roots: s.Global.ImageRoots, Private: []string{s.Global.UploadDir, s.Global.CacheDir, s.Global.ImageCache}, Admin: a.admin, Uploads: a.uploads,
 	}
 	var missing []string
 	for what, path := range j.files() {
-		err := j.place(path, may, a)
+		err := j.place(path, may, &s.Global, a)
 		var needs *depot.NeedsUploadError
 		switch {
 		case errors.As(err, &needs) && a.depot == nil:
 			return fmt.Errorf("%s of %s: %s is not below the image_roots of the site, and this server takes no uploads", what, j.env.Name, needs.Path)
+		case errors.As(err, &needs) && j.entry != nil:
+			return fmt.Errorf("%s of %s: %s is not at the server any more, or %s may not name it any more; he may add the environment again", what, j.entry, needs.Path, a.user)
 		case errors.As(err, &needs):
 			if !slices.Contains(missing, needs.Path) {
 				missing = append(missing, needs.Path)
@@ -82,9 +85,12 @@ func (j *job) files() func(yield func(string, *string) bool) {
 	}
 }
 
-// place finds one file.
-func (j *job) place(path *string, may depot.Access, a fileAccess) error {
+// place finds one file. One at a URL is fetched later.
+func (j *job) place(path *string, may depot.Access, g *config.Global, a fileAccess) error {
 	named := *path
+	if isURL(named) {
+		return a.mayFetch(g, named)
+	}
 	from, err := depot.Resolve(may, named)
 	if err != nil {
 		return err
@@ -93,7 +99,7 @@ func (j *job) place(path *string, may depot.Access, a fileAccess) error {
 		if a.depot == nil {
 			return &depot.NeedsUploadError{Path: named}
 		}
-		at, release, err := a.depot.Use(j.request.GetUser(), *from.Uploaded)
+		at, release, err := a.depot.Use(a.user, *from.Uploaded)
 		if errors.Is(err, depot.ErrUnknown) {
 			return &depot.NeedsUploadError{Path: named}
 		}
@@ -127,12 +133,12 @@ func (j *job) remember(path, named string) {
 }
 
 // uploadsOf reads what the client says to have uploaded.
-func uploadsOf(r *message.Submit) (map[string]depot.Digest, error) {
-	if n := len(r.GetUploads()); n > maxUploads {
+func uploadsOf(files []*message.UploadedFile) (map[string]depot.Digest, error) {
+	if n := len(files); n > maxUploads {
 		return nil, fmt.Errorf("%d uploaded files in one request; a description has at most %d", n, maxUploads)
 	}
 	uploads := make(map[string]depot.Digest)
-	for _, u := range r.GetUploads() {
+	for _, u := range files {
 		var digest depot.Digest
 		if len(u.GetSha256()) != len(digest) {
 			return nil, fmt.Errorf("the sha256 of an uploaded file has %d bytes, not %d", len(u.GetSha256()), len(digest))
@@ -146,6 +152,9 @@ func uploadsOf(r *message.Submit) (map[string]depot.Digest, error) {
 func (j *job) shown(path string) string {
 	if named, ok := j.named[path]; ok {
 		return named
+	}
+	if isURL(path) {
+		return imagecache.Shown(path)
 	}
 	return path
 }

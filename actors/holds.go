@@ -2,17 +2,29 @@ package actors
 
 import "sync"
 
-// holds keep uploads in the depot as long as an operation may read them. They outlive the actors that add to them.
+// holds keep what was uploaded or fetched as long as an operation may read it. They outlive the actors that add to them.
 type holds struct {
 	mu sync.Mutex
 	of map[string][]func() // by operation
 }
 
-func (h *holds) add(id string, release func()) {
+// begin lets an operation add, until it is dropped.
+func (h *holds) begin(id string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.of == nil {
 		h.of = make(map[string][]func())
+	}
+	h.of[id] = nil
+}
+
+// add holds something for an operation. For one that was dropped meanwhile it is let go of at once.
+func (h *holds) add(id string, release func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, begun := h.of[id]; !begun {
+		release()
+		return
 	}
 	h.of[id] = append(h.of[id], release)
 }

@@ -27,6 +27,8 @@ func TestImportDirections(t *testing.T) {
 		{pkg: "internal/sandbox", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "internal/power", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "internal/depot", forbidden: []string{protoactor}, allowed: []string{"internal/wording"}},
+		{pkg: "internal/imagecache", forbidden: []string{protoactor}, allowed: []string{"internal/wording"}},
+		{pkg: "internal/catalogue", forbidden: []string{protoactor}, allowed: []string{}},
 		{pkg: "internal/store", forbidden: []string{protoactor}, allowed: []string{"internal/wording", "internal/store/fit"}},
 		{pkg: "internal/pki", forbidden: []string{protoactor}, allowed: []string{}},
 		{pkg: "internal/enrol", forbidden: []string{protoactor}, allowed: []string{"internal/pki"}},

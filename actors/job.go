@@ -11,6 +11,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/catalogue"
 	"github.com/kadeploy/kadeploy/internal/image"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 	"github.com/kadeploy/kadeploy/pxe"
@@ -21,7 +22,8 @@ import (
 type job struct {
 	id              string
 	request         *message.Submit
-	env             *config.Environment // nil: a reboot
+	env             *config.Environment    // nil: a reboot
+	entry           *catalogue.Environment // of the catalogue; nil: the description came with the request, or is the site's own
 	image           *image.Image
 	boot            image.BootFiles // of the image, below images
 	images          string          // directory of kernels and initrds, on the server

@@ -27,6 +27,7 @@ const (
 	rebootName      = "root/reboot"
 	agentsName      = "root/agents"
 	accessName      = "root/access"
+	catalogueName   = "root/catalogue"
 	apiName         = "root/api"
 	deploymentsName = "root/deployments"
 )

@@ -82,7 +82,7 @@ func (d *deployments) opened(ctx actor.Context, m logOpened) {
 // unopened refuses a request that could not be put down: nothing was done.
 func (d *deployments) unopened(ctx actor.Context, o *operation, asker pendingSubmit, err error) {
 	d.nodes.giveBack(o.job)
-	d.holds.drop(o.job.id)
+	d.sources.holds.drop(o.job.id)
 	delete(d.operations, o.job.id)
 	d.order = slices.DeleteFunc(d.order, func(id string) bool { return id == o.job.id })
 	d.answer(ctx, asker, &message.Refused{Code: message.Refusal_UNAVAILABLE, ClientId: asker.request.GetClientId(),
@@ -91,7 +91,7 @@ func (d *deployments) unopened(ctx actor.Context, o *operation, asker pendingSub
 }
 
 func (d *deployments) actorOf(j *job) supervisor.Spec {
-	prepare := preparer(d.cfg.Images)
+	prepare := preparer(d.sources)
 	return supervisor.Spec{ID: j.id, Restart: supervisor.Transient, NoAck: true, New: func(inc int) actor.Actor {
 		if inc > 1 { // the first one crashed: disk work is never run again blindly
 			return &aftermath{job: j}
@@ -144,7 +144,7 @@ func (d *deployments) end(ctx actor.Context, m operationEnded) {
 	o.ok, o.ko = count(m.ended)
 	ctx.Send(local(ctx.ActorSystem(), agentsName), forgetAgents{o.job.order}) // before the next operation expects them
 	o.left = d.nodes.release(o.job, m)
-	d.holds.drop(m.id)
+	d.sources.holds.drop(m.id)
 	d.log.Info("operation ended", "id", m.id, "outcome", m.ended.GetOutcome().String(), "ok", o.ok, "ko", o.ko, "text", m.ended.GetText())
 	d.tellEnd(ctx, o)
 	d.StopChild(ctx, m.id)

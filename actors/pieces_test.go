@@ -187,7 +187,7 @@ var _ = It("Who runs the requests tells the ends again to a journal that was sta
 	}), journalName)
 	Expect(err).NotTo(HaveOccurred())
 	end := &message.Ended{Outcome: message.Outcome_QUORUM}
-	d := newDeployments(Config{}, &snapshot{}, newNodeStates(nil), newLimiter(0), &holds{}, nil, &findings{}, discard)
+	d := newDeployments(Config{}, &snapshot{}, newNodeStates(nil), newLimiter(0), sources{holds: &holds{}}, nil, nil, &findings{}, discard)
 	d.operations = map[string]*operation{
 		"D-ended":   {job: &job{id: "D-ended"}, ended: end},
 		"D-running": {job: &job{id: "D-running"}},
@@ -206,12 +206,16 @@ var _ = It("Who runs the requests lets go of the uploads that the one before it 
 	system, _ := supervisor.NewSystem(discard)
 	DeferCleanup(system.Shutdown)
 	held, released := &holds{}, make(chan string, 2)
+	held.begin("D-1")
+	held.begin("D-2")
 	held.add("D-1", func() { released <- "D-1" })
 	held.add("D-2", func() { released <- "D-2" })
 	held.drop("D-2")
 	Expect(released).To(Receive(Equal("D-2")))
+	held.add("D-2", func() { released <- "late" })
+	Expect(released).To(Receive(Equal("late")), "what comes too late is not held for ever")
 	pid := system.Root.Spawn(supervisor.Props(func() actor.Actor {
-		return newDeployments(Config{}, &snapshot{}, newNodeStates(nil), newLimiter(0), held, nil, &findings{}, discard)
+		return newDeployments(Config{}, &snapshot{}, newNodeStates(nil), newLimiter(0), sources{holds: held}, nil, nil, &findings{}, discard)
 	}))
 	DeferCleanup(func() { Expect(system.Root.StopFuture(pid).Wait()).To(Succeed()) })
 	Eventually(released).Should(Receive(Equal("D-1")))

@@ -10,27 +10,16 @@ import (
 
 // preparer returns the work that a request needs before the first machine is touched: its image is read from end to end and
 // held against its digest, and the kernel that the nodes will boot is laid out for the network.
-func preparer(images *image.Catalogue) func(context.Context, *job, func(string)) error {
+func preparer(from sources) func(context.Context, *job, func(string)) error {
 	return func(ctx context.Context, j *job, tell func(string)) error {
 		if j.env == nil {
 			return nil
 		}
-		if err := j.checkArchives(); err != nil {
-			return j.worded(err)
+		err := from.prepare(ctx, j, tell)
+		if err != nil || !j.bootsByNetwork() {
+			return err
 		}
-		tell(fmt.Sprintf("checking the image %s", j.shown(j.env.Image.Path)))
-		img, err := images.Prepare(ctx, j.env.Image, nil)
-		if err == nil {
-			err = j.sameImage(img)
-		}
-		if err != nil {
-			return j.worded(err)
-		}
-		j.image = img
-		if !j.bootsByNetwork() {
-			return nil
-		}
-		j.boot, err = image.ExtractBoot(ctx, img, j.env.Kernel, j.env.Initrd, j.env.Hypervisor, j.images)
+		j.boot, err = image.ExtractBoot(ctx, j.image, j.env.Kernel, j.env.Initrd, j.env.Hypervisor, j.images)
 		return j.worded(err)
 	}
 }

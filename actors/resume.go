@@ -65,9 +65,13 @@ func (d *deployments) recall(ctx actor.Context) map[string]bool {
 // replan makes the job again, under the configuration of today.
 func (d *deployments) replan(ctx actor.Context, o *operation) {
 	s, cfg, uplink, was := d.inForce.Load(), d.cfg, d.uplink, o.job
-	may := fileAccess{depot: cfg.Depot, admin: d.ledger.admin(was.request.GetUser()), holds: d.holds}
+	entry, may, err := d.named(was.request)
+	if err != nil {
+		d.abandon(ctx, o, err.Error())
+		return
+	}
 	op := d.tasks.Start(ctx, "resume", func(context.Context) any {
-		j, err := plan(s, was.request, may, was.id)
+		j, err := plan(s, was.request, entry, may, was.id)
 		if err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/depot"
 	"github.com/kadeploy/kadeploy/internal/image"
+	"github.com/kadeploy/kadeploy/internal/imagecache"
 	"github.com/kadeploy/kadeploy/internal/pki"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/internal/sandbox"
@@ -47,6 +48,8 @@ type blueprint struct {
 	lasting  bool // its machines outlive its daemon
 	tokens   func(user string, life time.Duration) (string, error)
 	deny     func(user, why string) error
+	urls     bool                    // it fetches some
+	envs     actors.EnvironmentStore // where the catalogue is kept; nil: there is none
 }
 
 // site is a configuration directory, the machines it describes, and a running tree that serves it.
@@ -62,6 +65,7 @@ type site struct {
 	images   *image.Catalogue
 	depot    *depot.Depot
 	database *store.Store
+	cache    *imagecache.Cache
 	pki      *pki.Authority
 	log      *logbook
 }
@@ -215,11 +219,15 @@ func (s *site) start() {
 		Expect(err).NotTo(HaveOccurred())
 	}
 	memory := s.recall()
+	if s.urls {
+		s.cache, err = imagecache.Open(imagecache.Config{Dir: g.ImageCache, Pause: time.Microsecond})
+		Expect(err).NotTo(HaveOccurred())
+	}
 	s.system, s.counters = supervisor.NewSystem(log)
 	s.tree, err = supervisor.StartTree(s.system, actors.Tree(actors.Config{
 		Snapshot: s.snapshot, Load: s.load, Power: map[string]power.Driver{"sandbox": driver},
 		Images: s.images, Console: console, Version: "test", Log: log, Depot: s.depot,
-		Admins: []string{"ada", "eve"}, Tokens: s.tokens, Deny: s.deny, Pin: "sha256:00", Authority: s.pki,
+		Admins: []string{"ada", "eve"}, Tokens: s.tokens, Deny: s.deny, Pin: "sha256:00", Authority: s.pki, Environments: s.envs, Cache: s.cache,
 		Memory: memory, NoResume: s.noResume,
 	}))
 	Expect(err).NotTo(HaveOccurred())
@@ -273,6 +281,12 @@ func (s *site) restart() {
 		s.rack = nil
 	}
 	Expect(s.images.Close()).To(Succeed())
+	if s.depot != nil {
+		Expect(s.depot.Close()).To(Succeed())
+	}
+	if s.cache != nil {
+		Expect(s.cache.Close()).To(Succeed())
+	}
 	s.system.Shutdown()
 	if s.database != nil {
 		Expect(s.database.Close()).To(Succeed())
@@ -290,6 +304,9 @@ func (s *site) close() {
 	Expect(s.images.Close()).To(Succeed())
 	if s.depot != nil {
 		Expect(s.depot.Close()).To(Succeed())
+	}
+	if s.cache != nil {
+		Expect(s.cache.Close()).To(Succeed())
 	}
 	s.system.Shutdown()
 	if s.database != nil {

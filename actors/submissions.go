@@ -13,6 +13,8 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/catalogue"
+	"github.com/kadeploy/kadeploy/internal/imagecache"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
@@ -59,9 +61,13 @@ func (d *deployments) check(ctx actor.Context, m *message.Submit) {
 		ctx.Respond(no)
 		return
 	}
-	may := fileAccess{depot: cfg.Depot, admin: d.ledger.admin(m.GetUser()), holds: d.holds}
+	entry, may, err := d.named(m)
+	if err != nil {
+		ctx.Respond(answered(m.GetClientId())(nil, err))
+		return
+	}
 	op := d.tasks.Start(ctx, "check", func(context.Context) any {
-		j, err := plan(s, m, may, "")
+		j, err := plan(s, m, entry, may, "")
 		if err != nil {
 			return err
 		}
@@ -69,6 +75,26 @@ func (d *deployments) check(ctx actor.Context, m *message.Submit) {
 		return j
 	})
 	d.checking[op] = pendingSubmit{request: m, sender: ctx.Sender()}
+}
+
+// named finds the environment of the catalogue that a request names, nil when it names none, and what its files are found with.
+func (d *deployments) named(m *message.Submit) (*catalogue.Environment, fileAccess, error) {
+	by := catalogue.Asker{User: m.GetUser(), Admin: d.ledger.admin(m.GetUser())}
+	if m.GetEnvironmentName() == "" {
+		uploads, err := uploadsOf(m.GetUploads())
+		return nil, d.sources.access(by.User, by.Admin, uploads), err
+	}
+	if len(m.GetEnvironment()) > 0 {
+		return nil, fileAccess{}, errors.New("the request has a description and names an environment: one of them is wanted")
+	}
+	if d.shelf.store == nil {
+		return nil, fileAccess{}, errNoCatalogue
+	}
+	e, err := d.shelf.now.Load().Find(by, queryOf(&message.EnvRef{Name: m.GetEnvironmentName(), User: m.GetEnvironmentUser(), Version: m.EnvironmentVersion}))
+	if err != nil {
+		return nil, fileAccess{}, err
+	}
+	return &e, d.sources.accessOf(e, d.ledger), nil
 }
 
 func (d *deployments) checked(ctx actor.Context, m supervisor.TaskDone) {
@@ -82,7 +108,7 @@ func (d *deployments) checked(ctx actor.Context, m supervisor.TaskDone) {
 		return
 	}
 	if j, planned := m.Value.(*job); planned && d.operations[j.id] == nil {
-		d.holds.drop(j.id)
+		d.sources.holds.drop(j.id)
 	}
 	d.answer(ctx, p, answer)
 }
@@ -169,8 +195,11 @@ func (j *job) describe() []string {
 		return []string{fmt.Sprintf("reboot %d nodes, level %s", len(j.order), j.request.GetRebootLevel())}
 	}
 	lines := []string{fmt.Sprintf("deploy %s on %d nodes from %s (%d bytes)", j.envName(), len(j.order), j.shown(j.env.Image.Path), j.imageSize)}
-	if slices.Contains(j.missing, j.env.Image.Path) {
-		lines[0] = fmt.Sprintf("deploy %s on %d nodes from %s", j.envName(), len(j.order), j.env.Image.Path)
+	if image := j.env.Image.Path; slices.Contains(j.missing, image) || isURL(image) {
+		lines[0] = fmt.Sprintf("deploy %s on %d nodes from %s", j.envName(), len(j.order), j.shown(image))
+	}
+	for _, file := range j.fetched() {
+		lines = append(lines, imagecache.Shown(file)+": is fetched first, unless it is in the image cache")
 	}
 	for _, file := range j.missing {
 		lines = append(lines, file+": is uploaded first: it is not below the image_roots of the site")

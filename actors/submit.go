@@ -15,6 +15,7 @@ import (
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/catalogue"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 )
 
@@ -26,11 +27,11 @@ const (
 )
 
 // plan turns a request into a job under a configuration, or says in one line what is wrong with it. It reads the
-// description and looks at the image's file; it changes nothing, but holds the uploads of the job that it returns. id is that of an
-// operation that is resumed; "": it gets one.
-func plan(s *config.Snapshot, r *message.Submit, a fileAccess, id string) (*job, error) {
+// description, or the one of an environment of the catalogue, and looks at the image's file; it changes nothing, but holds the
+// uploads of the job that it returns. id is that of an operation that is resumed; "": it gets one.
+func plan(s *config.Snapshot, r *message.Submit, entry *catalogue.Environment, a fileAccess, id string) (*job, error) {
 	j := &job{
-		id: id, request: r, nodes: make(map[string]*hostJob), images: s.Global.ImagesPath,
+		id: id, request: r, entry: entry, nodes: make(map[string]*hostJob), images: s.Global.ImagesPath,
 		imagesTFTP: s.Global.TFTPName(s.Global.ImagesPath), interval: s.Global.ProbeInterval,
 		rate: s.Global.ChainRate, stall: s.Global.ChainStall,
 		grace: s.Global.Grace, key: r.GetKey(), tmpFS: r.GetTmpFilesystem(),
@@ -127,16 +128,22 @@ func (j *job) planReboot(nodes []*config.Node) error {
 
 func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a fileAccess) (err error) {
 	j.name("D-")
+	a.holds.begin(j.id)
 	if len(j.key) > maxKeys {
 		return fmt.Errorf("the ssh keys have %d bytes; at most %d are taken", len(j.key), maxKeys)
 	}
-	if j.env, err = environment(s, j.request); err != nil {
+	if j.entry != nil {
+		j.env, err = parseEntry(*j.entry)
+	} else {
+		j.env, err = environment(s, j.request)
+	}
+	if err != nil {
 		return err
 	}
 	if err := j.resolve(s, a); err != nil {
 		return err
 	}
-	if !slices.Contains(j.missing, j.env.Image.Path) {
+	if image := j.env.Image.Path; !slices.Contains(j.missing, image) && !isURL(image) {
 		if j.imageSize, err = regularSize(j.env.Image.Path); err != nil {
 			return fmt.Errorf("image of %s: %w", j.env.Name, j.worded(err))
 		}
@@ -192,7 +199,7 @@ func regularSize(path string) (int64, error) {
 	info, err := os.Stat(path) // before it is opened: opening a pipe would wait, and a device may act
 	switch {
 	case strings.Contains(path, "://"):
-		return 0, fmt.Errorf("%s: this version does not fetch URLs: copy the file to the server and name its path", path)
+		return 0, fmt.Errorf("%s: only files of environments are fetched: copy the file to the server and name its path", path)
 	case err != nil:
 		return 0, err
 	case info.IsDir():

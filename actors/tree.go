@@ -11,6 +11,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/depot"
 	"github.com/kadeploy/kadeploy/internal/image"
+	"github.com/kadeploy/kadeploy/internal/imagecache"
 	"github.com/kadeploy/kadeploy/internal/pki"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/supervisor"
@@ -24,8 +25,12 @@ type Config struct {
 	Images   *image.Catalogue
 	Console  func(node string) []string // last lines of a node's console; nil when there is none
 	Depot    *depot.Depot               // what users have uploaded; nil when the server takes no uploads
+	Cache    *imagecache.Cache          // what was fetched; nil when the server fetches nothing
 	Version  string
-	Log      *slog.Logger
+
+	Environments EnvironmentStore // where the catalogue of environments is kept; nil: there is none
+
+	Log *slog.Logger
 
 	Admins []string // beside those of the configuration and of the book: root, the daemon's own user
 
@@ -47,7 +52,7 @@ const closeTimeout = 3 * time.Second
 // Tree is the supervision tree of a server: its order is dependency, and shutdown is the reverse.
 //
 // What an incarnation must not take with it when it dies lives in this function: the journal's record, the snapshot in
-// force, the book of rights, the states of the nodes, the boots under way, the holds on uploads, and the limit of the server's uplink, which all
+// force, the book of rights, the catalogue of environments, the states of the nodes, the boots under way, the holds on uploads and on what was fetched, and the limit of the server's uplink, which all
 // broadcasts share.
 func Tree(cfg Config) supervisor.Config {
 	record := newRecord(cfg.Memory)
@@ -56,11 +61,14 @@ func Tree(cfg Config) supervisor.Config {
 	nodes := newNodeStates(cfg.Memory)
 	ledger := newLedger(cfg.Admins, inForce)
 	uplink := newLimiter(cfg.Snapshot.Global.ChainRateTotal)
-	held := &holds{}
+	from := sources{depot: cfg.Depot, cache: cfg.Cache, images: cfg.Images, holds: &holds{}}
+	examined := from
+	examined.holds = &holds{}
 	boots := agentlink.NewBoots(nil)
 	cfg.Memory.restore(boots)
 	found := &findings{memory: cfg.Memory}
 	log := func(name string) *slog.Logger { return cfg.Log.With("actor", name) }
+	envs := newShelf(cfg.Environments, cfg.Depot, log("catalogue"))
 	global := cfg.Snapshot.Global
 
 	permanent := func(id string, produce func() actor.Actor) supervisor.Spec {
@@ -75,7 +83,7 @@ func Tree(cfg Config) supervisor.Config {
 		Children: []supervisor.Spec{
 			permanent("journal", func() actor.Actor { return newJournal(record, log("journal")) }),
 			permanent("config", func() actor.Actor {
-				return &settings{inForce: inForce, uplink: uplink, depot: cfg.Depot, load: cfg.Load, log: log("config")}
+				return &settings{inForce: inForce, uplink: uplink, depot: cfg.Depot, cache: cfg.Cache, load: cfg.Load, log: log("config")}
 			}),
 			permanent("netboot", func() actor.Actor { return &netboot{global: global, log: log("netboot")} }),
 			permanent("reboot", func() actor.Actor { return newReboot(inForce, cfg.Power, log("reboot")) }),
@@ -83,9 +91,12 @@ func Tree(cfg Config) supervisor.Config {
 			permanent("access", func() actor.Actor {
 				return newAccess(ledger, accessConfig{tokens: cfg.Tokens, deny: cfg.Deny, pin: cfg.Pin}, log("access"))
 			}),
+			permanent("catalogue", func() actor.Actor {
+				return newCataloguer(envs, examiner{inForce: inForce, sources: examined, ledger: ledger}, ledger, log("catalogue"))
+			}),
 			permanent("api", func() actor.Actor { return newAPI(ledger, log("api")) }),
 			permanent("deployments", func() actor.Actor {
-				return newDeployments(cfg, inForce, nodes, uplink, held, ledger, found, log("deployments"))
+				return newDeployments(cfg, inForce, nodes, uplink, from, envs, ledger, found, log("deployments"))
 			}),
 		},
 	}

@@ -5,6 +5,7 @@ package config
 type Environment struct {
 	Name        string
 	Version     int
+	Versioned   bool // the description says its version; else it is the default of its syntax
 	Description string
 	Author      string
 	Visibility  string // private, shared, public
@@ -24,6 +25,8 @@ type Environment struct {
 
 	PartitionType string // hexadecimal text: "83"
 	Filesystem    string
+
+	Format string // of the description: classic, yaml, hcl
 }
 
 // Files are the paths and URLs of everything outside of the description that it needs, in the order image, preinstall, postinstalls.

@@ -25,7 +25,8 @@ func (d *draft) build() *Environment {
 		e.Visibility = d.text("visibility", "shared")
 		_, e.KernelParamsOnly = d.fields["boot.kernel_params"]
 	}
-	e.Version = d.version()
+	e.Version, e.Versioned = d.version(), d.has("version")
+	e.Format = d.format
 	e.Destructive = d.destructive()
 	e.PartitionType = d.partitionType()
 	e.Image = d.image()

@@ -17,6 +17,11 @@ const (
 // "key : value" lines of 2009 or Kadeploy3 YAML. Relative files start at the directory of path. It opens nothing: whether
 // the image is there is for who uses it. Nil when the diagnostics have errors.
 func ParseEnvironment(text []byte, path string) (*Environment, Diagnostics) {
+	_, environment, problems := parseDraft(text, path)
+	return environment, problems
+}
+
+func parseDraft(text []byte, path string) (*draft, *Environment, Diagnostics) {
 	src := newSource(path, text)
 	r := newReport()
 	dir, err := filepath.Abs(filepath.Dir(path))
@@ -29,26 +34,29 @@ func ParseEnvironment(text []byte, path string) (*Environment, Diagnostics) {
 		r.add(Error, position{source: src}, "", "not a text file: invalid UTF-8")
 	}
 	if r.list.HasErrors() {
-		return nil, r.list
+		return nil, nil, r.list
 	}
 	d := &draft{src: src, report: r, dir: dir, fields: map[string]field{}, wrong: map[string]bool{}}
 	switch {
 	case strings.HasSuffix(path, ".hcl"):
+		d.format = "hcl"
 		d.readHCL()
 	case isClassicDescription(src):
+		d.format = "classic"
 		d.readClassic()
 	default:
+		d.format = "yaml"
 		d.readYAML()
 	}
 	// What could not be read at all would only be reported again as missing.
 	if d.unreadable {
-		return nil, r.sorted()
+		return d, nil, r.sorted()
 	}
 	environment := d.build()
 	if r.list.HasErrors() {
 		environment = nil
 	}
-	return environment, r.sorted()
+	return d, environment, r.sorted()
 }
 
 var classicField = regexp.MustCompile(`^\s*([A-Za-z_]\w*)[ \t]+:(?:[ \t]+(.*))?$`)
@@ -68,6 +76,7 @@ type draft struct {
 	src        *source
 	report     *report
 	dir        string
+	format     string // classic, yaml or hcl
 	of2009     bool
 	unreadable bool
 	wrong      map[string]bool  // fields reported already: they are not missing

@@ -58,11 +58,15 @@ type Global struct {
 	ChainRateTotal int64         // chain_rate_total: of all broadcasts together; 0: no limit
 	ChainStall     time.Duration // chain_stall: silence after which a link is taken for dead
 
-	ImageRoots    []string // image_roots: directories whose files everybody's descriptions may name
-	UploadDir     string   // upload_dir: what users have uploaded; default STATE/uploads
-	UploadMax     int64    // bytes of all uploads
-	UploadMaxUser int64    // bytes of one user's
-	UploadMaxFile int64    // bytes of one file
+	ImageRoots     []string // image_roots: directories whose files everybody's descriptions may name
+	ImageURLs      []string // image_urls: below which everybody's descriptions may name files; see MayFetch
+	ImageCache     string   // image_cache: what was fetched; default STATE/image_cache
+	ImageCacheSize int64    // bytes
+
+	UploadDir     string // upload_dir: what users have uploaded; default STATE/uploads
+	UploadMax     int64  // bytes of all uploads
+	UploadMaxUser int64  // bytes of one user's
+	UploadMaxFile int64  // bytes of one file
 
 	Database    string        // database: sqlite:/PATH or postgres://USER@HOST/DATABASE
 	HistoryKeep time.Duration // history_keep: of operations that have ended; 0: for ever

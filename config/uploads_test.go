@@ -30,6 +30,9 @@ var _ = Describe("What users may name and send", func() {
 		Entry("its configuration", "image_roots = DIR", "holds the configuration"),
 		Entry("what its configuration lies below", "image_roots = DIR/..", "holds the configuration"),
 		Entry("its state", "image_roots = DIR/var", "holds state_dir"),
+		Entry("what was fetched", "image_cache = images/c\nimage_roots = DIR/images", "holds image_cache"),
+		Entry("a URL that is none of a directory", "image_urls = ftp://server/", "not the URL of a directory"),
+		Entry("a URL with a password", "image_urls = https://u:p@server/", "not the URL of a directory"),
 		Entry("what others have uploaded", "upload_dir = images/up\nimage_roots = DIR/images", "holds upload_dir"),
 	)
 
@@ -39,6 +42,17 @@ var _ = Describe("What users may name and send", func() {
 		Expect(os.WriteFile(filepath.Join(dir, "deploy.conf"), []byte(conf), 0o600)).To(Succeed())
 		Expect(loaded(config.Load(dir)).Global.ImageRoots).To(Equal([]string{dir + "/images"}))
 	})
+
+	DescribeTable("is at URLs below those of the site only", func(url string, may bool) {
+		g := minimal().and("deploy.conf", "image_urls = https://images.lab/pub, http://mirror:8080/").load().Global
+		Expect(g.MayFetch(url)).To(Equal(may))
+	},
+		Entry(nil, "https://images.lab/pub/debian.tar.zst", true), Entry(nil, "https://IMAGES.lab/pub/a/b?c=d", true),
+		Entry(nil, "http://mirror:8080/x", true), Entry(nil, "http://images.lab/pub/x", false), Entry(nil, "https://images.lab/pub", false),
+		Entry(nil, "https://images.lab/public/x", false), Entry(nil, "https://images.lab/pub/../x", false), Entry(nil, "https://images.lab/pub/%2e%2e/x", false),
+		Entry(nil, "https://images.lab.evil/pub/x", false), Entry(nil, "https://images.lab@evil/pub/x", false), Entry(nil, "http://mirror/x", false),
+		Entry(nil, "::", false),
+	)
 
 	It("is explained", func() {
 		s := minimal().and("deploy.conf", "image_roots = /srv/images").load()

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -168,6 +169,31 @@ var _ = Describe("A client of a running server", Ordered, func() {
 		Expect(c.UserDel(ctx, "bob")).To(MatchError(ContainSubstring("nobody has that name")))
 	})
 
+	It("puts environments into the catalogue, deploys them by name, and takes them out", func() {
+		r := d.deployment("node-1")
+		added, err := c.EnvAdd(ctx, &message.EnvAdd{Environment: r.GetEnvironment(), EnvironmentPath: r.GetEnvironmentPath(), Visibility: "public"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(added.GetImageDigest()).To(HaveLen(64))
+		id, err := c.Submit(ctx, &message.Submit{Nodes: []string{"node-1"}, EnvironmentName: "tiny"})
+		Expect(err).NotTo(HaveOccurred())
+		ended, _ := watch(id)
+		Expect(ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), ended.String())
+
+		shown, err := c.EnvShow(ctx, &message.EnvRef{Name: "tiny"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(shown.GetText())).To(ContainSubstring(d.dir + "/image.tar|tar"))
+		_, err = c.EnvVerify(ctx, &message.EnvRef{Name: "tiny"})
+		Expect(err).NotTo(HaveOccurred())
+		two := uint32(2)
+		_, err = c.EnvAdd(ctx, &message.EnvAdd{Environment: append([]byte("version : 2\n"), bytes.Replace(r.GetEnvironment(), []byte("version : 1\n"), nil, 1)...), EnvironmentPath: r.GetEnvironmentPath()})
+		Expect(err).NotTo(HaveOccurred())
+		gone, err := c.EnvRemove(ctx, &message.EnvRef{Name: "tiny", Version: &two}, false)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(gone.GetEnvironments()).To(HaveLen(1))
+		_, err = c.EnvShow(ctx, &message.EnvRef{Name: "tiny", Version: &two})
+		Expect(err).To(MatchError(ContainSubstring("no version 2")))
+	})
+
 	It("reboots what it deployed", func() {
 		id, err := c.Reboot(ctx, []string{"node-1", "node-2"}, "soft")
 		Expect(err).NotTo(HaveOccurred())
@@ -203,6 +229,18 @@ var _ = Describe("A client of a running server", Ordered, func() {
 		Eventually(d.processes).Should(BeEmpty(), "processes left behind")
 		_, err = c.Nodes(ctx)
 		Expect(err).To(MatchError(client.ErrNoServer))
+	})
+
+	It("finds the catalogue as it was when the killed server is back", func() {
+		d.run()
+		list, err := c.EnvList(ctx, "t*", "", true)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(list.GetEnvironments()).To(HaveLen(1))
+		Expect(list.GetEnvironments()[0].GetVisibility()).To(Equal("public"))
+		id, err := c.Submit(ctx, &message.Submit{Nodes: []string{"node-1"}, EnvironmentName: "tiny"})
+		Expect(err).NotTo(HaveOccurred())
+		ended, _ := watch(id)
+		Expect(ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), ended.String())
 	})
 })
 

@@ -34,14 +34,22 @@ func startDaemon(nodes int) *daemon {
 	Expect(err).NotTo(HaveOccurred(), string(out))
 	d.write(nodes)
 
-	d.session, err = gexec.Start(exec.Command(programs+"kadeploy-server", "start", "--foreground", "-d", d.dir), GinkgoWriter, GinkgoWriter)
-	Expect(err).NotTo(HaveOccurred())
+	d.run()
 	DeferCleanup(func() {
 		d.kill()
 		Eventually(d.processes).Should(BeEmpty())
 	})
-	Eventually(d.session.Err).Should(gbytes.Say("msg=serving"))
 	return d
+}
+
+// run starts the server, for the first time or after it was killed.
+func (d *daemon) run() {
+	GinkgoHelper()
+	var err error
+	program := filepath.Join(d.dir, "bin", "kadeploy-server")
+	d.session, err = gexec.Start(exec.Command(program, "start", "--foreground", "-d", d.dir), GinkgoWriter, GinkgoWriter)
+	Expect(err).NotTo(HaveOccurred())
+	Eventually(d.session.Err).Should(gbytes.Say("msg=serving"))
 }
 
 func (d *daemon) server() string { return d.net + ".254:25300" }

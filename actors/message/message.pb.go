@@ -254,24 +254,27 @@ func (Outcome) EnumDescriptor() ([]byte, []int) {
 
 // Submit asks for an operation. The answer is Accepted or Refused. Sending the same client_id again is answered as the first time.
 type Submit struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	ClientId        string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"` // unique, made by the client
-	Deadline        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=deadline,proto3" json:"deadline,omitempty"`                 // a request read later than this is refused
-	User            string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`                         // set by the server: who the link says it is
-	Operation       Operation              `protobuf:"varint,4,opt,name=operation,proto3,enum=kadeploy.v1.Operation" json:"operation,omitempty"`
-	Nodes           []string               `protobuf:"bytes,5,rep,name=nodes,proto3" json:"nodes,omitempty"`                                            // expanded host names
-	MinNodes        string                 `protobuf:"bytes,6,opt,name=min_nodes,json=minNodes,proto3" json:"min_nodes,omitempty"`                      // "": the server's default; "7" or "90%"
-	Environment     []byte                 `protobuf:"bytes,7,opt,name=environment,proto3" json:"environment,omitempty"`                                // DEPLOY: the description's text
-	EnvironmentPath string                 `protobuf:"bytes,8,opt,name=environment_path,json=environmentPath,proto3" json:"environment_path,omitempty"` // DEPLOY: absolute path it was read from; relative image paths start there
-	Key             []byte                 `protobuf:"bytes,9,opt,name=key,proto3" json:"key,omitempty"`                                                // DEPLOY: ssh public keys for root
-	RebootLevel     string                 `protobuf:"bytes,10,opt,name=reboot_level,json=rebootLevel,proto3" json:"reboot_level,omitempty"`            // REBOOT: soft, hard, very_hard
-	FormatTmp       bool                   `protobuf:"varint,11,opt,name=format_tmp,json=formatTmp,proto3" json:"format_tmp,omitempty"`                 // DEPLOY: the tmp partition is formatted with tmp_filesystem
-	TmpFilesystem   string                 `protobuf:"bytes,12,opt,name=tmp_filesystem,json=tmpFilesystem,proto3" json:"tmp_filesystem,omitempty"`
-	NoPartitioning  bool                   `protobuf:"varint,13,opt,name=no_partitioning,json=noPartitioning,proto3" json:"no_partitioning,omitempty"` // DEPLOY: leave the partition table alone
-	DryRun          bool                   `protobuf:"varint,14,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`                         // check everything, change nothing; answered by Checked
-	Uploads         []*UploadedFile        `protobuf:"bytes,15,rep,name=uploads,proto3" json:"uploads,omitempty"`                                      // DEPLOY: files of the description that the client has uploaded
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	ClientId           string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"` // unique, made by the client
+	Deadline           *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=deadline,proto3" json:"deadline,omitempty"`                 // a request read later than this is refused
+	User               string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`                         // set by the server: who the link says it is
+	Operation          Operation              `protobuf:"varint,4,opt,name=operation,proto3,enum=kadeploy.v1.Operation" json:"operation,omitempty"`
+	Nodes              []string               `protobuf:"bytes,5,rep,name=nodes,proto3" json:"nodes,omitempty"`                                            // expanded host names
+	MinNodes           string                 `protobuf:"bytes,6,opt,name=min_nodes,json=minNodes,proto3" json:"min_nodes,omitempty"`                      // "": the server's default; "7" or "90%"
+	Environment        []byte                 `protobuf:"bytes,7,opt,name=environment,proto3" json:"environment,omitempty"`                                // DEPLOY: the description's text
+	EnvironmentPath    string                 `protobuf:"bytes,8,opt,name=environment_path,json=environmentPath,proto3" json:"environment_path,omitempty"` // DEPLOY: absolute path it was read from; relative image paths start there
+	Key                []byte                 `protobuf:"bytes,9,opt,name=key,proto3" json:"key,omitempty"`                                                // DEPLOY: ssh public keys for root
+	RebootLevel        string                 `protobuf:"bytes,10,opt,name=reboot_level,json=rebootLevel,proto3" json:"reboot_level,omitempty"`            // REBOOT: soft, hard, very_hard
+	FormatTmp          bool                   `protobuf:"varint,11,opt,name=format_tmp,json=formatTmp,proto3" json:"format_tmp,omitempty"`                 // DEPLOY: the tmp partition is formatted with tmp_filesystem
+	TmpFilesystem      string                 `protobuf:"bytes,12,opt,name=tmp_filesystem,json=tmpFilesystem,proto3" json:"tmp_filesystem,omitempty"`
+	NoPartitioning     bool                   `protobuf:"varint,13,opt,name=no_partitioning,json=noPartitioning,proto3" json:"no_partitioning,omitempty"`                   // DEPLOY: leave the partition table alone
+	DryRun             bool                   `protobuf:"varint,14,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`                                           // check everything, change nothing; answered by Checked
+	Uploads            []*UploadedFile        `protobuf:"bytes,15,rep,name=uploads,proto3" json:"uploads,omitempty"`                                                        // DEPLOY: files of the description that the client has uploaded
+	EnvironmentName    string                 `protobuf:"bytes,16,opt,name=environment_name,json=environmentName,proto3" json:"environment_name,omitempty"`                 // DEPLOY: of the catalogue, instead of a description
+	EnvironmentUser    string                 `protobuf:"bytes,17,opt,name=environment_user,json=environmentUser,proto3" json:"environment_user,omitempty"`                 // its owner; "": one's own, or else a public one
+	EnvironmentVersion *uint32                `protobuf:"varint,18,opt,name=environment_version,json=environmentVersion,proto3,oneof" json:"environment_version,omitempty"` // none: the newest
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Submit) Reset() {
@@ -407,6 +410,27 @@ func (x *Submit) GetUploads() []*UploadedFile {
 		return x.Uploads
 	}
 	return nil
+}
+
+func (x *Submit) GetEnvironmentName() string {
+	if x != nil {
+		return x.EnvironmentName
+	}
+	return ""
+}
+
+func (x *Submit) GetEnvironmentUser() string {
+	if x != nil {
+		return x.EnvironmentUser
+	}
+	return ""
+}
+
+func (x *Submit) GetEnvironmentVersion() uint32 {
+	if x != nil && x.EnvironmentVersion != nil {
+		return *x.EnvironmentVersion
+	}
+	return 0
 }
 
 // UploadedFile is one of the server's uploads that stands for a file of the description. It is believed only if the user who
@@ -3162,11 +3186,574 @@ func (x *User) GetSince() *timestamppb.Timestamp {
 	return nil
 }
 
+// EnvAdd puts an environment into the catalogue, once its files are there and its image was read whole; answered by Env, or by
+// Refused as Submit.
+type EnvAdd struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	ClientId        string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Environment     []byte                 `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`                                // the description's text
+	EnvironmentPath string                 `protobuf:"bytes,3,opt,name=environment_path,json=environmentPath,proto3" json:"environment_path,omitempty"` // absolute path it was read from
+	Visibility      string                 `protobuf:"bytes,4,opt,name=visibility,proto3" json:"visibility,omitempty"`                                  // public, shared, private; "": as the description says
+	Uploads         []*UploadedFile        `protobuf:"bytes,5,rep,name=uploads,proto3" json:"uploads,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *EnvAdd) Reset() {
+	*x = EnvAdd{}
+	mi := &file_actors_message_message_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnvAdd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnvAdd) ProtoMessage() {}
+
+func (x *EnvAdd) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnvAdd.ProtoReflect.Descriptor instead.
+func (*EnvAdd) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *EnvAdd) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *EnvAdd) GetEnvironment() []byte {
+	if x != nil {
+		return x.Environment
+	}
+	return nil
+}
+
+func (x *EnvAdd) GetEnvironmentPath() string {
+	if x != nil {
+		return x.EnvironmentPath
+	}
+	return ""
+}
+
+func (x *EnvAdd) GetVisibility() string {
+	if x != nil {
+		return x.Visibility
+	}
+	return ""
+}
+
+func (x *EnvAdd) GetUploads() []*UploadedFile {
+	if x != nil {
+		return x.Uploads
+	}
+	return nil
+}
+
+// EnvRef names environments of the catalogue.
+type EnvRef struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`              // the owner; "": one's own, or else a public one
+	Version       *uint32                `protobuf:"varint,3,opt,name=version,proto3,oneof" json:"version,omitempty"` // none: the newest
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnvRef) Reset() {
+	*x = EnvRef{}
+	mi := &file_actors_message_message_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnvRef) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnvRef) ProtoMessage() {}
+
+func (x *EnvRef) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnvRef.ProtoReflect.Descriptor instead.
+func (*EnvRef) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *EnvRef) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *EnvRef) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *EnvRef) GetVersion() uint32 {
+	if x != nil && x.Version != nil {
+		return *x.Version
+	}
+	return 0
+}
+
+type EnvList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Pattern       string                 `protobuf:"bytes,2,opt,name=pattern,proto3" json:"pattern,omitempty"`                             // of names, with * and ?; "": all
+	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`                                   // of that user; "": one's own and the public ones
+	AllVersions   bool                   `protobuf:"varint,4,opt,name=all_versions,json=allVersions,proto3" json:"all_versions,omitempty"` // not the newest only
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnvList) Reset() {
+	*x = EnvList{}
+	mi := &file_actors_message_message_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnvList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnvList) ProtoMessage() {}
+
+func (x *EnvList) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnvList.ProtoReflect.Descriptor instead.
+func (*EnvList) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *EnvList) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *EnvList) GetPattern() string {
+	if x != nil {
+		return x.Pattern
+	}
+	return ""
+}
+
+func (x *EnvList) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *EnvList) GetAllVersions() bool {
+	if x != nil {
+		return x.AllVersions
+	}
+	return false
+}
+
+type EnvShow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Env           *EnvRef                `protobuf:"bytes,2,opt,name=env,proto3" json:"env,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnvShow) Reset() {
+	*x = EnvShow{}
+	mi := &file_actors_message_message_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnvShow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnvShow) ProtoMessage() {}
+
+func (x *EnvShow) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnvShow.ProtoReflect.Descriptor instead.
+func (*EnvShow) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *EnvShow) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *EnvShow) GetEnv() *EnvRef {
+	if x != nil {
+		return x.Env
+	}
+	return nil
+}
+
+type EnvRemove struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Env           *EnvRef                `protobuf:"bytes,2,opt,name=env,proto3" json:"env,omitempty"`
+	AllVersions   bool                   `protobuf:"varint,3,opt,name=all_versions,json=allVersions,proto3" json:"all_versions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnvRemove) Reset() {
+	*x = EnvRemove{}
+	mi := &file_actors_message_message_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnvRemove) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnvRemove) ProtoMessage() {}
+
+func (x *EnvRemove) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnvRemove.ProtoReflect.Descriptor instead.
+func (*EnvRemove) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *EnvRemove) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *EnvRemove) GetEnv() *EnvRef {
+	if x != nil {
+		return x.Env
+	}
+	return nil
+}
+
+func (x *EnvRemove) GetAllVersions() bool {
+	if x != nil {
+		return x.AllVersions
+	}
+	return false
+}
+
+type EnvVerify struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Env           *EnvRef                `protobuf:"bytes,2,opt,name=env,proto3" json:"env,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnvVerify) Reset() {
+	*x = EnvVerify{}
+	mi := &file_actors_message_message_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnvVerify) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnvVerify) ProtoMessage() {}
+
+func (x *EnvVerify) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnvVerify.ProtoReflect.Descriptor instead.
+func (*EnvVerify) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *EnvVerify) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *EnvVerify) GetEnv() *EnvRef {
+	if x != nil {
+		return x.Env
+	}
+	return nil
+}
+
+type Env struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Version       uint32                 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	User          string                 `protobuf:"bytes,4,opt,name=user,proto3" json:"user,omitempty"` // who owns it
+	Visibility    string                 `protobuf:"bytes,5,opt,name=visibility,proto3" json:"visibility,omitempty"`
+	Description   string                 `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
+	Os            string                 `protobuf:"bytes,7,opt,name=os,proto3" json:"os,omitempty"`
+	Image         string                 `protobuf:"bytes,8,opt,name=image,proto3" json:"image,omitempty"`                                // as the description names it, but absolute
+	ImageDigest   string                 `protobuf:"bytes,9,opt,name=image_digest,json=imageDigest,proto3" json:"image_digest,omitempty"` // sha256, hexadecimal
+	ImageSize     uint64                 `protobuf:"varint,10,opt,name=image_size,json=imageSize,proto3" json:"image_size,omitempty"`     // bytes
+	Format        string                 `protobuf:"bytes,11,opt,name=format,proto3" json:"format,omitempty"`                             // classic, yaml, hcl
+	Text          []byte                 `protobuf:"bytes,12,opt,name=text,proto3" json:"text,omitempty"`                                 // the whole description; not in lists
+	Added         *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=added,proto3" json:"added,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Env) Reset() {
+	*x = Env{}
+	mi := &file_actors_message_message_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Env) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Env) ProtoMessage() {}
+
+func (x *Env) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Env.ProtoReflect.Descriptor instead.
+func (*Env) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *Env) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *Env) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Env) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Env) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Env) GetVisibility() string {
+	if x != nil {
+		return x.Visibility
+	}
+	return ""
+}
+
+func (x *Env) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Env) GetOs() string {
+	if x != nil {
+		return x.Os
+	}
+	return ""
+}
+
+func (x *Env) GetImage() string {
+	if x != nil {
+		return x.Image
+	}
+	return ""
+}
+
+func (x *Env) GetImageDigest() string {
+	if x != nil {
+		return x.ImageDigest
+	}
+	return ""
+}
+
+func (x *Env) GetImageSize() uint64 {
+	if x != nil {
+		return x.ImageSize
+	}
+	return 0
+}
+
+func (x *Env) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+func (x *Env) GetText() []byte {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+func (x *Env) GetAdded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Added
+	}
+	return nil
+}
+
+type Envs struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Environments  []*Env                 `protobuf:"bytes,1,rep,name=environments,proto3" json:"environments,omitempty"`
+	ClientId      string                 `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Envs) Reset() {
+	*x = Envs{}
+	mi := &file_actors_message_message_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Envs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Envs) ProtoMessage() {}
+
+func (x *Envs) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Envs.ProtoReflect.Descriptor instead.
+func (*Envs) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *Envs) GetEnvironments() []*Env {
+	if x != nil {
+		return x.Environments
+	}
+	return nil
+}
+
+func (x *Envs) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
 var File_actors_message_message_proto protoreflect.FileDescriptor
 
 const file_actors_message_message_proto_rawDesc = "" +
 	"\n" +
-	"\x1cactors/message/message.proto\x12\vkadeploy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x04\n" +
+	"\x1cactors/message/message.proto\x12\vkadeploy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x05\n" +
 	"\x06Submit\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x126\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x12\n" +
@@ -3184,7 +3771,11 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x0etmp_filesystem\x18\f \x01(\tR\rtmpFilesystem\x12'\n" +
 	"\x0fno_partitioning\x18\r \x01(\bR\x0enoPartitioning\x12\x17\n" +
 	"\adry_run\x18\x0e \x01(\bR\x06dryRun\x123\n" +
-	"\auploads\x18\x0f \x03(\v2\x19.kadeploy.v1.UploadedFileR\auploads\"N\n" +
+	"\auploads\x18\x0f \x03(\v2\x19.kadeploy.v1.UploadedFileR\auploads\x12)\n" +
+	"\x10environment_name\x18\x10 \x01(\tR\x0fenvironmentName\x12)\n" +
+	"\x10environment_user\x18\x11 \x01(\tR\x0fenvironmentUser\x124\n" +
+	"\x13environment_version\x18\x12 \x01(\rH\x00R\x12environmentVersion\x88\x01\x01B\x16\n" +
+	"\x14_environment_version\"N\n" +
 	"\fUploadedFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\fR\x06sha256\x12\x12\n" +
@@ -3399,7 +3990,57 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x04User\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05admin\x18\x02 \x01(\bR\x05admin\x120\n" +
-	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since*#\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xc7\x01\n" +
+	"\x06EnvAdd\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12 \n" +
+	"\venvironment\x18\x02 \x01(\fR\venvironment\x12)\n" +
+	"\x10environment_path\x18\x03 \x01(\tR\x0fenvironmentPath\x12\x1e\n" +
+	"\n" +
+	"visibility\x18\x04 \x01(\tR\n" +
+	"visibility\x123\n" +
+	"\auploads\x18\x05 \x03(\v2\x19.kadeploy.v1.UploadedFileR\auploads\"[\n" +
+	"\x06EnvRef\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x1d\n" +
+	"\aversion\x18\x03 \x01(\rH\x00R\aversion\x88\x01\x01B\n" +
+	"\n" +
+	"\b_version\"w\n" +
+	"\aEnvList\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x18\n" +
+	"\apattern\x18\x02 \x01(\tR\apattern\x12\x12\n" +
+	"\x04user\x18\x03 \x01(\tR\x04user\x12!\n" +
+	"\fall_versions\x18\x04 \x01(\bR\vallVersions\"M\n" +
+	"\aEnvShow\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12%\n" +
+	"\x03env\x18\x02 \x01(\v2\x13.kadeploy.v1.EnvRefR\x03env\"r\n" +
+	"\tEnvRemove\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12%\n" +
+	"\x03env\x18\x02 \x01(\v2\x13.kadeploy.v1.EnvRefR\x03env\x12!\n" +
+	"\fall_versions\x18\x03 \x01(\bR\vallVersions\"O\n" +
+	"\tEnvVerify\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12%\n" +
+	"\x03env\x18\x02 \x01(\v2\x13.kadeploy.v1.EnvRefR\x03env\"\xec\x02\n" +
+	"\x03Env\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\rR\aversion\x12\x12\n" +
+	"\x04user\x18\x04 \x01(\tR\x04user\x12\x1e\n" +
+	"\n" +
+	"visibility\x18\x05 \x01(\tR\n" +
+	"visibility\x12 \n" +
+	"\vdescription\x18\x06 \x01(\tR\vdescription\x12\x0e\n" +
+	"\x02os\x18\a \x01(\tR\x02os\x12\x14\n" +
+	"\x05image\x18\b \x01(\tR\x05image\x12!\n" +
+	"\fimage_digest\x18\t \x01(\tR\vimageDigest\x12\x1d\n" +
+	"\n" +
+	"image_size\x18\n" +
+	" \x01(\x04R\timageSize\x12\x16\n" +
+	"\x06format\x18\v \x01(\tR\x06format\x12\x12\n" +
+	"\x04text\x18\f \x01(\fR\x04text\x120\n" +
+	"\x05added\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x05added\"Y\n" +
+	"\x04Envs\x124\n" +
+	"\fenvironments\x18\x01 \x03(\v2\x10.kadeploy.v1.EnvR\fenvironments\x12\x1b\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId*#\n" +
 	"\tOperation\x12\n" +
 	"\n" +
 	"\x06DEPLOY\x10\x00\x12\n" +
@@ -3445,7 +4086,7 @@ func file_actors_message_message_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_message_message_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_actors_message_message_proto_goTypes = []any{
 	(Operation)(0),                // 0: kadeploy.v1.Operation
 	(Refusal)(0),                  // 1: kadeploy.v1.Refusal
@@ -3490,17 +4131,25 @@ var file_actors_message_message_proto_goTypes = []any{
 	(*UserList)(nil),              // 40: kadeploy.v1.UserList
 	(*Users)(nil),                 // 41: kadeploy.v1.Users
 	(*User)(nil),                  // 42: kadeploy.v1.User
-	(*timestamppb.Timestamp)(nil), // 43: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 44: google.protobuf.Duration
+	(*EnvAdd)(nil),                // 43: kadeploy.v1.EnvAdd
+	(*EnvRef)(nil),                // 44: kadeploy.v1.EnvRef
+	(*EnvList)(nil),               // 45: kadeploy.v1.EnvList
+	(*EnvShow)(nil),               // 46: kadeploy.v1.EnvShow
+	(*EnvRemove)(nil),             // 47: kadeploy.v1.EnvRemove
+	(*EnvVerify)(nil),             // 48: kadeploy.v1.EnvVerify
+	(*Env)(nil),                   // 49: kadeploy.v1.Env
+	(*Envs)(nil),                  // 50: kadeploy.v1.Envs
+	(*timestamppb.Timestamp)(nil), // 51: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 52: google.protobuf.Duration
 }
 var file_actors_message_message_proto_depIdxs = []int32{
-	43, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
+	51, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
 	0,  // 1: kadeploy.v1.Submit.operation:type_name -> kadeploy.v1.Operation
 	5,  // 2: kadeploy.v1.Submit.uploads:type_name -> kadeploy.v1.UploadedFile
 	1,  // 3: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
 	9,  // 4: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
-	43, // 5: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
-	43, // 6: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
+	51, // 5: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
+	51, // 6: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
 	14, // 7: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
 	16, // 8: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
 	17, // 9: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
@@ -3510,38 +4159,44 @@ var file_actors_message_message_proto_depIdxs = []int32{
 	0,  // 13: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
 	15, // 14: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
 	2,  // 15: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
-	43, // 16: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
+	51, // 16: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
 	3,  // 17: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
 	21, // 18: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	44, // 19: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	52, // 19: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
 	2,  // 20: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
 	22, // 21: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
 	23, // 22: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
-	44, // 23: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	44, // 24: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
+	52, // 23: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	52, // 24: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
 	18, // 25: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
 	27, // 26: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	43, // 27: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	51, // 27: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
 	0,  // 28: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	43, // 29: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	51, // 29: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
 	3,  // 30: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
 	30, // 31: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	43, // 32: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
-	43, // 33: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
+	51, // 32: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	51, // 33: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
 	35, // 34: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
 	36, // 35: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
-	43, // 36: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
-	43, // 37: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
-	44, // 38: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
+	51, // 36: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
+	51, // 37: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
+	52, // 38: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
 	42, // 39: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
-	44, // 40: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
+	52, // 40: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
 	42, // 41: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
-	43, // 42: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
-	43, // [43:43] is the sub-list for method output_type
-	43, // [43:43] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	51, // 42: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
+	5,  // 43: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
+	44, // 44: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
+	44, // 45: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
+	44, // 46: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
+	51, // 47: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
+	49, // 48: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
+	49, // [49:49] is the sub-list for method output_type
+	49, // [49:49] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_actors_message_message_proto_init() }
@@ -3549,6 +4204,7 @@ func file_actors_message_message_proto_init() {
 	if File_actors_message_message_proto != nil {
 		return
 	}
+	file_actors_message_message_proto_msgTypes[0].OneofWrappers = []any{}
 	file_actors_message_message_proto_msgTypes[9].OneofWrappers = []any{
 		(*Event_Started)(nil),
 		(*Event_Node)(nil),
@@ -3557,13 +4213,14 @@ func file_actors_message_message_proto_init() {
 		(*Event_Note)(nil),
 		(*Event_Skip)(nil),
 	}
+	file_actors_message_message_proto_msgTypes[40].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_message_message_proto_rawDesc), len(file_actors_message_message_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   39,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

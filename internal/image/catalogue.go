@@ -55,6 +55,15 @@ func (c *Catalogue) Close() error {
 // progress may be nil; it is called with the bytes read so far and the size of the file, never twice at once and never
 // after Prepare has returned.
 func (c *Catalogue) Prepare(ctx context.Context, want config.Image, progress func(done, total int64)) (*Image, error) {
+	return c.prepare(ctx, want, progress, true)
+}
+
+// Read is Prepare for what is not to be believed any more: the image is read even if it was before.
+func (c *Catalogue) Read(ctx context.Context, want config.Image, progress func(done, total int64)) (*Image, error) {
+	return c.prepare(ctx, want, progress, false)
+}
+
+func (c *Catalogue) prepare(ctx context.Context, want config.Image, progress func(done, total int64), known bool) (*Image, error) {
 	w, err := check(want)
 	if err != nil {
 		return nil, err
@@ -65,7 +74,10 @@ func (c *Catalogue) Prepare(ctx context.Context, want config.Image, progress fun
 	}
 	defer f.Close()
 	key := recordKey(id, w, c.config.ChunkSize)
-	img := c.records.load(key, id)
+	var img *Image
+	if known {
+		img = c.records.load(key, id)
+	}
 	if img == nil || w.MD5 != "" && img.MD5 == "" {
 		img, err = c.flights.do(ctx, flightKey{key, w.MD5 != ""}, progress, func(ctx context.Context, report func(done, total int64)) (*Image, error) {
 			return c.read(ctx, key, w, report)

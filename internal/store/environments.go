@@ -17,6 +17,7 @@ type Environment struct {
 	Description string // for people
 	Format      string // of Text: classic, yaml or hcl
 	Text        []byte // the description as it was added, up to 16 MiB
+	Details     []byte // what else the catalogue keeps, opaque here, up to 16 MiB
 	Digest      string // sha256 of the image, hexadecimal; "" when unknown
 	Added       time.Time
 }
@@ -30,14 +31,14 @@ func (s *Store) AddEnvironment(ctx context.Context, e Environment) error {
 	if e.Owner == "" || e.Name == "" || e.Owner != name(e.Owner) || e.Name != name(e.Name) {
 		return fmt.Errorf("environment %q of %q: expected an owner and a name of 1 to %d bytes", fit.Clip(e.Name, 40), fit.Clip(e.Owner, 40), maxName)
 	}
-	if len(e.Text) > maxBlob {
-		return fmt.Errorf("environment %s: %d bytes of description, at most %d are kept", e.Name, len(e.Text), maxBlob)
+	if n := max(len(e.Text), len(e.Details)); n > maxBlob {
+		return fmt.Errorf("environment %s: %d bytes of description, at most %d are kept", e.Name, n, maxBlob)
 	}
 	return s.explain(s.once(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		n, err := affected(tx.ExecContext(ctx, `INSERT INTO environments
-			(owner, name, version, visibility, description, format, source, digest, added)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
-			e.Owner, e.Name, e.Version, name(e.Visibility), text(e.Description), name(e.Format), blob(e.Text), name(e.Digest), micros(e.Added)))
+			(owner, name, version, visibility, description, format, source, details, digest, added)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+			e.Owner, e.Name, e.Version, name(e.Visibility), text(e.Description), name(e.Format), blob(e.Text), blob(e.Details), name(e.Digest), micros(e.Added)))
 		if err == nil && n == 0 {
 			err = fmt.Errorf("environment %s:%d of %s %w", e.Name, e.Version, e.Owner, ErrExists)
 		}
@@ -68,9 +69,9 @@ func (s *Store) Environments(ctx context.Context, f EnvironmentFilter) ([]Enviro
 	}
 	return list(ctx, s, func(r *sql.Rows) (e Environment, err error) {
 		var added int64
-		err = r.Scan(&e.Owner, &e.Name, &e.Version, &e.Visibility, &e.Description, &e.Format, &e.Text, &e.Digest, &added)
-		e.Text, e.Added = bytesOrNil(e.Text), timeOf(added)
+		err = r.Scan(&e.Owner, &e.Name, &e.Version, &e.Visibility, &e.Description, &e.Format, &e.Text, &e.Details, &e.Digest, &added)
+		e.Text, e.Details, e.Added = bytesOrNil(e.Text), bytesOrNil(e.Details), timeOf(added)
 		return e, err
-	}, `SELECT owner, name, version, visibility, description, format, source, digest, added FROM environments`+c.where()+
+	}, `SELECT owner, name, version, visibility, description, format, source, details, digest, added FROM environments`+c.where()+
 		` ORDER BY name, owner, version DESC`, c.args...)
 }

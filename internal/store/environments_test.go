@@ -14,7 +14,7 @@ var _ = onBoth("The catalogue of environments", func(fresh func() string) {
 	var s *store.Store
 	BeforeEach(func() { s = opened(fresh()) })
 
-	debian := store.Environment{Owner: "ada", Name: "debian", Version: 1, Visibility: "shared", Description: "for å test", Format: "yaml",
+	debian := store.Environment{Owner: "ada", Name: "debian", Version: 1, Visibility: "shared", Description: "for å test", Format: "yaml", Details: []byte("{}"),
 		Text: []byte("name: debian\n"), Digest: "abcd", Added: noon}
 	version := func(e store.Environment, owner string, n int) store.Environment {
 		e.Owner, e.Version = owner, n

@@ -13,6 +13,7 @@ import (
 	"github.com/kadeploy/kadeploy/actors"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/image"
+	"github.com/kadeploy/kadeploy/internal/imagecache"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/internal/sandbox"
 	"github.com/kadeploy/kadeploy/supervisor"
@@ -40,6 +41,16 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 		return nil, err
 	}
 	s.onClose(func() { _ = images.Close() })
+	fetched, err := imagecache.Open(imagecache.Config{Dir: snapshot.Global.ImageCache, MaxBytes: snapshot.Global.ImageCacheSize, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(func() { _ = fetched.Close() })
+	kept, memory, err := recall(&snapshot.Global, log)
+	if err != nil {
+		return nil, err
+	}
+	s.onClose(func() { _ = kept.Close() })
 	rack, err := machines(snapshot, log)
 	if err != nil {
 		return nil, err
@@ -51,10 +62,6 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 		drivers["sandbox"], console = rack, rack.Console
 	}
 
-	memory, err := s.recall(&snapshot.Global)
-	if err != nil {
-		return nil, err
-	}
 	s.system, _ = supervisor.NewSystem(slog.New(library{log.Handler()}))
 	s.onClose(s.system.Shutdown)
 	d, err := openDoor(&snapshot.Global, s.system, log)
@@ -70,6 +77,7 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 		Power: drivers, Images: images, Console: console, Version: cfg.Version, Log: log,
 		Admins: []string{"root", owner()}, Tokens: d.token, Deny: d.deny, Pin: d.authority.Pin(), Authority: d.authority, Depot: d.depot,
 		Memory: memory, NoResume: cfg.NoResume,
+		Cache: fetched, Environments: environments{kept},
 	}))
 	if err != nil {
 		return nil, unstarted(err)

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/kadeploy/kadeploy/actors"
@@ -13,13 +15,16 @@ import (
 const recallTimeout = 5 * time.Minute
 
 // recall opens the database and reads what daemons before this one have left.
-func (s *server) recall(g *config.Global) (*actors.Memory, error) {
+func recall(g *config.Global, log *slog.Logger) (*store.Store, *actors.Memory, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), recallTimeout)
 	defer cancel()
-	db, err := store.Open(ctx, store.Config{URL: g.Database, Log: s.log})
+	db, err := store.Open(ctx, store.Config{URL: g.Database, Log: log})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s.onClose(func() { _ = db.Close() })
-	return actors.Recall(ctx, db)
+	memory, err := actors.Recall(ctx, db)
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return db, memory, nil
 }

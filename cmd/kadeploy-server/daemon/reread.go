@@ -54,6 +54,7 @@ func fixedIn(g *config.Global) []fixed {
 		{"pxe_profile_name", &g.ProfileName},
 		{"kadeploy_cache_dir", &g.CacheDir},
 		{"log_to_file", &g.LogFile},
+		{"image_cache", &g.ImageCache},
 		{"upload_dir", &g.UploadDir},
 		{"local_socket", &g.LocalSocket},
 		{"database", &g.Database},

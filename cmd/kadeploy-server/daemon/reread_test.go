@@ -50,6 +50,7 @@ tftp_cfg = p
 pxe_profile_name = ip
 kadeploy_cache_dir = c
 log_to_file = l
+image_cache = i
 upload_dir = u
 reboot_window = 7
 minnodes = 50%
@@ -59,7 +60,7 @@ minnodes = 50%
 		want.RebootWindow, want.MinNodes = 7, "50%"
 		Expect(fresh.Global).To(Equal(want))
 		Expect(log).To(gbytes.Say(`level=WARN msg="these changes need a restart \(kadeploy-server restart\)" keys="kadeploy_server, kadeploy_server_port, ` +
-			`agents_listen, tftp_listen, tftp_repository, tftp_images_path, tftp_cfg, pxe_profile_name, kadeploy_cache_dir, log_to_file, upload_dir"\n`))
+			`agents_listen, tftp_listen, tftp_repository, tftp_images_path, tftp_cfg, pxe_profile_name, kadeploy_cache_dir, log_to_file, image_cache, upload_dir"\n`))
 	})
 
 	It("says each time what still waits, and nothing once it was set back", func() {

@@ -16,6 +16,7 @@ _kadeploy() {
     done
     case $prev in
         -m|--machine) _kadeploy_offer < <(kadeploy complete nodes 2>/dev/null); return ;;
+        -e|--env-name) _kadeploy_offer < <(kadeploy complete environments 2>/dev/null); return ;;
         -l|--level) _kadeploy_offer < <(printf '%s\n' soft hard very_hard); return ;;
         --output) _kadeploy_offer < <(printf '%s\n' text json); return ;;
         -f|--file|-a|--environment|--env-file|-k|--key|-s|--script|-o|--output-ok-nodes|-n|--output-ko-nodes|--write-id|-d|--config-dir)
@@ -24,6 +25,17 @@ _kadeploy() {
     case $command in
         "") _kadeploy_offer < <(printf '%s\n'{{range .Commands}} {{.Name}}{{end}}) ;;
         completion) _kadeploy_offer < <(printf '%s\n' {{.Shells}}) ;;
+        env)
+            if [[ $prev == show || $prev == rm || $prev == verify ]]; then
+                _kadeploy_offer < <(kadeploy complete environments 2>/dev/null)
+                return
+            elif [[ $prev == add ]]; then
+                compopt -o default 2>/dev/null
+                return
+            elif [[ $prev == env && $cur != -* ]]; then
+                _kadeploy_offer < <(printf '%s\n' add list rm show verify)
+                return
+            fi ;;&
         user|rights)
             if [[ $cur != -* ]]; then
                 _kadeploy_offer < <(printf '%s\n' add del list)

@@ -5,6 +5,8 @@ complete -c kadeploy -f
 {{end}}{{end}}complete -c kadeploy -n "__fish_seen_subcommand_from completion" -a "{{.Shells}}"
 complete -c kadeploy -n "__fish_seen_subcommand_from status watch cancel" -a "(kadeploy complete operations 2>/dev/null)"
 complete -c kadeploy -s m -l machine -x -a "(kadeploy complete nodes 2>/dev/null)"
+complete -c kadeploy -n "__fish_seen_subcommand_from env" -a "add list rm show verify"
+complete -c kadeploy -s e -l env-name -x -a "(kadeploy complete environments 2>/dev/null)"
 complete -c kadeploy -s l -l level -x -a "soft hard very_hard"
 complete -c kadeploy -l output -x -a "text json"
 complete -c kadeploy -s f -l file -r -F

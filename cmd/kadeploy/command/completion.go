@@ -69,10 +69,10 @@ const completeTime = time.Second
 // plain are the names that every shell takes as they are.
 var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-// completeCommand is what the scripts ask: names of nodes or IDs of operations, one a line, silently none on any trouble.
+// completeCommand is what the scripts ask: names of nodes or environments or IDs of operations, one a line, silently none on any trouble.
 func (r *runner) completeCommand() *cli.Command {
 	return &cli.Command{
-		Name: "complete", Hidden: true, Usage: "names for completion", ArgsUsage: "nodes|operations", Flags: serverFlags(),
+		Name: "complete", Hidden: true, Usage: "names for completion", ArgsUsage: "nodes|operations|environments", Flags: serverFlags(),
 		Action: func(c *cli.Context) error {
 			ctx, cancel := context.WithTimeout(c.Context, completeTime)
 			defer cancel()
@@ -100,6 +100,14 @@ func candidates(ctx context.Context, svc Service, kind string) ([]string, error)
 		}
 		for _, n := range answer.GetNodes() {
 			names = append(names, n.GetName())
+		}
+	case "environments":
+		answer, err := svc.EnvList(ctx, "", "", false)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range answer.GetEnvironments() {
+			names = append(names, e.GetName())
 		}
 	case "operations":
 		answer, err := svc.Status(ctx, "")

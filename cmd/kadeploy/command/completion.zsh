@@ -10,6 +10,8 @@ _kadeploy() {
     done
     case ${words[CURRENT-1]} in
         (-m|--machine) names=("${(@f)$(kadeploy complete nodes 2>/dev/null)}"); compadd -a names; return ;;
+        (-e|--env-name|rm|show|verify) names=("${(@f)$(kadeploy complete environments 2>/dev/null)}"); compadd -a names; return ;;
+        (env) compadd add list rm show verify; return ;;
         (-l|--level) compadd soft hard very_hard; return ;;
         (--output) compadd text json; return ;;
         (-f|--file|-a|--environment|--env-file|-k|--key|-s|--script|-o|--output-ok-nodes|-n|--output-ko-nodes|--write-id) _files; return ;;

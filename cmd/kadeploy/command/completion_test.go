@@ -18,7 +18,7 @@ var _ = Describe("completion", func() {
 		u := newUse(newFake())
 		Expect(u.run("completion", "bash")).To(BeZero())
 		Expect(os.WriteFile(filepath.Join(dir, "kadeploy.bash"), []byte(u.out.String()), 0o600)).To(Succeed())
-		names := "#!/bin/sh\nif [ \"$2\" = nodes ]; then echo node-1.demo; echo node-2.demo; echo '$(touch pwned)'; else echo D-1; fi\n"
+		names := "#!/bin/sh\nif [ \"$2\" = nodes ]; then echo node-1.demo; echo node-2.demo; echo '$(touch pwned)'; elif [ \"$2\" = environments ]; then echo debian13; else echo D-1; fi\n"
 		Expect(os.WriteFile(filepath.Join(dir, "kadeploy"), []byte(names), 0o700)).To(Succeed())
 	})
 
@@ -43,6 +43,9 @@ var _ = Describe("completion", func() {
 		Entry("options where an operation may stand", []string{"--output", "--output-ok-nodes", "--output-ko-nodes"}, "kadeploy", "watch", "--out"),
 		Entry("what can be done to rights", []string{"del"}, "kadeploy", "rights", "d"),
 		Entry("the options of rights", []string{"--overwrite"}, "kadeploy", "rights", "add", "--ov"),
+		Entry("the catalogue's environments", []string{"debian13"}, "kadeploy", "deploy", "-e", "deb"),
+		Entry("what can be done to environments", []string{"show"}, "kadeploy", "env", "s"),
+		Entry("environments where they may stand", []string{"debian13"}, "kadeploy", "env", "show", ""),
 		Entry("levels", []string{"hard"}, "kadeploy", "reboot", "-l", "h"),
 		Entry("shells", []string{"fish"}, "kadeploy", "completion", "f"),
 	)

@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -11,13 +13,21 @@ import (
 )
 
 func (r *runner) deployCommand() *cli.Command {
-	environment := &cli.StringFlag{Name: "environment", Aliases: []string{"a", "env-file"}, Usage: "deploy the environment described in `FILE`"}
+	environment := []cli.Flag{
+		&cli.StringFlag{Name: "environment", Aliases: []string{"a", "env-file"}, Usage: "deploy the environment described in `FILE`"},
+		&cli.StringFlag{Name: "env-name", Aliases: []string{"e"}, Usage: "deploy the environment `NAME` of the catalogue (see kadeploy env list)"},
+	}
 	return &cli.Command{
 		Name: "deploy", Usage: "deploy an environment on nodes", Description: deployHelp,
-		Flags: join([]cli.Flag{environment}, deployFlags()),
+		Flags: join(environment, ownerFlags("with -e: the environment of `USER`"), deployFlags()),
 		Action: func(c *cli.Context) error {
-			if c.String("environment") == "" {
-				return usage("deploy", "no environment: give -a FILE, or say kadeploy start for the site's own")
+			switch file, name := c.String("environment"), c.String("env-name"); {
+			case file == "" && name == "":
+				return usage("deploy", "no environment: give -e NAME or -a FILE, or say kadeploy start for the site's own")
+			case file != "" && name != "":
+				return usage("deploy", "-a FILE or -e NAME, not both")
+			case name == "" && (c.IsSet("user") || c.IsSet("env-version")):
+				return usage("deploy", "-u and --env-version are for -e NAME")
 			}
 			return r.deploy(c)
 		},
@@ -41,9 +51,19 @@ func (r *runner) deploy(c *cli.Context) error {
 		return err
 	}
 	if name := c.String("environment"); name != "" {
-		if p.submit.Environment, p.submit.EnvironmentPath, err = readDescription(p.command, name); err != nil {
+		if p.submit.Environment, p.submit.EnvironmentPath, err = readDescription(p.command, "-a", name); err != nil {
 			return err
 		}
+	}
+	if name := c.String("env-name"); name != "" {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && filepath.Ext(name) != "" {
+			return usage(p.command, "-e %s: names an environment of the catalogue, and this is a file: deploy it with -a", name)
+		}
+		ref, err := envRef(c, c.String("env-name"))
+		if err != nil {
+			return err
+		}
+		p.submit.EnvironmentName, p.submit.EnvironmentUser, p.submit.EnvironmentVersion = ref.GetName(), ref.GetUser(), ref.Version
 	}
 	return r.withServer(c, func(svc Service) error {
 		if p.check {

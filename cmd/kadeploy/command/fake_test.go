@@ -27,6 +27,8 @@ type fakeServer struct {
 	rights  *message.Rights
 	users   *message.Users
 	token   *message.UserToken
+	env     *message.Env
+	envs    *message.Envs
 
 	hold     chan struct{} // Submit waits for it
 	deaf     bool          // Cancel never answers
@@ -36,7 +38,7 @@ type fakeServer struct {
 	mu        sync.Mutex
 	dialled   string
 	submitted []*message.Submit
-	changes   []proto.Message // of rights and users
+	changes   []proto.Message // of rights, users and environments
 	cancelled chan struct{}
 	closed    bool
 }
@@ -165,6 +167,31 @@ func (f *fakeServer) UserDel(_ context.Context, name string) error {
 }
 
 func (f *fakeServer) UserList(context.Context) (*message.Users, error) { return f.users, f.no() }
+
+func (f *fakeServer) EnvAdd(_ context.Context, r *message.EnvAdd) (*message.Env, error) {
+	f.change(r)
+	return f.env, f.no()
+}
+
+func (f *fakeServer) EnvList(_ context.Context, pattern, user string, allVersions bool) (*message.Envs, error) {
+	f.change(&message.EnvList{Pattern: pattern, User: user, AllVersions: allVersions})
+	return f.envs, f.no()
+}
+
+func (f *fakeServer) EnvShow(_ context.Context, ref *message.EnvRef) (*message.Env, error) {
+	f.change(&message.EnvShow{Env: ref})
+	return f.env, f.no()
+}
+
+func (f *fakeServer) EnvRemove(_ context.Context, ref *message.EnvRef, allVersions bool) (*message.Envs, error) {
+	f.change(&message.EnvRemove{Env: ref, AllVersions: allVersions})
+	return f.envs, f.no()
+}
+
+func (f *fakeServer) EnvVerify(_ context.Context, ref *message.EnvRef) (*message.Env, error) {
+	f.change(&message.EnvVerify{Env: ref})
+	return f.env, f.no()
+}
 
 func (f *fakeServer) Close() {
 	f.mu.Lock()

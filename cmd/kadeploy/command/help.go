@@ -21,7 +21,7 @@ COMMANDS:{{range .VisibleCommands}}
 
 const rootHelp = `EXAMPLES:
    kadeploy deploy -m 'node-[1-8].demo' -a debian.env -k
-   kadeploy deploy -f $OAR_NODE_FILE -a debian.env --min-nodes 90% -o ok.txt -n ko.txt
+   kadeploy deploy -f $OAR_NODE_FILE -e debian13 --min-nodes 90% -o ok.txt -n ko.txt
    kadeploy -f NODES -d /etc/kadeploy start
    kadeploy status
 
@@ -36,7 +36,7 @@ EXIT CODES:
 
 Each command has --help.`
 
-const deployHelp = `Deploys the environment described in a file on nodes: they are rebooted into the deployment system,
+const deployHelp = `Deploys an environment, described in a file or known to the catalogue, on nodes: they are rebooted into the deployment system,
 partitioned, given the image, and booted into it. A node is OK when it runs the new system.
 
 Nodes come from -m and -f together. A node named twice by -m is an error; a line repeated in a file is not.
@@ -53,7 +53,9 @@ EXAMPLES:
    kadeploy deploy -m 'node-[1-8].demo' -a debian.env
    kadeploy deploy -f nodes.txt -a debian.env --min-nodes 7 -k -o ok.txt -n ko.txt
    oarprint host | kadeploy deploy -f - -a debian.env --output json
-   kadeploy deploy -m node-1.demo -a debian.env --dry-run`
+   kadeploy deploy -m node-1.demo -a debian.env --dry-run
+   kadeploy deploy -m node-1.demo -e debian13
+   kadeploy deploy -m node-1.demo -e debian13 -u alice --env-version 3`
 
 const startHelp = `Deploys the environment that the server's configuration names (environment = FILE) on the nodes of a file.
 
@@ -90,6 +92,35 @@ const cancelHelp = `Ends an operation: its nodes stay as they are and are report
 
 EXAMPLES:
    kadeploy cancel D-7`
+
+const envHelp = `Keeps environments by name, so that kadeploy deploy -e NAME finds them. Adding reads the description, finds every file that it
+names as a deployment would, uploads those that the server may not read, and reads the image whole: what is in the catalogue can be
+deployed. A description without a version gets the next one. Relative files become absolute; show prints the description so.
+
+A private environment is its owner's; a shared one may be used by whoever says -u OWNER; a public one is everybody's, and for admins to
+add. A name means one's own environment, or else the public one; NAME:VERSION or --env-version one that is not the newest. rm takes
+the newest version, or with --all-versions every one. verify reads all files again. Images are not deleted with their environments.
+
+With --output json: {"name", "version", "user", "visibility", "description", "os", "image", "sha256", "size", "format", "added", "text"},
+the text with show only; {"environments": [...]} for list, {"removed": [...]} for rm.
+
+EXAMPLES:
+   kadeploy env add debian13.env --shared
+   kadeploy env list 'debian*' --all-versions
+   kadeploy env list -u alice --output json
+   kadeploy env show debian13:3 > debian13.env
+   kadeploy env verify debian13 -u alice
+   kadeploy env rm debian13:2`
+
+const kaenvHelp = `Understands the command lines of kaenv3 that add, list, print and remove environments; it must be the first word, or the program be
+called kaenv or kaenv3. kadeploy env says the same in words, and more.
+
+EXAMPLES:
+   kadeploy kaenv -l
+   kadeploy kaenv -l 'debian%' -u alice -s
+   kadeploy kaenv -a debian13.env
+   kadeploy kaenv -p debian13 --env-version 3
+   kadeploy kaenv -d debian13 -s`
 
 const rightsHelp = `Says who may deploy on which nodes. Whoever has no right to one node of a request is refused; admins may do everything.
 A right is to a partition, the one that the site deploys on, or to every one, and may end by itself. Adding is refused when

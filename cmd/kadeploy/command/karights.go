@@ -2,6 +2,8 @@ package command
 
 import (
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -11,14 +13,16 @@ import (
 // karights is the name of the command of Kadeploy3 that batch systems call. Its short options are its own.
 const karights = "karights"
 
+// oldCommands are those of Kadeploy3 that are understood as they were.
+var oldCommands = []string{karights, kaenv}
+
 // aliased lets the program be called by a link of the old name.
 func aliased(argv []string) []string {
 	if len(argv) == 0 {
 		return argv
 	}
-	switch filepath.Base(argv[0]) {
-	case karights, karights + "3":
-		return append([]string{"kadeploy", karights}, argv[1:]...)
+	if name := strings.TrimSuffix(filepath.Base(argv[0]), "3"); slices.Contains(oldCommands, name) {
+		return append([]string{"kadeploy", name}, argv[1:]...)
 	}
 	return argv
 }

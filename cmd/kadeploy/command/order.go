@@ -9,10 +9,15 @@ import (
 	"github.com/kadeploy/kadeploy/internal/argv"
 )
 
-// ordered puts the words in the parser's order. karights must come first: its options mean other things than elsewhere.
+// ordered puts the words in the parser's order. An old command must come first: its options mean other things than elsewhere.
 func ordered(commands []*cli.Command, words []string) ([]string, error) {
-	old := len(words) > 1 && words[1] == karights
-	commands = slices.DeleteFunc(slices.Clone(commands), func(c *cli.Command) bool { return (c.Name == karights) != old })
+	old := ""
+	if len(words) > 1 && slices.Contains(oldCommands, words[1]) {
+		old = words[1]
+	}
+	commands = slices.DeleteFunc(slices.Clone(commands), func(c *cli.Command) bool {
+		return old != "" && c.Name != old || old == "" && slices.Contains(oldCommands, c.Name)
+	})
 	out, err := argv.Syntax{Commands: commands, Optional: optionalValue}.Order(words)
 	var wrong *argv.Error
 	switch {

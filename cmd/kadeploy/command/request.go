@@ -167,16 +167,16 @@ func (r *runner) readKeys(command, name string) ([]byte, error) {
 	return keys, nil
 }
 
-// readDescription reads an environment's description; the server reads what is in it.
-func readDescription(command, name string) (text []byte, path string, err error) {
+// readDescription reads an environment's description, named with a flag; the server reads what is in it.
+func readDescription(command, flag, name string) (text []byte, path string, err error) {
 	if path, err = filepath.Abs(name); err != nil {
-		return nil, "", usage(command, "-a %s: %w", name, err)
+		return nil, "", usage(command, "%s %s: %w", flag, name, err)
 	}
-	if text, err = readInput(command, "-a", name, maxDescription); err != nil {
+	if text, err = readInput(command, flag, name, maxDescription); err != nil {
 		return nil, "", err
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
-		return nil, "", usage(command, "-a %s: the description is empty", name)
+		return nil, "", usage(command, "%s %s: the description is empty", flag, name)
 	}
 	return text, path, nil
 }

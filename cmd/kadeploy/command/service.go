@@ -23,6 +23,11 @@ type Service interface {
 	UserAdd(ctx context.Context, name string, admin bool, life time.Duration) (*message.UserToken, error)
 	UserDel(ctx context.Context, name string) error
 	UserList(ctx context.Context) (*message.Users, error)
+	EnvAdd(ctx context.Context, r *message.EnvAdd) (*message.Env, error)
+	EnvList(ctx context.Context, pattern, user string, allVersions bool) (*message.Envs, error)
+	EnvShow(ctx context.Context, ref *message.EnvRef) (*message.Env, error)
+	EnvRemove(ctx context.Context, ref *message.EnvRef, allVersions bool) (*message.Envs, error)
+	EnvVerify(ctx context.Context, ref *message.EnvRef) (*message.Env, error)
 	Close()
 }
 

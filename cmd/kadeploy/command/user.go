@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"regexp"
 	"slices"
@@ -78,10 +79,13 @@ func verbOf(c *cli.Context, verbs map[string][]string) (verb string, args []stri
 	command := c.Command.Name
 	verb = c.Args().First()
 	if _, known := verbs[verb]; !known {
+		names := slices.Sorted(maps.Keys(verbs))
+		last := len(names) - 1
+		say := strings.Join(names[:last], ", ") + " or " + names[last]
 		if verb == "" {
-			return "", nil, usage(command, "say kadeploy %s add, del or list", command)
+			return "", nil, usage(command, "say kadeploy %s %s", command, say)
 		}
-		return "", nil, usage(command, "unknown: kadeploy %s %s; say add, del or list", command, verb)
+		return "", nil, usage(command, "unknown: kadeploy %s %s; say %s", command, verb, say)
 	}
 	for other, flags := range verbs {
 		for _, f := range flags {

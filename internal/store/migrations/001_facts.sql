@@ -119,6 +119,7 @@ CREATE TABLE environments (
     description TEXT   NOT NULL,
     format      TEXT   NOT NULL,
     source      BYTEA  NOT NULL,
+    details     BYTEA  NOT NULL,
     digest      TEXT   NOT NULL,
     added       BIGINT NOT NULL,
     PRIMARY KEY (owner, name, version)

@@ -1,0 +1,87 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/imagecache"
+	"github.com/kadeploy/kadeploy/internal/wording"
+)
+
+// isURL says whether a file of a description is fetched.
+func isURL(path string) bool { return strings.Contains(path, "://") }
+
+// mayFetch says why a URL is not fetched for a user: the server reaches more than its users may.
+func (a fileAccess) mayFetch(g *config.Global, url string) error {
+	switch {
+	case a.cache == nil:
+		return errors.New(imagecache.Shown(url) + ": this server fetches no URLs: copy the file and name its path")
+	case a.admin || g.MayFetch(url):
+		return nil
+	}
+	return fmt.Errorf("%s is not below the image_urls of the site: download it and name the file, or ask an administrator to add the environment", imagecache.Shown(url))
+}
+
+// fetch brings the files of a job that are at URLs, and puts their places in the description. They are held until the job ends.
+func (s sources) fetch(ctx context.Context, j *job, tell func(string)) error {
+	at := 0
+	for what, path := range j.files() {
+		want := j.wanted(at)
+		at++
+		if !isURL(*path) {
+			continue
+		}
+		if s.cache == nil {
+			return fmt.Errorf("%s of %s: this server fetches no URLs", what, j.env.Name)
+		}
+		shown := imagecache.Shown(*path)
+		tell("fetching " + shown)
+		f, err := s.cache.Fetch(ctx, imagecache.Want{URL: *path, SHA256: want}, progressOf(shown, tell))
+		if err != nil {
+			return fmt.Errorf("%s of %s: %w", what, j.env.Name, err)
+		}
+		s.holds.add(j.id, f.Release)
+		j.remember(f.Path, shown)
+		*path = f.Path
+	}
+	return nil
+}
+
+// wanted is the digest that a file of the description must have, by its place among them; "": nobody knows.
+func (j *job) wanted(at int) string {
+	switch {
+	case at == 0 && j.env.Image.SHA256 != "":
+		return j.env.Image.SHA256
+	case j.entry != nil && at < len(j.entry.Files):
+		return j.entry.Files[at].SHA256
+	}
+	return ""
+}
+
+// tellEvery is how often it is told how far a fetch is.
+const tellEvery = 10 * time.Second
+
+func progressOf(what string, tell func(string)) func(done, total int64) {
+	last := time.Now()
+	return func(done, total int64) {
+		if time.Since(last) < tellEvery {
+			return
+		}
+		last = time.Now()
+		if total > 0 {
+			tell(fmt.Sprintf("fetching %s: %d %% of %s", what, done*100/total, wording.Size(uint64(total))))
+			return
+		}
+		tell(fmt.Sprintf("fetching %s: %s", what, wording.Size(uint64(done))))
+	}
+}
+
+// fetched are the files of a description that are fetched.
+func (j *job) fetched() []string {
+	return slices.DeleteFunc(j.env.Files(), func(path string) bool { return !isURL(path) })
+}
