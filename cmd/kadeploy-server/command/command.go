@@ -71,6 +71,8 @@ func (r *runner) app() *cli.App {
 				Flags: []cli.Flag{dirFlag(), outputFlag()}},
 			{Name: "check-config", Usage: "print every problem of the configuration with its place", Description: checkHelp, Action: r.checkConfig,
 				Flags: []cli.Flag{dirFlag(), outputFlag(), &cli.StringFlag{Name: "explain", Usage: "print every value in force for `NODE` with the file and line it came from"}}},
+			{Name: "import", Usage: "make a configuration, descriptions and rights of what Kadeploy3 has", ArgsUsage: "kadeploy3", Description: importHelp,
+				Action: r.importing, Flags: importFlags()},
 			{Name: "version", Usage: "show the version of this program", Description: versionHelp, Action: r.version},
 			{Name: "help", Usage: "show the help of a command", ArgsUsage: "[COMMAND]", Description: helpHelp, Action: help},
 		},

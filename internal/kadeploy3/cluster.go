@@ -1,0 +1,221 @@
+package kadeploy3
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// clusterReasons say why other parts of a cluster's file have no place here.
+var clusterReasons = []reason{
+	{path: "boot/install_bootloader", lost: true, text: "this version installs no boot loader: the kernel of the image is booted over the network"},
+	{path: "bootloader", lost: true, text: "this version installs no boot loader: the kernel of the image is booted over the network"},
+	{path: "boot/kernels/nfsroot", text: "this version has no deployment system over NFS"},
+	{path: "kernels/nfsroot", text: "this version has no deployment system over NFS"},
+	{path: "localops", lost: true, text: "commands for the broadcast are not run: the broadcast is the built-in chain"},
+	{path: "pxe/headers", text: "boot profiles need no header; the serial console is one of the kernel's arguments"},
+	{path: "kexec", text: "this version has no kexec"},
+	{path: "hooks/use_ip_to_deploy", text: "nodes are reached by the address of nodes.conf"},
+	{path: "partitioning/kind", text: "the script says it"},
+	{path: "automata/macrosteps", lost: true, text: "this version knows type, retries and timeout of an instance, and retries of its micro-steps", each: true},
+}
+
+// cluster is the file of one cluster under way.
+type cluster struct {
+	folder
+	doc       *document
+	out       *file
+	draft     *draft
+	name      string
+	connector string
+	counted   bool // retries are tries: 3.1.5
+}
+
+// read translates the file.
+func (c *cluster) read() {
+	c.partitions()
+	c.kernels()
+	c.keys()
+	c.remote()
+	c.archives("preinstall", "admin_pre_install")
+	c.archives("postinstall", "admin_post_install")
+	c.macrosteps()
+	c.doc.leftovers(c.draft.report, clusterReasons)
+}
+
+// set sets a key to the first of these values that is there.
+func (c *cluster) set(key string, paths ...string) {
+	if l := c.doc.take(paths...); l != nil {
+		c.out.set(key, l.text, l.at)
+	}
+}
+
+func (c *cluster) keys() {
+	c.set("timeout_reboot_classical", "timeouts/reboot")
+	c.set("timeout_reboot_kexec", "timeouts/kexec")
+	c.set("sleep_time_before_ping", "boot/sleep_time_before_ping")
+}
+
+// partitions reads the disk: which partitions it has, and the script that makes them.
+func (c *cluster) partitions() {
+	c.set("block_device", "partitioning/block_device")
+	for _, name := range []string{"deploy", "prod", "tmp", "swap"} {
+		l := c.doc.take("partitioning/partitions/" + name)
+		if l == nil {
+			continue
+		}
+		value := l.value()
+		if value == "-1" || name == "swap" && c.doc.byPath["partitioning/disable_swap"].yes() {
+			value = "none"
+		}
+		c.out.set(name+"_part", value, l.at)
+	}
+	c.doc.take("partitioning/disable_swap")
+	script := c.doc.take("partitioning/script")
+	if script == nil {
+		return
+	}
+	kind := "parted"
+	if k := c.doc.byPath["partitioning/kind"]; k.value() == "fdisk" { // 3.1.5 and 3.1.6 knew both
+		kind = "fdisk"
+	}
+	c.out.set("partition_creation_kind", kind, script.at)
+	name, inside := c.inside(script.value())
+	if !inside {
+		c.out.set("partition_file", script.value(), script.at)
+		return
+	}
+	text, err := c.folder.read(name)
+	if err != nil {
+		c.draft.report.lost(script.at, "partitioning.script %s: %v: the disks of cluster %s stay as they are", script.value(), err, c.name)
+		return
+	}
+	c.draft.extra["partition_file_"+c.name] = text
+}
+
+// kernels reads the deployment system and the arguments of the deployed one.
+func (c *cluster) kernels() {
+	for _, k := range [][2]string{{"vmlinuz", "deploy_kernel"}, {"initrd", "deploy_initrd"}} {
+		if l := c.doc.take("boot/kernels/deploy/"+k[0], "kernels/deploy/"+k[0]); l != nil {
+			c.out.set(k[1], c.draft.bootFile(l.value(), l.at), l.at)
+		}
+	}
+	for _, k := range [][2]string{{"deploy", "deploy_kernel_args"}, {"user", "kernel_params"}} {
+		if l := c.doc.take("boot/kernels/"+k[0]+"/params", "kernels/"+k[0]+"/params"); l != nil {
+			c.out.set(k[1], strings.Join(strings.Fields(l.text), " "), l.at)
+		}
+	}
+	c.set("drivers", "boot/kernels/deploy/drivers", "kernels/deploy/drivers")
+	if l := c.doc.take("boot/kernels/deploy/supported_fs", "kernels/deploy/supported_fs"); l != nil {
+		c.out.set("supported_fs", strings.Join(strings.FieldsFunc(l.text, func(r rune) bool { return r == ',' || r <= ' ' }), ","), l.at)
+	}
+}
+
+// remote reads the commands that switch power: remoteops/reboot[]{name, cmd, group} and so on.
+func (c *cluster) remote() {
+	for _, op := range []string{"reboot", "power_on", "power_off", "power_status", "console"} {
+		seen := map[string]bool{}
+		for i := range c.doc.sizes["remoteops/"+op] {
+			item := fmt.Sprintf("remoteops/%s[%d]/", op, i)
+			level, cmd, group := c.doc.take(item+"name"), c.doc.take(item+"cmd"), c.doc.take(item+"group")
+			if cmd == nil {
+				continue
+			}
+			key := "cmd_" + op
+			if op == "reboot" || op == "power_on" || op == "power_off" {
+				key = "cmd_" + level.value() + "_" + op
+			}
+			if seen[key] {
+				c.draft.report.lost(cmd.at, "remoteops.%s: only the first command is used", op)
+				continue
+			}
+			seen[key] = true
+			text, err := c.yamlCommand(cmd.text, c.connector, group.value())
+			if err != nil {
+				c.draft.report.lost(cmd.at, "remoteops.%s: %v", op, err)
+				continue
+			}
+			c.out.set(key, text, cmd.at)
+		}
+	}
+}
+
+// archives reads preinstall or postinstall/files[]{file, format, script}.
+func (c *cluster) archives(part, key string) {
+	var items []string
+	var at Place
+	for i := range c.doc.sizes[part+"/files"] {
+		item := fmt.Sprintf("%s/files[%d]/", part, i)
+		name, format, script := c.doc.take(item+"file"), c.doc.take(item+"format"), c.doc.take(item+"script")
+		if name == nil || format == nil {
+			continue
+		}
+		if at.Line == 0 {
+			at = name.at
+		}
+		run := script.value()
+		if run == "" {
+			run = "none"
+		}
+		if strings.ContainsAny(name.value()+format.value()+run, ",|") {
+			c.draft.report.lost(name.at, "%s: , and | cannot be written in %s", part, key)
+			continue
+		}
+		items = append(items, c.outside(name.value())+"|"+format.value()+"|"+run)
+	}
+	c.out.set(key, strings.Join(items, ","), at)
+}
+
+var stepType = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
+
+// macrosteps reads automata/macrosteps/MACRO[]{type, retries, timeout, microsteps[]{name, retries}}. Retries come after the first
+// try, since 3.1.6.
+func (c *cluster) macrosteps() {
+	extra := map[string]int{} // of micro-steps
+	var names []string
+	var at Place
+	for _, macro := range []string{"SetDeploymentEnv", "BroadcastEnv", "BootNewEnv"} {
+		for i := range c.doc.sizes["automata/macrosteps/"+macro] {
+			item := fmt.Sprintf("automata/macrosteps/%s[%d]/", macro, i)
+			c.instance(macro, item)
+			for j := range c.doc.sizes[item+"microsteps"] {
+				step := fmt.Sprintf("%smicrosteps[%d]/", item, j)
+				name, retries := c.doc.take(step+"name"), c.doc.take(step+"retries")
+				n, err := retries.number(0)
+				switch {
+				case err != nil:
+					c.draft.report.lost(retries.at, "retries of a micro-step: %v", err)
+				case name == nil || n <= 0:
+				case extra[name.value()] > 0 && extra[name.value()] != n:
+					c.draft.report.lost(retries.at, "retries of %s: they are the same in every instance here; %d was taken", name.value(), extra[name.value()])
+				case extra[name.value()] == 0:
+					extra[name.value()] = n
+					names = append(names, fmt.Sprintf("%s:%d", name.value(), n))
+					if at.Line == 0 {
+						at = retries.at
+					}
+				}
+			}
+		}
+	}
+	c.out.set("retries", strings.Join(names, ","), at)
+}
+
+// instance reads one instance of a macro-step; each gets its own line, so that one that is refused costs only itself.
+func (c *cluster) instance(macro, item string) {
+	name := c.doc.take(item + "type")
+	retries, timeout := c.doc.take(item+"retries"), c.doc.take(item+"timeout")
+	if name == nil {
+		return
+	}
+	tries, err := retries.number(0)
+	seconds, errTime := timeout.number(0)
+	if err != nil || errTime != nil || !stepType.MatchString(name.value()) {
+		c.draft.report.lost(name.at, "%s %q: a type and whole numbers of retries and seconds are wanted", macro, name.value())
+		return
+	}
+	if !c.counted {
+		tries++
+	}
+	c.out.set("macrostep", fmt.Sprintf("%s|%s%s:%d:%d", macro, macro, strings.TrimPrefix(name.value(), macro), tries, seconds), name.at)
+}
