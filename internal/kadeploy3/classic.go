@@ -88,7 +88,7 @@ func (f folder) classicValue(d *draft, key, value string, at Place) (out string,
 		d.rightsKind(value, at)
 		return "", false
 	case strings.HasPrefix(key, "cmd_"):
-		return f.command(value), true
+		return f.command(d, value), true
 	case key == "deploy_kernel":
 		return d.bootFile(value, at), true
 	case key == "deploy_initrd":
@@ -110,11 +110,11 @@ func (d *draft) rightsKind(kind string, at Place) {
 }
 
 // command is a command with the file of node groups that may follow after a comma.
-func (f folder) command(text string) string {
+func (f folder) command(d *draft, text string) string {
 	if comma := strings.LastIndexByte(text, ','); comma > 0 {
 		group := strings.TrimSpace(text[comma+1:])
 		if name, inside := f.inside(group); path.IsAbs(group) || group != "" && inside && f.has(name) {
-			return command(text[:comma]) + "," + f.outside(group)
+			return command(text[:comma]) + "," + f.groups(d, group)
 		}
 	}
 	return command(text)
@@ -225,7 +225,7 @@ func (f folder) classicCommands(d *draft) {
 		case len(parts) == 3 && strings.HasSuffix(parts[1], "_rsh"):
 			d.report.note(at, "%s: rsh is not used", parts[1])
 		case len(parts) == 3:
-			out.raw(parts[0]+"|"+parts[1]+"|"+f.command(parts[2]), at)
+			out.raw(parts[0]+"|"+parts[1]+"|"+f.command(d, parts[2]), at)
 		default:
 			out.raw(strings.TrimSpace(raw), at)
 		}

@@ -16,7 +16,6 @@ var clusterReasons = []reason{
 	{path: "pxe/headers", text: "boot profiles need no header; the serial console is one of the kernel's arguments"},
 	{path: "kexec", text: "this version has no kexec"},
 	{path: "hooks/use_ip_to_deploy", text: "nodes are reached by the address of nodes.conf"},
-	{path: "partitioning/kind", text: "the script says it"},
 	{path: "automata/macrosteps", lost: true, text: "this version knows type, retries and timeout of an instance, and retries of its micro-steps", each: true},
 }
 
@@ -29,6 +28,8 @@ type cluster struct {
 	name      string
 	connector string
 	counted   bool // retries are tries: 3.1.5
+
+	partitionFile *leaf // what clusters.conf says of it, nil for nothing
 }
 
 // read translates the file.
@@ -71,15 +72,24 @@ func (c *cluster) partitions() {
 		c.out.set(name+"_part", value, l.at)
 	}
 	c.doc.take("partitioning/disable_swap")
-	script := c.doc.take("partitioning/script")
+	c.table()
+}
+
+// table reads what makes the partitions: a script, or until 3.1.6 a file of clusters.conf, of a kind that was said.
+func (c *cluster) table() {
+	kind, script := c.doc.take("partitioning/kind"), c.doc.take("partitioning/script")
 	if script == nil {
+		script = c.partitionFile
+	}
+	if script == nil {
+		c.draft.report.lost(Place{File: c.doc.file}, "cluster %s has no partitioning.script: its disks stay as they are", c.name)
 		return
 	}
-	kind := "parted"
-	if k := c.doc.byPath["partitioning/kind"]; k.value() == "fdisk" { // 3.1.5 and 3.1.6 knew both
-		kind = "fdisk"
+	if kind != nil {
+		c.out.set("partition_creation_kind", kind.text, kind.at)
+	} else {
+		c.out.set("partition_creation_kind", "parted", script.at)
 	}
-	c.out.set("partition_creation_kind", kind, script.at)
 	name, inside := c.inside(script.value())
 	if !inside {
 		c.out.set("partition_file", script.value(), script.at)
@@ -87,7 +97,7 @@ func (c *cluster) partitions() {
 	}
 	text, err := c.folder.read(name)
 	if err != nil {
-		c.draft.report.lost(script.at, "partitioning.script %s: %v: the disks of cluster %s stay as they are", script.value(), err, c.name)
+		c.draft.report.lost(script.at, "partition table %s: %v: the disks of cluster %s stay as they are", script.value(), err, c.name)
 		return
 	}
 	c.draft.extra["partition_file_"+c.name] = text
@@ -130,7 +140,7 @@ func (c *cluster) remote() {
 				continue
 			}
 			seen[key] = true
-			text, err := c.yamlCommand(cmd.text, c.connector, group.value())
+			text, err := c.yamlCommand(c.draft, cmd.text, c.connector, group.value())
 			if err != nil {
 				c.draft.report.lost(cmd.at, "remoteops.%s: %v", op, err)
 				continue

@@ -100,6 +100,13 @@ func (d *document) take(paths ...string) *leaf {
 	return nil
 }
 
+// pass marks what is below a path: it was reported as a whole.
+func (d *document) pass(path string) {
+	for _, l := range d.leaves {
+		l.taken = l.taken || strings.HasPrefix(l.path, path)
+	}
+}
+
 // value is the text, "" for nil.
 func (l *leaf) value() string {
 	if l == nil {

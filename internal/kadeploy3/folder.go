@@ -52,8 +52,26 @@ func (f folder) inside(name string) (string, bool) {
 	return name, !path.IsAbs(name) && filepath.IsLocal(name)
 }
 
+// groups copies a file of node groups into the draft and returns its name there; one that is not of the directory stays where it is.
+func (f folder) groups(d *draft, name string) string {
+	below, inside := f.inside(name)
+	if !inside {
+		return f.outside(name)
+	}
+	text, err := f.read(below)
+	if err != nil {
+		return f.outside(name) // the loader says what is wrong with it
+	}
+	copied := "groups-" + fileName(below)
+	d.extra[copied] = text
+	return copied
+}
+
 // outside makes the name of a file of the server absolute.
 func (f folder) outside(name string) string {
+	if below, inside := f.inside(name); inside && f.has(below) {
+		return path.Join(f.path, below)
+	}
 	if path.IsAbs(name) || strings.Contains(name, "://") {
 		return name
 	}

@@ -24,20 +24,19 @@ func (f folder) yamlClusters(d *draft, connector string) error {
 	done := map[string]bool{}
 	for _, e := range doc.clusters() {
 		switch {
+		case len(done) == maxClusters:
+			return fmt.Errorf("%s: more than %d clusters", name, maxClusters)
 		case !clusterName.MatchString(e.name):
 			d.report.lost(e.at, "%q is not the name of a cluster: letters, digits and . _ -", e.name)
 		case done[e.name]:
 			d.report.lost(e.at, "cluster %s is there twice", e.name)
-		case len(done) == maxClusters:
-			return fmt.Errorf("%s: more than %d clusters", name, maxClusters)
-		default:
-			done[e.name] = true
-			if f.yamlCluster(d, doc, e, connector, counted) {
-				doc.nodes(d, nodes, e)
-			}
+		case f.yamlCluster(d, doc, e, connector, counted):
+			doc.nodes(d, nodes, e)
 		}
+		done[e.name] = true
+		doc.pass(e.path)
 	}
-	doc.leftovers(d.report, []reason{{path: "clusters/nodes", lost: true, text: "the nodes of a cluster that was not taken", each: true}})
+	doc.leftovers(d.report, nil)
 	return nil
 }
 
@@ -68,30 +67,24 @@ func (d *document) clusters() (list []clusterEntry) {
 func (f folder) yamlCluster(d *draft, doc *document, e clusterEntry, connector string, counted bool) bool {
 	conf := doc.take(e.path + "conf_file")
 	if conf == nil {
-		d.report.lost(e.at, "cluster %s names no conf_file", e.name)
+		d.report.lost(e.at, "cluster %s as a whole: it names no conf_file", e.name)
 		return false
 	}
 	name, inside := f.inside(conf.value())
 	if !inside {
-		d.report.lost(conf.at, "cluster %s: %s is not in the directory; copy it there, and name it without directories", e.name, conf.value())
+		d.report.lost(conf.at, "cluster %s as a whole: %s is not in the directory; copy it there, and name it without directories", e.name, conf.value())
 		return false
 	}
 	file, err := f.document(name)
 	if err != nil {
-		d.report.lost(conf.at, "cluster %s: %v", e.name, err)
+		d.report.lost(conf.at, "cluster %s as a whole: %v", e.name, err)
 		return false
 	}
 	out := d.file("cluster-" + e.name + ".conf")
 	out.comment("# From " + name + " of Kadeploy3.")
 	c := &cluster{folder: f, doc: file, out: out, draft: d, name: e.name, connector: connector, counted: counted}
+	c.partitionFile = doc.take(e.path + "partition_file")
 	c.read()
-	if table := doc.take(e.path + "partition_file"); table != nil && d.extra["partition_file_"+e.name] == nil {
-		if name, inside := f.inside(table.value()); inside && f.has(name) {
-			if text, err := f.read(name); err == nil {
-				d.extra["partition_file_"+e.name] = text
-			}
-		}
-	}
 	return true
 }
 

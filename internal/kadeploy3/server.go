@@ -14,7 +14,11 @@ var serverKeys = [][2]string{
 	{"pxe/dhcp/repository", "tftp_repository"},
 	{"pxe/dhcp/profiles/directory", "tftp_cfg"},
 	{"pxe/dhcp/profiles/filename", "pxe_profile_name"},
+	{"pxe/repository", "tftp_repository"}, // this and the next two until 3.1.6
+	{"pxe/kernels/directory", "tftp_images_path"},
+	{"pxe/bootloader", "bootloader"},
 	{"logs/logfile", "log_to_file"},
+	{"logs/file", "log_to_file"}, // until 3.1.6
 	{"cache/directory", "kadeploy_cache_dir"},
 	{"cache/size", "kadeploy_cache_size"},
 	{"windows/reboot/size", "reboot_window"},
@@ -30,6 +34,9 @@ var serverKeys = [][2]string{
 	{"hooks/end_of_deployment", "async_end_of_deployment_hook"},
 	{"hooks/end_of_reboot", "async_end_of_reboot_hook"},
 	{"hooks/end_of_power", "async_end_of_power_hook"},
+	{"hooks/async/end_of_deployment", "async_end_of_deployment_hook"}, // these three until 3.1.6
+	{"hooks/async/end_of_reboot", "async_end_of_reboot_hook"},
+	{"hooks/async/end_of_power", "async_end_of_power_hook"},
 	{"windows/reboot/sleep_time", "reboot_window_sleep_time"},
 	{"windows/check/size", "nodes_check_window"},
 	{"rights/purge_deployment_timer", "purge_deployment_timer"},
@@ -52,6 +59,9 @@ var serverReasons = []reason{
 	{path: "pxe/dhcp/export", text: "boot profiles are those of PXELINUX, over TFTP"},
 	{path: "pxe/dhcp/binary", text: "the DHCP server names the first program, as before"},
 	{path: "pxe/dhcp/userfiles", text: "users cannot bring boot profiles of their own in this version"},
+	{path: "pxe/kind", text: "boot profiles are those of PXELINUX, over TFTP"},
+	{path: "pxe/export", text: "boot profiles are those of PXELINUX, over TFTP"},
+	{path: "pxe/kernels", text: "the cache of boot files needs no limit of its own"},
 	{path: "pxe/networkboot", lost: true, text: "a second boot program for the network is not used by this version"},
 	{path: "pxe/localboot", lost: true, text: "a boot program for the disk is not used by this version: the kernel of the image is booted over the network"},
 	{path: "autoclean_threshold", text: "the last 200 ended operations are kept"},
@@ -71,14 +81,10 @@ func (f folder) yaml(d *draft, name string) error {
 			deploy.set(k[1], l.text, l.at)
 		}
 	}
-	deploy.comment("# Kernels are named below the repository.")
-	repository := server.byPath["pxe/dhcp/repository"]
-	if repository == nil { // before 3.1.7 there was one kind of boot
-		if repository = server.take("pxe/repository", "pxe/path"); repository != nil {
-			deploy.set("tftp_repository", repository.text, repository.at)
-		}
+	if server.byPath["pxe/kernels/directory"] == nil {
+		deploy.comment("# Kernels are named below the repository.")
+		deploy.set("tftp_images_path", ".", server.place(server.byPath["pxe/dhcp/repository"]))
 	}
-	deploy.set("tftp_images_path", ".", server.place(repository))
 	if host := server.byPath["network/server_hostname"]; host != nil {
 		deploy.listen(host.value(), host.at)
 	}
@@ -150,7 +156,7 @@ func (f folder) document(name string) (*document, error) {
 }
 
 // yamlCommand is a command with DEFAULT_CONNECTOR in place, and the file of node groups it acts on.
-func (f folder) yamlCommand(text, connector, group string) (string, error) {
+func (f folder) yamlCommand(d *draft, text, connector, group string) (string, error) {
 	text = strings.TrimSpace(text)
 	if strings.Contains(text, "DEFAULT_CONNECTOR") {
 		if connector == "" {
@@ -160,7 +166,7 @@ func (f folder) yamlCommand(text, connector, group string) (string, error) {
 	}
 	text = command(text)
 	if group != "" {
-		text += "," + f.outside(group)
+		text += "," + f.groups(d, group)
 	}
 	return text, nil
 }
@@ -179,7 +185,7 @@ func (f folder) yamlCommands(d *draft, connector string) {
 	out := d.file("cmd")
 	for _, l := range doc.leaves {
 		node, kind, found := strings.Cut(l.path, "/")
-		text, err := f.yamlCommand(l.text, connector, "")
+		text, err := f.yamlCommand(d, l.text, connector, "")
 		switch {
 		case l.taken: // it is there again, further down
 		case !found || strings.ContainsAny(l.path, "|\n") || strings.Contains(kind, "/"):
