@@ -23,6 +23,7 @@ type document struct {
 	byPath map[string]*leaf
 	sizes  map[string]int // of the lists
 	visits int
+	twice  []*leaf // keys that the same mapping has again
 }
 
 // leaf is one value. An empty list or mapping, and null, are none.
@@ -54,7 +55,15 @@ func (d *document) add(n *yaml.Node, path string, depth int) error {
 	case yaml.AliasNode:
 		return d.add(n.Alias, path, depth+1)
 	case yaml.MappingNode:
+		last := map[string]int{}
 		for i := 0; i+1 < len(n.Content); i += 2 {
+			last[n.Content[i].Value] = i
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if key := n.Content[i]; last[key.Value] != i {
+				d.twice = append(d.twice, &leaf{path: below(path, key.Value), at: Place{File: d.file, Line: key.Line, Column: key.Column}})
+				continue
+			}
 			if err := d.add(n.Content[i+1], below(path, n.Content[i].Value), depth+1); err != nil {
 				return err
 			}
@@ -70,9 +79,6 @@ func (d *document) add(n *yaml.Node, path string, depth int) error {
 		l := &leaf{path: path, text: n.Value, at: Place{File: d.file, Line: n.Line, Column: n.Column}}
 		if n.Tag == "!!null" {
 			return nil
-		}
-		if before := d.byPath[path]; before != nil { // the last one counts in Ruby, too
-			before.taken = true
 		}
 		d.leaves = append(d.leaves, l)
 		d.byPath[path] = l
@@ -156,6 +162,9 @@ var index = regexp.MustCompile(`\[\d+\]`)
 
 // leftovers reports what nobody took, once for each reason; what has none is an unknown field.
 func (d *document) leftovers(report *Report, reasons []reason) {
+	for _, l := range d.twice {
+		report.lost(l.at, "%s is there twice: as in Kadeploy3, the last one was taken", strings.ReplaceAll(l.path, "/", "."))
+	}
 	told := map[string]bool{}
 	for _, l := range d.leaves {
 		if l.taken {

@@ -184,10 +184,10 @@ func (f folder) yamlCommands(d *draft, connector string) {
 	}
 	out := d.file("cmd")
 	for _, l := range doc.leaves {
+		l.taken = true
 		node, kind, found := strings.Cut(l.path, "/")
 		text, err := f.yamlCommand(d, l.text, connector, "")
 		switch {
-		case l.taken: // it is there again, further down
 		case !found || strings.ContainsAny(l.path, "|\n") || strings.Contains(kind, "/"):
 			d.report.lost(l.at, "not NODE: KIND: COMMAND")
 		case err != nil:
@@ -203,4 +203,5 @@ func (f folder) yamlCommands(d *draft, connector string) {
 			out.raw(node+"|"+kind+"|"+text, l.at)
 		}
 	}
+	doc.leftovers(d.report, nil)
 }
