@@ -27,6 +27,8 @@ func TestImportDirections(t *testing.T) {
 		{pkg: "internal/sandbox", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "internal/power", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "internal/depot", forbidden: []string{protoactor}, allowed: []string{"internal/wording"}},
+		{pkg: "internal/mysqldump", forbidden: []string{protoactor}, allowed: []string{}},
+		{pkg: "internal/kadeploy3", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "internal/pki", forbidden: []string{protoactor}, allowed: []string{}},
 		{pkg: "internal/enrol", forbidden: []string{protoactor}, allowed: []string{"internal/pki"}},
 		{pkg: "internal/image", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},

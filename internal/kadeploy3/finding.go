@@ -65,5 +65,6 @@ func (r *Report) add(lost bool, at Place, format string, args []any) {
 		r.More++
 		return
 	}
+	at.File = wording.Clean(at.File)
 	r.Findings = append(r.Findings, Finding{lost, at, wording.Clean(fmt.Sprintf(format, args...))})
 }

@@ -4,16 +4,17 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/kadeploy3"
-	"github.com/kadeploy/kadeploy/internal/rights"
 )
 
-// FuzzDump holds that any dump ends in an error of one line, or in descriptions and a book that their readers take.
+// FuzzDump holds that any dump ends in an error of one line, or in descriptions that their parser takes.
 func FuzzDump(f *testing.F) {
 	for _, generation := range []string{"2009", "3.1", "3.3"} {
 		text, err := os.ReadFile(filepath.Join(fixtures, generation, "dump.sql"))
@@ -24,27 +25,20 @@ func FuzzDump(f *testing.F) {
 	}
 	f.Add(environments(row("name", `'a\0b'`), row("tarball", `'/x|tgz|||'`)) + rightsTable + `INSERT INTO rights VALUES ('a','b','/dev/sda3');`)
 	f.Fuzz(func(t *testing.T, dump string) {
-		result := imported(t, kadeploy3.Config{Dump: "-", Stdin: strings.NewReader(dump)})
-		if result == "" {
-			return
-		}
-		files, _ := filepath.Glob(filepath.Join(result, "environments", "*"))
-		for _, name := range files {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
+		files, report, err := kadeploy3.Descriptions(strings.NewReader(dump), moment)
+		oneLine(t, report, err)
+		for name, text := range files {
+			if path.Dir(name) != "environments" || !filepath.IsLocal(name) {
+				t.Fatalf("a file %q", name)
 			}
 			if _, problems := config.ParseEnvironment(text, name); problems.HasErrors() {
 				t.Fatalf("%s: %v\n%s", name, problems, text)
 			}
 		}
-		if _, err := rights.Load(filepath.Join(result, "rights.json")); err != nil {
-			t.Fatal(err)
-		}
 	})
 }
 
-// FuzzYAML holds that any files of YAML end in an error of one line, or in a configuration that loads.
+// FuzzYAML holds that any files of YAML end in an error of one line, or in files of our own names that have one setting a line.
 func FuzzYAML(f *testing.F) {
 	f.Add("network: {server_hostname: a}", "partitioning: {block_device: /dev/sda}", "n-1: {console: x}", "10.0.0.[1-2]")
 	for _, generation := range []string{"3.1", "3.3"} {
@@ -59,25 +53,26 @@ func FuzzYAML(f *testing.F) {
 		f.Add(texts[0], texts[1], texts[2], "10.0.0.1")
 	}
 	f.Fuzz(func(t *testing.T, server, cluster, commands, address string) {
-		dir := t.TempDir()
-		for name, text := range map[string]string{
+		lines, report, err := kadeploy3.Lines(directory(map[string]string{
 			"server.conf": server, "c.conf": cluster, "command.conf": commands,
 			"clusters.conf": fmt.Sprintf("clusters: [{name: c, conf_file: c.conf, nodes: [{name: n-1, address: %q}, {name: n-9, address: 10.1.1.1}]}]", address),
-		} {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-				t.Fatal(err)
+		}))
+		oneLine(t, report, err)
+		for name, list := range lines {
+			if name != path.Base(name) || !filepath.IsLocal(name) {
+				t.Fatalf("a file %q", name)
 			}
-		}
-		if out := imported(t, kadeploy3.Config{Dir: dir}); out != "" {
-			if _, problems := config.Load(out); problems.HasErrors() {
-				t.Fatal(problems)
+			for _, line := range list {
+				if strings.Contains(line, "\n") {
+					t.Fatalf("%s: a line %q", name, line)
+				}
 			}
 		}
 	})
 }
 
-// FuzzClassic is the same for the files of 2009.
-func FuzzClassic(f *testing.F) {
+// FuzzSite holds that any files of 2009 end in an error of one line, or in a configuration that loads.
+func FuzzSite(f *testing.F) {
 	f.Add("kadeploy_server = a", "deploy_kernel = v\nblock_device = /dev/sda\ncmd_hard_reboot = a | b,c", "n-[1-2] 10.0.0.[1-2] c", "n-1|console|x")
 	f.Add("rights_kind = dummy\n#", "macrostep = BootNewEnv|BootNewEnvKexec:1:0", "a b c", "||")
 	f.Fuzz(func(t *testing.T, conf, cluster, nodes, cmd string) {
@@ -87,31 +82,35 @@ func FuzzClassic(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		if out := imported(t, kadeploy3.Config{Dir: dir}); out != "" {
-			if _, problems := config.Load(out); problems.HasErrors() {
-				t.Fatal(problems)
-			}
+		out := filepath.Join(t.TempDir(), "out")
+		result, err := kadeploy3.Import(context.Background(), kadeploy3.Config{Dir: dir, Out: out, Now: moment})
+		if err != nil {
+			oneLine(t, &kadeploy3.Report{}, err)
+			return
+		}
+		oneLine(t, &result.Report, result.Commit())
+		if _, problems := config.Load(out); problems.HasErrors() {
+			t.Fatal(problems)
 		}
 	})
 }
 
-// imported returns the directory that was made, "" for an input of no use.
-func imported(t *testing.T, cfg kadeploy3.Config) string {
-	cfg.Out, cfg.Now = filepath.Join(t.TempDir(), "out"), moment
-	result, err := kadeploy3.Import(context.Background(), cfg)
-	if err != nil {
-		if strings.ContainsAny(err.Error(), "\n") {
-			t.Fatalf("not one line: %q", err)
-		}
-		return ""
+func directory(texts map[string]string) fstest.MapFS {
+	files := fstest.MapFS{}
+	for name, text := range texts {
+		files[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	if err := result.Commit(); err != nil {
-		t.Fatal(err)
+	return files
+}
+
+// oneLine holds that errors and findings are printable lines.
+func oneLine(t *testing.T, report *kadeploy3.Report, err error) {
+	if err != nil && strings.Contains(err.Error(), "\n") {
+		t.Fatalf("an error of several lines: %q", err)
 	}
-	for _, finding := range result.Report.Findings {
+	for _, finding := range report.Findings {
 		if strings.ContainsAny(finding.String(), "\n\x1b") {
-			t.Fatalf("not one printable line: %q", finding)
+			t.Fatalf("no printable line: %q", finding)
 		}
 	}
-	return cfg.Out
 }
