@@ -28,11 +28,10 @@ type database struct {
 	rights []rightRow
 	names  map[string]bool // "OWNER\x00NAME\x00VERSION" of the environments so far
 
-	states, logs int    // rows of nodes and log, which have no place here
-	source       string // the database that the rows are taken of
-	old          bool   // before 3.2: kernel parameters replaced those of the cluster
-	known        bool   // that is known from the table log
-	ours         map[*mysqldump.Table]string
+	source string // the database that the rows are taken of
+	old    bool   // before 3.2: kernel parameters replaced those of the cluster
+	known  bool   // that is known from the table log
+	ours   map[*mysqldump.Table]string
 }
 
 // readDatabase reads a dump, compressed or not. The error is a dump that is of no use; what is wrong with single rows is reported.
@@ -46,7 +45,7 @@ func readDatabase(r io.Reader, file string, report *Report) (*database, error) {
 	defer plain.Close()
 	limited := &io.LimitedReader{R: plain, N: maxDump}
 	d := &database{file: filepath.Base(file), report: report, names: map[string]bool{}, ours: map[*mysqldump.Table]string{}}
-	rows := mysqldump.New(limited, func(t *mysqldump.Table) bool { return d.kind(t) != "" })
+	rows := mysqldump.New(limited, func(t *mysqldump.Table) bool { kind := d.kind(t); return kind == "environments" || kind == "rights" })
 	if err := d.read(rows); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -59,7 +58,7 @@ func readDatabase(r io.Reader, file string, report *Report) (*database, error) {
 	if !rows.Completed() {
 		report.note(Place{File: d.file}, "the dump does not end as mysqldump ends one: see that it is not cut")
 	}
-	d.history()
+	d.history(rows)
 	return d, nil
 }
 
@@ -101,10 +100,6 @@ func (d *database) take(row mysqldump.Row) error {
 			return fmt.Errorf("more than %d rows of rights", maxRightRows)
 		}
 		d.rights = append(d.rights, rightRow{d.text(row, "user", place), d.text(row, "node", place), d.text(row, "part", place), place})
-	case "nodes":
-		d.states++
-	case "log":
-		d.logs++
 	}
 	return nil
 }
@@ -152,12 +147,16 @@ func (d *database) text(row mysqldump.Row, column string, place Place) string {
 	return string(latin1([]byte(text)))
 }
 
-// history reports once what this server keeps in another way.
-func (d *database) history() {
-	if d.states > 0 {
-		d.report.note(Place{File: d.file, Row: "table nodes"}, "%s in the dump only: the server knows the nodes that it has deployed itself", count(d.states, "state"))
+// history reports what this server keeps in another way.
+func (d *database) history(rows *mysqldump.Reader) {
+	total := map[string]int{}
+	for table, kind := range d.ours {
+		total[kind] += rows.Count(table)
 	}
-	if d.logs > 0 {
-		d.report.note(Place{File: d.file, Row: "table log"}, "%s of history in the dump only: keep it for statistics of the past", count(d.logs, "row"))
+	if n := total["nodes"]; n > 0 {
+		d.report.note(Place{File: d.file, Row: "table nodes"}, "%s in the dump only: the server knows the nodes that it has deployed itself", count(n, "state"))
+	}
+	if n := total["log"]; n > 0 {
+		d.report.note(Place{File: d.file, Row: "table log"}, "%s of history in the dump only: keep it for statistics of the past", count(n, "row"))
 	}
 }

@@ -6,27 +6,22 @@ import (
 )
 
 // create reads CREATE TABLE NAME (COLUMN TYPE ..., KEY ...); other things that are created have no rows of their own.
-func (r *Reader) create(first token) error {
+func (r *Reader) create() error {
 	t, err := r.lex.next()
-	for err == nil && (t.is("IF") || t.is("NOT") || t.is("EXISTS") || t.is("TABLE")) {
-		if !t.is("TABLE") { // IF NOT EXISTS comes after it
-			return r.finish(t)
-		}
-		if t, err = r.lex.next(); err != nil {
-			return err
-		}
-		for err == nil && t.kind == word && (t.is("IF") || t.is("NOT") || t.is("EXISTS")) {
-			t, err = r.lex.next()
-		}
-		if err != nil {
-			return err
-		}
-		return r.createTable(t)
+	if err != nil {
+		return err
+	}
+	if !t.is("TABLE") {
+		return r.finish(t)
+	}
+	t, err = r.lex.next()
+	for err == nil && (t.is("IF") || t.is("NOT") || t.is("EXISTS")) {
+		t, err = r.lex.next()
 	}
 	if err != nil {
 		return err
 	}
-	return r.finish(t)
+	return r.createTable(t)
 }
 
 func (r *Reader) createTable(named token) error {

@@ -66,10 +66,10 @@ func (l *lexer) next() (token, error) {
 			return l.quoted(c, name)
 		case c == '\'' || c == '"':
 			return l.quoted(c, text)
-		case inWord(c):
+		case inWord[c]:
 			return l.word(c)
 		}
-		return token{kind: symbol, text: string(rune(c)), line: l.line}, nil
+		return token{kind: symbol, text: symbols[c], line: l.line}, nil
 	}
 }
 
@@ -136,92 +136,22 @@ func (l *lexer) passLine() error {
 	}
 }
 
-// inWord says whether a byte can be part of a word. Numbers and db.table are one word.
-func inWord(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c >= 0x80 || strings.IndexByte("_$.+-@", c) >= 0
-}
-
-func (l *lexer) word(first byte) (token, error) {
-	line := l.line
-	l.begin()
-	l.add(first)
-	for {
-		c, err := l.read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return token{}, err
-		}
-		if !inWord(c) {
-			if c == '\n' {
-				l.line--
-			}
-			_ = l.in.UnreadByte() // it was just read
-			break
-		}
-		l.add(c)
-	}
-	return l.token(word, line), nil
-}
-
-// quoted reads up to the quote that ends it. Two quotes are one; a backslash is an escape in texts only.
-func (l *lexer) quoted(quote byte, k kind) (token, error) {
-	line := l.line
-	l.begin()
-	for {
-		c, err := l.read()
-		switch {
-		case err == nil && c == quote && l.follows(string(rune(quote))):
-			_, _ = l.read()
-		case err == nil && c == quote:
-			return l.token(k, line), nil
-		case err == nil && c == '\\' && k == text:
-			if c, err = l.read(); err == nil {
-				l.escaped(c)
-				continue
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return token{}, &CutError{line, map[kind]string{name: "name", text: "text"}[k]}
-		}
-		if err != nil {
-			return token{}, err
-		}
-		l.add(c)
-	}
-}
-
-// escaped adds what a backslash and a byte stand for (MySQL manual, string literals).
-func (l *lexer) escaped(c byte) {
-	switch c {
-	case '0':
-		c = 0
-	case 'b':
-		c = '\b'
-	case 'n':
-		c = '\n'
-	case 'r':
-		c = '\r'
-	case 't':
-		c = '\t'
-	case 'Z':
-		c = 0x1a
-	case '%', '_': // only patterns have a use for these: the backslash stays
-		l.add('\\')
-	}
-	l.add(c)
-}
-
 func (l *lexer) begin() { l.buffer, l.cut = l.buffer[:0], false }
 
-// add keeps a byte of a word or text; 0x and two digits a byte are the longest.
+// room is how many bytes more of a word or text are kept; 0x and two digits a byte are the longest.
+func (l *lexer) room() int {
+	if l.keep {
+		return 2*MaxValue + 2 - len(l.buffer)
+	}
+	return max(maxName-len(l.buffer), 0)
+}
+
+// add keeps a byte.
 func (l *lexer) add(c byte) {
-	switch {
-	case len(l.buffer) >= 2*MaxValue+2:
-		l.cut = true
-	case l.keep || len(l.buffer) < maxName:
+	if l.room() > 0 {
 		l.buffer = append(l.buffer, c)
+	} else {
+		l.cut = l.cut || l.keep
 	}
 }
 

@@ -30,8 +30,8 @@ func New(r io.Reader, want func(*Table) bool) *Reader {
 // the dump may be cut between two statements, or was made with --skip-comments.
 func (r *Reader) Completed() bool { return r.lex.completed }
 
-// Line is how far the dump is read.
-func (r *Reader) Line() int { return r.lex.line }
+// Count is how many rows of a table were read so far, those that are not wanted and those that are broken, too.
+func (r *Reader) Count(t *Table) int { return r.counts[t] }
 
 // Next returns the next row, or io.EOF. After a *RowError there may be more rows, after any other error there are none.
 func (r *Reader) Next() (Row, error) {
@@ -75,7 +75,7 @@ func (r *Reader) statement(first token) error {
 		r.database = strings.ToLower(t.text)
 		return r.finish(t)
 	case first.is("CREATE"):
-		return r.create(first)
+		return r.create()
 	case first.is("INSERT"), first.is("REPLACE"):
 		return r.insert(first)
 	}
