@@ -17,6 +17,7 @@ const (
 	maxDump         = 64 << 30 // bytes, decompressed
 	maxEnvironments = 50_000
 	maxRightRows    = 500_000
+	maxKept         = 256 << 20 // bytes of the rows of both
 )
 
 // database is what a dump of Kadeploy3's database holds.
@@ -28,6 +29,7 @@ type database struct {
 	rights []rightRow
 	names  map[string]bool // "OWNER\x00NAME\x00VERSION" of the environments so far
 
+	kept   int    // bytes of rows so far
 	source string // the database that the rows are taken of
 	old    bool   // before 3.2: kernel parameters replaced those of the cluster
 	known  bool   // that is known from the table log
@@ -89,6 +91,9 @@ func (d *database) read(rows *mysqldump.Reader) error {
 
 func (d *database) take(row mysqldump.Row) error {
 	place := Place{File: d.file, Line: row.Line, Row: fmt.Sprintf("row %d of %s", row.Number, row.Table.Name)}
+	if d.kept += row.Size(); d.kept > maxKept {
+		return fmt.Errorf("line %d: more than %d bytes of environments and rights", row.Line, maxKept)
+	}
 	switch d.kind(row.Table) {
 	case "environments":
 		if len(d.envs) == maxEnvironments {

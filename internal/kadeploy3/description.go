@@ -129,12 +129,12 @@ func (d *database) descriptions(report *Report) map[string][]byte {
 	taken := map[string]bool{} // in lower case: some file systems know no case
 	for i := range d.envs {
 		e := &d.envs[i]
-		base := fmt.Sprintf("%s-%d", fileName(e.Name), e.Version)
-		name := base
-		for n := 2; taken[strings.ToLower(name)]; n++ {
-			if name = base + "." + fileName(e.owner); n > 2 {
-				name = fmt.Sprintf("%s.%d", base, n)
-			}
+		name := fmt.Sprintf("%s-%d", fileName(e.Name), e.Version)
+		if taken[strings.ToLower(name)] {
+			name += "." + fileName(e.owner)
+		}
+		for taken[strings.ToLower(name)] {
+			name += fmt.Sprintf(".%d", i+1) // no other environment has this place in the table
 		}
 		text, err := e.describe("/" + name + ".yaml")
 		if err != nil {

@@ -10,8 +10,10 @@ import "fmt"
 
 // Bounds of a dump.
 const (
-	MaxValue   = 1 << 20 // bytes of one value; a row with a longer one is a *RowError
-	maxColumns = 4096    // what MySQL allows
+	MaxValue = 1 << 20 // bytes of one value; a row with a longer one is a *RowError
+	MaxRow   = 8 << 20 // bytes of all values of a row, likewise
+
+	maxColumns = 4096 // what MySQL allows
 	maxTables  = 10_000
 	maxName    = 256 // bytes; MySQL allows 64 characters
 )
@@ -73,6 +75,14 @@ func (t *Table) Type(column string) string {
 		return t.Columns[i].Type
 	}
 	return ""
+}
+
+// Size is how many bytes the values of the row have.
+func (r Row) Size() (n int) {
+	for _, v := range r.values {
+		n += len(v.Text)
+	}
+	return n
 }
 
 // RowError is a row that cannot be read. Reading goes on behind it.

@@ -167,7 +167,7 @@ func (r *Reader) values() (values []Value, wrong string, last token, err error) 
 			values[i].Null = true
 		}
 	}
-	n := 0
+	n, size := 0, 0
 	for {
 		t, err := r.lex.next()
 		if err != nil {
@@ -183,8 +183,10 @@ func (r *Reader) values() (values []Value, wrong string, last token, err error) 
 		if n < len(r.columns) && !r.skip {
 			values[r.columns[n]] = v
 		}
-		n++
+		n, size = n+1, size+len(v.Text)
 		switch {
+		case size > MaxRow:
+			return nil, fmt.Sprintf("a row is longer than %d bytes", MaxRow), after, nil
 		case after.is(",") && n <= maxColumns:
 		case after.is(")") && n == len(r.columns):
 			return values, "", after, nil
