@@ -58,11 +58,16 @@ func (f folder) keys(d *draft, out *file, name string, text []byte) {
 		raw = strings.TrimRight(raw, "\r \t")
 		at := Place{File: name, Line: i + 1}
 		if trimmed := strings.TrimSpace(raw); trimmed == "" || trimmed[0] == '#' {
-			out.comment(raw)
+			if !secret(trimmed) {
+				out.comment(raw)
+			}
 			continue
 		}
 		key, value, found := strings.Cut(raw, "=")
 		if !found {
+			if secret(raw) {
+				raw = "..."
+			}
 			d.report.lost(at, "%q is not key = value; Kadeploy3 did not read it either", raw)
 			continue
 		}
@@ -73,6 +78,9 @@ func (f folder) keys(d *draft, out *file, name string, text []byte) {
 	}
 }
 
+// secret says that a line may hold a password of Kadeploy3, which goes neither into our files nor into the report.
+func secret(text string) bool { return strings.Contains(strings.ToLower(text), "passw") }
+
 var atOnce = regexp.MustCompile(`:\s*0\s*(,|$)`)
 
 // classicValue is the value of a key in our file; keep is false for one that has no place in it.
@@ -81,7 +89,7 @@ func (f folder) classicValue(d *draft, key, value string, at Place) (out string,
 	case key == "db_kind":
 		d.report.note(at, "the database is not used any more; its address and password were not copied")
 		return "", false
-	case strings.HasPrefix(key, "deploy_db_") || strings.Contains(key, "passw"):
+	case strings.HasPrefix(key, "deploy_db_") || secret(key):
 		return "", false
 	case key == "rights_kind":
 		d.rightsKind(value, at)

@@ -43,7 +43,11 @@ type lexer struct {
 }
 
 func newLexer(r io.Reader) *lexer {
-	return &lexer{in: bufio.NewReaderSize(r, 256<<10), line: 1, keep: true}
+	in := bufio.NewReaderSize(r, 256<<10)
+	if mark, _ := in.Peek(3); string(mark) == "\xef\xbb\xbf" {
+		_, _ = in.Discard(3) // they are there
+	}
+	return &lexer{in: in, line: 1, keep: true}
 }
 
 // next returns the next token. The error is a *CutError, or one of the stream.

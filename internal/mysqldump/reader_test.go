@@ -74,6 +74,10 @@ var _ = Describe("A dump of MySQL", func() {
 		Entry("true", `TRUE`, `"1"`),
 	)
 
+	It("may begin with the mark of UTF-8", func() {
+		Expect(read("\ufeff-- a comment\n" + ab + "INSERT INTO t VALUES ('x',1);")).To(Equal([]string{`t 1 8 a="x" b="1"`}))
+	})
+
 	It("passes over comments, other statements, triggers and procedures", func() {
 		Expect(read("/*M!999999\\- enable the sandbox mode */\n-- MySQL dump; INSERT INTO t VALUES ('no',0);\n# another\n" +
 			"/*!40101 SET NAMES utf8 */;\nDROP TABLE IF EXISTS `t`;\n" + ab +
