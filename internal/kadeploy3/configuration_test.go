@@ -112,6 +112,8 @@ var _ = Describe("A configuration of YAML", func() {
 		site := strings.Replace(minimalYAML, "-- command.conf --", "- name: d\n  conf_file: d.conf\n  nodes: [{name: 'm-[1-3]', address: '10.0.1.[1-3]'}]\n- name: ../e\n  conf_file: c.conf\n-- d.conf --\npartitioning: {script: ./parted}\n-- command.conf --", 1)
 		out, report := made(kadeploy3.Config{Dir: folder(site)})
 		Expect(loaded(out).Clusters()).To(Equal([]string{"c"}))
+		Expect(filepath.Join(out, "partition_file_c")).To(BeARegularFile())
+		Expect(filepath.Join(out, "partition_file_d")).NotTo(BeAnExistingFile())
 		Expect(lost(report)).To(ConsistOf(
 			HavePrefix("d.conf: cluster d as a whole: cluster d has no "),
 			`clusters.conf:9:9: "../e" is not the name of a cluster: letters, digits and . _ -`))

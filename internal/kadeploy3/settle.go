@@ -99,9 +99,11 @@ func (d *draft) without(dir string, p config.Diagnostic) bool {
 	case isCluster && p.Severity == config.Note:
 		d.report.note(f.origin(), "%s", p.Summary)
 		d.remove(name)
+		delete(d.extra, "partition_file_"+cluster)
 	case isCluster:
 		d.report.lost(f.origin(), "cluster %s as a whole: %s", cluster, p.Summary)
 		d.remove(name)
+		delete(d.extra, "partition_file_"+cluster)
 		d.withoutNodes(cluster)
 	case d.extra[name] != nil:
 		d.report.lost(Place{File: name}, "%s", p.Summary)
