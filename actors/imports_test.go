@@ -30,6 +30,8 @@ func TestImportDirections(t *testing.T) {
 		{pkg: "internal/imagecache", forbidden: []string{protoactor}, allowed: []string{"internal/wording"}},
 		{pkg: "internal/catalogue", forbidden: []string{protoactor}, allowed: []string{}},
 		{pkg: "internal/store", forbidden: []string{protoactor}, allowed: []string{"internal/wording", "internal/store/fit"}},
+		{pkg: "internal/mysqldump", forbidden: []string{protoactor}, allowed: []string{}},
+		{pkg: "internal/kadeploy3", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "internal/pki", forbidden: []string{protoactor}, allowed: []string{}},
 		{pkg: "internal/enrol", forbidden: []string{protoactor}, allowed: []string{"internal/pki"}},
 		{pkg: "internal/image", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},

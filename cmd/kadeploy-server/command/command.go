@@ -73,6 +73,8 @@ func (r *runner) app() *cli.App {
 				Flags: []cli.Flag{dirFlag(), outputFlag(), &cli.StringFlag{Name: "explain", Usage: "print every value in force for `NODE` with the file and line it came from"}}},
 			{Name: "backup", Usage: "write a copy of the database to a file, also while the daemon runs", ArgsUsage: "FILE", Description: backupHelp, Action: r.backup,
 				Flags: []cli.Flag{dirFlag()}},
+			{Name: "import", Usage: "make a configuration, descriptions and rights of what Kadeploy3 has", ArgsUsage: "kadeploy3", Description: importHelp,
+				Action: r.importing, Flags: importFlags()},
 			{Name: "version", Usage: "show the version of this program", Description: versionHelp, Action: r.version},
 			{Name: "help", Usage: "show the help of a command", ArgsUsage: "[COMMAND]", Description: helpHelp, Action: help},
 		},
@@ -132,7 +134,7 @@ func withoutArguments(action cli.ActionFunc) cli.ActionFunc {
 func noCommand(c *cli.Context) error {
 	name := c.Args().First()
 	if name == "" {
-		return usage("", "no command: start, stop, restart, status, check-config or backup")
+		return usage("", "no command: start, stop, restart, status, check-config, backup or import")
 	}
 	return usage("", "unknown command %q. %s", name, cli.SuggestCommand(c.App.Commands, name))
 }

@@ -23,7 +23,7 @@ SIGNALS TO THE DAEMON:
 
 EXIT CODES:
    0   done; check-config: no errors; stop: no daemon runs any more
-   1   it failed
+   1   it failed; import: made, but some was not taken
    2   wrong usage or configuration
    3   status: no daemon runs on this configuration
 

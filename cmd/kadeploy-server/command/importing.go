@@ -1,0 +1,109 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kadeploy/kadeploy/internal/kadeploy3"
+)
+
+func importFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "mysql-dump", Usage: "`FILE` that mysqldump wrote of the database, compressed or not; - is standard input"},
+		&cli.StringFlag{Name: "config-dir", Aliases: []string{"d"}, Usage: "configuration `DIR`ectory of Kadeploy3"},
+		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "`DIR`ectory to make; it must not be there"},
+		toggle("dry-run", "print the report and make nothing"),
+		outputFlag(),
+	}
+}
+
+// importing reads what a site of another system has. Exit codes: everything was taken, some was not, nothing was made.
+func (r *runner) importing(c *cli.Context) error {
+	asJSON, err := wantsJSON(c)
+	if err != nil {
+		return err
+	}
+	dump, dir, out, dry := c.String("mysql-dump"), c.String("config-dir"), c.String("out"), c.Bool("dry-run")
+	switch args := c.Args().Slice(); {
+	case len(args) == 0:
+		return usage("import", "import from what? kadeploy3 is known")
+	case args[0] != "kadeploy3":
+		return usage("import", "unknown system %q: kadeploy3 is known", args[0])
+	case len(args) > 1:
+		return usage("import", "import kadeploy3 takes no argument %q", args[1])
+	case dump == "" && dir == "":
+		return usage("import", "nothing to import: give --mysql-dump FILE, --config-dir DIR, or both")
+	case out == "" && !dry:
+		return usage("import", "no directory to make: give -o DIR, or --dry-run")
+	}
+	if dry {
+		out = ""
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
+	result, err := kadeploy3.Import(ctx, kadeploy3.Config{Dump: dump, Dir: dir, Out: out, Now: time.Now(), Stdin: os.Stdin})
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return &failure{exitUsage, fmt.Errorf("interrupted; nothing was made")}
+	case err != nil:
+		return &failure{exitUsage, err}
+	}
+	defer result.Discard()
+	if !dry {
+		if err := result.Commit(); err != nil {
+			return &failure{exitUsage, err}
+		}
+	}
+	if asJSON {
+		err = result.WriteJSON(r.Stdout)
+	} else if err = result.WriteText(r.Stdout); err == nil && !dry {
+		_, err = fmt.Fprintf(r.Stdout, "made %s: see docs/import.md for what to do with it\n", filepath.Clean(out))
+	}
+	if err != nil {
+		return err
+	}
+	if n := result.Report.NotTaken; n > 0 {
+		return &failure{exitFailed, fmt.Errorf("%s not taken, see the report", wasOrWere(n))}
+	}
+	return nil
+}
+
+func wasOrWere(n int) string {
+	if n == 1 {
+		return "1 thing was"
+	}
+	return fmt.Sprintf("%d things were", n)
+}
+
+const importHelp = `Reads what a site of Kadeploy3 has, the database as mysqldump writes it (3.0 to 3.3) and the configuration directory (the
+key = value files of 2009 to 2012, or the YAML files of 3.1.5 to 3.3), and makes a directory of what this server reads:
+   deploy.conf, cluster-NAME.conf, nodes.conf, cmd    the configuration; the server could load it
+   environments/NAME-VERSION.yaml                     a description for each environment and version
+   rights.json                                        users' rights, for state_dir
+   report.txt, report.json                            what was taken, and each thing that was not: where it stands, and why
+Nothing is changed where it is read. Nothing is made when the input is of no use; the directory appears complete or not at all.
+
+EXIT CODES:
+   0   everything that has a meaning here was taken
+   1   made, but some was not taken: the lines "not taken" of the report
+   2   nothing was made: wrong usage, an input that is of no use, or a directory that cannot be made
+
+With --output json:
+   {"taken": {"environments", "rights", "clusters", "nodes"}, "not_taken",
+    "findings": [{"severity", "file", "line", "column", "row", "text"}], "more_findings", "files"}
+severity: not taken, note; line, column: 0 when not known; row: of a dump, "row 3 of environments".
+
+EXAMPLES:
+   mysqldump deploy3 > k3.sql
+   kadeploy-server import kadeploy3 --mysql-dump k3.sql --config-dir /etc/kadeploy3 --dry-run
+   kadeploy-server import kadeploy3 --mysql-dump k3.sql --config-dir /etc/kadeploy3 -o /etc/kadeploy
+   mysqldump deploy3 | kadeploy-server import kadeploy3 --mysql-dump - -o k3
+   kadeploy-server check-config -d /etc/kadeploy`
