@@ -47,7 +47,7 @@ func (x examiner) find(c *catalogue.Catalogue, by catalogue.Asker, r *message.En
 	if err := catalogue.CheckText(text); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.GetEnvironmentPath(), err)
 	}
-	if err := c.CheckAdd(by, e.Name, e.Visibility); err != nil {
+	if _, _, err := c.Add(by, e, env.Versioned); err != nil { // what would be refused after an hour of reading is now
 		return nil, err
 	}
 	uploads, err := uploadsOf(r.GetUploads())

@@ -11,9 +11,9 @@ func ignoredKeys() []*key {
 	}
 	ignore("clients choose how much they print", daemonScope, number, "verbose_level")
 	ignore("the cache of boot files needs no limit of its own", daemonScope, number, "tftp_images_max_size", "pxe_repository_kernels_max_size")
-	ignore("this version keeps what it knows in memory, not in a database", daemonScope, text,
+	ignore("the database is said in one line, `database`; see docs/store.md", daemonScope, text,
 		"db_kind", "deploy_db_host", "deploy_db_name", "deploy_db_login", "deploy_db_passwd")
-	ignore("this version has no rights per node", daemonScope, text, "rights_kind")
+	ignore("rights per node are always checked; see docs/rights.md", daemonScope, text, "rights_kind")
 	ignore("node agents take the place of TakTuk", daemonScope, text, "taktuk_connector", "taktuk_ssh_connector", "taktuk_rsh_connector")
 	ignore("node agents take the place of TakTuk", daemonScope, number, "taktuk_tree_arity")
 	ignore("node agents take the place of TakTuk", daemonScope, boolean, "taktuk_auto_propagate")

@@ -169,6 +169,6 @@ var _ = Describe("the daemon in the background", func() {
 			Expect(finished(s.command("kadeploy", "status", "-d", s.dir))).To(gexec.Exit(0))
 		}
 		Expect(s.run("stop")).To(gexec.Exit(0))
-		Expect(strings.Count(s.log(), "\n")).To(Equal(4), s.log()) // starting, serving, stopping, stopped
+		Expect(strings.Count(s.log(), "\n")).To(Equal(5), s.log()) // starting, database, serving, stopping, stopped
 	})
 })

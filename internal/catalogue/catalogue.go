@@ -46,8 +46,8 @@ func (e *ExistsError) Error() string {
 	return fmt.Sprintf("%s is there already: remove it first, or give another version in the description, the next is %d", e.Environment, e.Next)
 }
 
-// CheckAdd says why somebody may not add an environment of that name and visibility, before any work is done for it.
-func (c *Catalogue) CheckAdd(by Asker, name, visibility string) error {
+// mayAdd says why somebody may not add an environment of that name and visibility.
+func (c *Catalogue) mayAdd(by Asker, name, visibility string) error {
 	switch err := CheckName(name); {
 	case err != nil:
 		return err
@@ -64,7 +64,7 @@ func (c *Catalogue) CheckAdd(by Asker, name, visibility string) error {
 // Add puts in an environment of who asks and returns it as it is then: it is his, and gets the version after his newest one of
 // that name when it has none of its own.
 func (c *Catalogue) Add(by Asker, e Environment, versioned bool) (*Catalogue, Environment, error) {
-	if err := c.CheckAdd(by, e.Name, e.Visibility); err != nil {
+	if err := c.mayAdd(by, e.Name, e.Visibility); err != nil {
 		return nil, e, err
 	}
 	e.Owner = by.User

@@ -169,7 +169,8 @@ var _ = Describe("Adding", func() {
 	})
 
 	It("takes no visibility that nobody knows", func() {
-		Expect(of().CheckAdd(root, "x", "open")).To(MatchError(ContainSubstring("known: public, shared, private")))
+		_, _, err := of().Add(root, env("x:1 root open"), true)
+		Expect(err).To(MatchError(ContainSubstring("known: public, shared, private")))
 	})
 })
 

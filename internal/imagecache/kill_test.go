@@ -32,7 +32,7 @@ var _ = DescribeTable("A killed server leaves what the next one goes on with", f
 	content := image(1, 40<<20)
 	l, m := newLarder(), newMirror(content)
 	Expect(l.Close()).To(Succeed())
-	m.cuts, m.hang = []int{cut}, true
+	m.set(func(m *mirror) { m.cuts, m.hang = []int{cut}, true })
 	server := exec.Command(os.Args[0])
 	server.Env = append(os.Environ(), child+"=1", "KILL_DIR="+l.cfg.Dir, "KILL_URL="+m.URL)
 	Expect(server.Start()).To(Succeed())
