@@ -64,6 +64,8 @@ func (a *api) request(ctx actor.Context, m request) {
 		a.forward(ctx, deploymentsName, asked{by, m})
 	case *message.RightsAdd, *message.RightsDel, *message.RightsList, *message.UserAdd, *message.UserDel, *message.UserList:
 		a.forward(ctx, accessName, asked{by, m})
+	case *message.HistoryRequest, *message.ShowRequest, *message.StatsRequest:
+		a.forward(ctx, historyName, asked{by, m})
 	case *message.Subscribe:
 		a.subscribe(ctx, by, m)
 	case *message.Credit:

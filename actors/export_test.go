@@ -21,6 +21,7 @@ func Poison(actor string) any {
 		"reboot":  powerRequest{node: &config.Node{}},
 		"agents":  agentLeft{},
 		"access":  isUser{reply: closedOf[bool]()},
+		"history": asked{},
 	}[actor]
 }
 

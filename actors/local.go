@@ -27,6 +27,7 @@ const (
 	rebootName      = "root/reboot"
 	agentsName      = "root/agents"
 	accessName      = "root/access"
+	historyName     = "root/history"
 	apiName         = "root/api"
 	deploymentsName = "root/deployments"
 )
@@ -139,7 +140,7 @@ type (
 		why  string
 	}
 
-	// api -> access, deployments: a request, and who the link says it is from
+	// api -> access, history, deployments: a request, and who the link says it is from
 	asked struct {
 		by      string
 		request request

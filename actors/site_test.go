@@ -25,6 +25,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/pki"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/internal/sandbox"
+	"github.com/kadeploy/kadeploy/internal/store"
 	"github.com/kadeploy/kadeploy/supervisor"
 	"github.com/kadeploy/kadeploy/supervisor/supervisortest"
 )
@@ -40,6 +41,7 @@ type blueprint struct {
 	driver  func(*site) power.Driver // stands between the server and the machines
 	console func(*site, string) []string
 	uploads bool // it takes some
+	memory  bool // what happened is in a database, and outlives the server
 	tokens  func(user string, life time.Duration) (string, error)
 	deny    func(user, why string) error
 }
@@ -56,6 +58,7 @@ type site struct {
 	rack     *sandbox.Rack
 	images   *image.Catalogue
 	depot    *depot.Depot
+	db       *store.Store
 	pki      *pki.Authority
 	log      *logbook
 }
@@ -206,13 +209,37 @@ func (s *site) start() {
 		s.depot, err = depot.Open(depot.Config{Dir: g.UploadDir})
 		Expect(err).NotTo(HaveOccurred())
 	}
+	memory := s.recall()
 	s.system, s.counters = supervisor.NewSystem(log)
 	s.tree, err = supervisor.StartTree(s.system, actors.Tree(actors.Config{
 		Snapshot: s.snapshot, Load: s.load, Power: map[string]power.Driver{"sandbox": driver},
 		Images: s.images, Console: console, Version: "test", Log: log, Depot: s.depot,
 		Admins: []string{"ada", "eve"}, Tokens: s.tokens, Deny: s.deny, Pin: "sha256:00", Authority: s.pki,
+		Memory: memory,
 	}))
 	Expect(err).NotTo(HaveOccurred())
+}
+
+// recall opens the database of a site that has one.
+func (s *site) recall() *actors.Memory {
+	GinkgoHelper()
+	if !s.memory {
+		return nil
+	}
+	var err error
+	s.db, err = store.Open(context.Background(), store.Config{URL: "sqlite:" + s.path("kadeploy.db")})
+	Expect(err).NotTo(HaveOccurred())
+	memory, err := actors.Recall(context.Background(), s.db)
+	Expect(err).NotTo(HaveOccurred())
+	return memory
+}
+
+// forget closes the database.
+func (s *site) forget() {
+	GinkgoHelper()
+	if s.db != nil {
+		Expect(s.db.Close()).To(Succeed())
+	}
 }
 
 func (s *site) logger() *slog.Logger { return slog.New(slog.NewTextHandler(s.log, nil)) }
@@ -243,6 +270,7 @@ func (s *site) restart() {
 	s.rack.Close()
 	Expect(s.images.Close()).To(Succeed())
 	s.system.Shutdown()
+	s.forget()
 	s.start()
 }
 
@@ -258,6 +286,7 @@ func (s *site) close() {
 		Expect(s.depot.Close()).To(Succeed())
 	}
 	s.system.Shutdown()
+	s.forget()
 	if CurrentSpecReport().Failed() {
 		GinkgoWriter.Println(s.log.String())
 	}

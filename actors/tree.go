@@ -82,6 +82,7 @@ func Tree(cfg Config) supervisor.Config {
 			permanent("access", func() actor.Actor {
 				return newAccess(ledger, accessConfig{tokens: cfg.Tokens, deny: cfg.Deny, pin: cfg.Pin}, log("access"))
 			}),
+			permanent("history", func() actor.Actor { return newHistory(cfg.Memory, ledger, inForce, log("history")) }),
 			permanent("api", func() actor.Actor { return newAPI(ledger, log("api")) }),
 			permanent("deployments", func() actor.Actor {
 				return newDeployments(cfg, inForce, nodes, uplink, held, ledger, found, log("deployments"))

@@ -46,6 +46,7 @@ func ServerPolicy(api string) Policy {
 				&message.Subscribe{}, &message.Credit{}, &message.Unsubscribe{},
 				&message.RightsAdd{}, &message.RightsDel{}, &message.RightsList{},
 				&message.UserAdd{}, &message.UserDel{}, &message.UserList{},
+				&message.HistoryRequest{}, &message.ShowRequest{}, &message.StatsRequest{},
 			}},
 			{To: api + "/", Types: []proto.Message{&actor.Terminated{}}},
 		},
@@ -58,6 +59,7 @@ func ClientPolicy(inbox string) Policy {
 	return Policy{Peers: pki.KindDaemon, Messages: 100_000, Bytes: 256 << 20, Rules: []Rule{{To: inbox, Types: []proto.Message{
 		&message.Accepted{}, &message.Checked{}, &message.Refused{}, &message.Status{}, &message.Nodes{}, &message.Event{},
 		&message.Rights{}, &message.UserToken{}, &message.Users{},
+		&message.History{}, &message.Shown{}, &message.Stats{},
 		&actor.Watch{}, &actor.Unwatch{}, &actor.DeadLetterResponse{},
 	}}}}
 }
