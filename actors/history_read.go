@@ -19,8 +19,8 @@ type reading struct {
 	ledger  *ledger
 }
 
-// readTimeout bounds an answer: who asks does not wait for longer.
-const readTimeout = 10 * time.Second
+// readTimeout bounds an answer. Clients wait for a little longer, and so hear of it.
+const readTimeout = 8 * time.Second
 
 // answer is the answer, or a refusal that says what to do.
 func (r reading) answer(ctx context.Context, by string, asked request) proto.Message {

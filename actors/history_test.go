@@ -84,7 +84,9 @@ var _ = Describe("The history", func() {
 	It("of an operation that is under way is what is known up to now", func() {
 		s := newSite(blueprint{memory: true, nodes: 2, node: map[int]string{1: "sandbox_fault=never-boots timeout_reboot=600"}})
 		o := s.begin(s.deployment())
-		o.until("node-2 OK", func(e *message.Event) bool { return e.GetNode().GetNode() == "node-2" && e.GetNode().GetPhase() == message.NodePhase_OK })
+		o.until("node-2 OK", func(e *message.Event) bool {
+			return e.GetNode().GetNode() == "node-2" && e.GetNode().GetPhase() == message.NodePhase_OK
+		})
 		m := s.client().shown(o.id) // what a client has heard is in the database
 		Expect(m.GetOperation().GetUntil()).To(BeNil())
 		Expect(m.GetResults()).To(BeEmpty())

@@ -17,11 +17,8 @@ func (c *Client) History(ctx context.Context, r *message.HistoryRequest) (*messa
 	return answer[*message.History](c.call(ctx, r.ClientId, r))
 }
 
-// Show returns what happened in an operation, all pages of it in one; of one that is under way, what is known up to now. ctx
-// covers all pages. An id that the database does not have is a *RefusedError with the code UNKNOWN_ID.
+// Show returns what happened in an operation, all pages of it in one; of one that is under way, what is known up to now. An id that the database does not have is a *RefusedError with the code UNKNOWN_ID.
 func (c *Client) Show(ctx context.Context, id string) (*message.Shown, error) {
-	ctx, cancel := withPatience(ctx)
-	defer cancel()
 	var all *message.Shown
 	for after := ""; ; {
 		r := &message.ShowRequest{ClientId: newID(), Id: id, After: after}

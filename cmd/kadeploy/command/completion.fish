@@ -3,7 +3,7 @@ complete -c kadeploy -f
 {{range .Commands}}complete -c kadeploy -n __fish_use_subcommand -a {{.Name}} -d "{{.Usage}}"
 {{$name := .Name}}{{range .Flags}}complete -c kadeploy -n "__fish_seen_subcommand_from {{$name}}" -a "{{.}}"
 {{end}}{{end}}complete -c kadeploy -n "__fish_seen_subcommand_from completion" -a "{{.Shells}}"
-complete -c kadeploy -n "__fish_seen_subcommand_from status watch cancel" -a "(kadeploy complete operations 2>/dev/null)"
+complete -c kadeploy -n "__fish_seen_subcommand_from status show watch cancel" -a "(kadeploy complete operations 2>/dev/null)"
 complete -c kadeploy -s m -l machine -x -a "(kadeploy complete nodes 2>/dev/null)"
 complete -c kadeploy -s l -l level -x -a "soft hard very_hard"
 complete -c kadeploy -l output -x -a "text json"

@@ -27,6 +27,9 @@ type fakeServer struct {
 	rights  *message.Rights
 	users   *message.Users
 	token   *message.UserToken
+	history *message.History
+	shown   *message.Shown
+	stats   *message.Stats
 
 	hold     chan struct{} // Submit waits for it
 	deaf     bool          // Cancel never answers
@@ -36,7 +39,7 @@ type fakeServer struct {
 	mu        sync.Mutex
 	dialled   string
 	submitted []*message.Submit
-	changes   []proto.Message // of rights and users
+	changes   []proto.Message // of rights and users, and questions about the past
 	cancelled chan struct{}
 	closed    bool
 }
@@ -165,6 +168,18 @@ func (f *fakeServer) UserDel(_ context.Context, name string) error {
 }
 
 func (f *fakeServer) UserList(context.Context) (*message.Users, error) { return f.users, f.no() }
+
+func (f *fakeServer) History(_ context.Context, r *message.HistoryRequest) (*message.History, error) {
+	f.change(r)
+	return f.history, f.no()
+}
+
+func (f *fakeServer) Show(context.Context, string) (*message.Shown, error) { return f.shown, f.no() }
+
+func (f *fakeServer) Stats(_ context.Context, r *message.StatsRequest) (*message.Stats, error) {
+	f.change(r)
+	return f.stats, f.no()
+}
 
 func (f *fakeServer) Close() {
 	f.mu.Lock()

@@ -11,7 +11,7 @@ import (
 // karights is the name of the command of Kadeploy3 that batch systems call. Its short options are its own.
 const karights = "karights"
 
-// aliased lets the program be called by a link of the old name.
+// aliased lets the program be called by a link of an old name. Of kastat only the name is understood: its options are those of stats.
 func aliased(argv []string) []string {
 	if len(argv) == 0 {
 		return argv
@@ -19,6 +19,8 @@ func aliased(argv []string) []string {
 	switch filepath.Base(argv[0]) {
 	case karights, karights + "3":
 		return append([]string{"kadeploy", karights}, argv[1:]...)
+	case "kastat", "kastat3":
+		return append([]string{"kadeploy", "stats"}, argv[1:]...)
 	}
 	return argv
 }

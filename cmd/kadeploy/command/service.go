@@ -23,6 +23,9 @@ type Service interface {
 	UserAdd(ctx context.Context, name string, admin bool, life time.Duration) (*message.UserToken, error)
 	UserDel(ctx context.Context, name string) error
 	UserList(ctx context.Context) (*message.Users, error)
+	History(ctx context.Context, r *message.HistoryRequest) (*message.History, error)
+	Show(ctx context.Context, id string) (*message.Shown, error)
+	Stats(ctx context.Context, r *message.StatsRequest) (*message.Stats, error)
 	Close()
 }
 
