@@ -19,24 +19,27 @@ func (c *Client) History(ctx context.Context, r *message.HistoryRequest) (*messa
 
 // Show returns what happened in an operation, all pages of it in one; of one that is under way, what is known up to now. An id that the database does not have is a *RefusedError with the code UNKNOWN_ID.
 func (c *Client) Show(ctx context.Context, id string) (*message.Shown, error) {
-	var all *message.Shown
-	for after := ""; ; {
+	return allPages(func(after string) (*message.Shown, error) {
 		r := &message.ShowRequest{ClientId: newID(), Id: id, After: after}
-		page, err := answer[*message.Shown](c.call(ctx, r.ClientId, r))
+		return answer[*message.Shown](c.call(ctx, r.ClientId, r))
+	})
+}
+
+// allPages joins pages, each of which says after which node the next begins.
+func allPages(page func(after string) (*message.Shown, error)) (*message.Shown, error) {
+	all, err := page("")
+	if err != nil {
+		return nil, err
+	}
+	for all.GetNext() != "" {
+		next, err := page(all.GetNext())
 		if err != nil {
 			return nil, err
 		}
-		if all == nil {
-			all = page
-		} else {
-			all.Operation = page.GetOperation()
-			all.Results, all.Tries = append(all.Results, page.GetResults()...), append(all.Tries, page.GetTries()...)
-		}
-		if after = page.GetNext(); after == "" {
-			all.Next = ""
-			return all, nil
-		}
+		all.Operation, all.Next = next.GetOperation(), next.GetNext()
+		all.Results, all.Tries = append(all.Results, next.GetResults()...), append(all.Tries, next.GetTries()...)
 	}
+	return all, nil
 }
 
 // Stats returns the counts of the days (UTC) that touch a span of time: of steps, nodes and causes, as r asks for, and the
