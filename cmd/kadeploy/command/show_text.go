@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -46,7 +47,7 @@ func (a *account) head() [][]string {
 	add("began", local(a.Since))
 	if !a.Running {
 		add("ended", local(a.Until), "after "+elapsed(a.Seconds))
-		add("outcome", a.Outcome, fmt.Sprintf("%d of %d nodes OK", a.OK, a.Total), a.Text)
+		add("outcome", a.Outcome, cmp.Or(a.Text, fmt.Sprintf("%d of %d nodes OK", a.OK, a.Total)))
 	}
 	minNodes := ""
 	if a.MinNodes > 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/wording"
+	"github.com/kadeploy/kadeploy/internal/workflow"
 )
 
 // nodeRates are the nodes, those that fail most first.
@@ -53,6 +54,9 @@ type suggestion struct {
 func suggestions(all []stepTime) []suggestion {
 	rows := []suggestion{}
 	for _, t := range all {
+		if t.Macro == string(workflow.Reboot) { // has no macrostep
+			continue
+		}
 		s := suggestion{Cluster: t.Cluster, Macro: t.Macro, Instance: t.Instance, Tries: t.OK, P99: t.P99, Max: t.Max}
 		if t.OK >= enoughTries {
 			s.Timeout = int(math.Ceil(t.P99 * spare))
