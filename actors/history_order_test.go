@@ -179,6 +179,17 @@ var _ = Describe("The database forgets", func() {
 	})
 })
 
+// endlessArchive has as many events as are asked for.
+type endlessArchive struct {
+	Archive
+	given int
+}
+
+func (a *endlessArchive) Events(_ context.Context, _ string, _ uint64, limit int) ([]store.Event, error) {
+	a.given += limit
+	return make([]store.Event, limit), nil
+}
+
 // shelf is a database, and a ledger to which ada is an admin.
 func shelf() (*store.Store, reading) {
 	GinkgoHelper()
@@ -236,6 +247,14 @@ var _ = Describe("An operation of many nodes", func() {
 		Entry("with many", 300, 11),
 		Entry("with as many as a page holds", 10, pageTries/5),
 	)
+
+	It("and without an end of events is not read without end", func() {
+		_, r := shelf()
+		endless := &endlessArchive{}
+		r.archive = endless
+		Expect(r.standing(context.Background(), "D-1")).To(BeEmpty())
+		Expect(endless.given).To(Equal(standingEvents))
+	})
 
 	It("of which one node was tried without end is shown all the same", func() {
 		db, r := shelf()

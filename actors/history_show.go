@@ -45,6 +45,11 @@ func (r reading) head(ctx context.Context, o store.Operation, answer *message.Sh
 	}
 	answer.Nodes, answer.EnvironmentPath = nodeset.Fold(asked.GetNodes()), asked.GetEnvironmentPath()
 	answer.NoPartitioning, answer.TmpFilesystem = asked.GetNoPartitioning(), asked.GetTmpFilesystem()
+	if o.Until.IsZero() {
+		if answer.Standing, err = r.standing(ctx, o.ID); err != nil {
+			return err
+		}
+	}
 	if asked.GetOperation() == message.Operation_REBOOT {
 		answer.RebootLevel = asked.GetRebootLevel()
 		return nil

@@ -92,6 +92,9 @@ var _ = Describe("The history", func() {
 		Expect(m.GetResults()).To(BeEmpty())
 		Expect(tries(m, "node-2")).To(Equal(passed))
 		Expect(tries(m, "node-1")).To(BeEmpty())
+		Expect(m.GetStanding()).To(HaveExactElements(
+			And(HaveField("Phase", message.NodePhase_RUNNING), HaveField("State", "SetDeploymentEnv/Untrusted/wait_reboot"), HaveField("Nodes", "node-1")),
+			And(HaveField("Phase", message.NodePhase_OK), HaveField("State", ""), HaveField("Nodes", "node-2"))))
 		Expect(s.client().past(&message.HistoryRequest{})).To(HaveExactElements(HaveField("Until", BeNil())))
 	})
 

@@ -3569,9 +3569,10 @@ type Shown struct {
 	RebootLevel     string                 `protobuf:"bytes,6,opt,name=reboot_level,json=rebootLevel,proto3" json:"reboot_level,omitempty"`
 	NoPartitioning  bool                   `protobuf:"varint,7,opt,name=no_partitioning,json=noPartitioning,proto3" json:"no_partitioning,omitempty"`
 	TmpFilesystem   string                 `protobuf:"bytes,8,opt,name=tmp_filesystem,json=tmpFilesystem,proto3" json:"tmp_filesystem,omitempty"`
-	Results         []*PastResult          `protobuf:"bytes,9,rep,name=results,proto3" json:"results,omitempty"` // by node; of an operation that has ended
-	Tries           []*PastTry             `protobuf:"bytes,10,rep,name=tries,proto3" json:"tries,omitempty"`    // by node and time; those that are over
-	Next            string                 `protobuf:"bytes,11,opt,name=next,proto3" json:"next,omitempty"`      // not "": there are more, after this node
+	Results         []*PastResult          `protobuf:"bytes,9,rep,name=results,proto3" json:"results,omitempty"`    // by node; of an operation that has ended
+	Tries           []*PastTry             `protobuf:"bytes,10,rep,name=tries,proto3" json:"tries,omitempty"`       // by node and time; those that are over
+	Next            string                 `protobuf:"bytes,11,opt,name=next,proto3" json:"next,omitempty"`         // not "": there are more, after this node
+	Standing        []*Standing            `protobuf:"bytes,12,rep,name=standing,proto3" json:"standing,omitempty"` // of an operation that has not ended: all nodes; none when its events are too many to look at
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -3683,6 +3684,73 @@ func (x *Shown) GetNext() string {
 	return ""
 }
 
+func (x *Shown) GetStanding() []*Standing {
+	if x != nil {
+		return x.Standing
+	}
+	return nil
+}
+
+type Standing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Phase         NodePhase              `protobuf:"varint,1,opt,name=phase,proto3,enum=kadeploy.v1.NodePhase" json:"phase,omitempty"`
+	State         string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"` // "SetDeploymentEnv/Untrusted/wait_reboot"
+	Nodes         string                 `protobuf:"bytes,3,opt,name=nodes,proto3" json:"nodes,omitempty"` // a node set
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Standing) Reset() {
+	*x = Standing{}
+	mi := &file_actors_message_message_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Standing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Standing) ProtoMessage() {}
+
+func (x *Standing) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Standing.ProtoReflect.Descriptor instead.
+func (*Standing) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *Standing) GetPhase() NodePhase {
+	if x != nil {
+		return x.Phase
+	}
+	return NodePhase_WAITING
+}
+
+func (x *Standing) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Standing) GetNodes() string {
+	if x != nil {
+		return x.Nodes
+	}
+	return ""
+}
+
 type PastResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
@@ -3697,7 +3765,7 @@ type PastResult struct {
 
 func (x *PastResult) Reset() {
 	*x = PastResult{}
-	mi := &file_actors_message_message_proto_msgTypes[44]
+	mi := &file_actors_message_message_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3709,7 +3777,7 @@ func (x *PastResult) String() string {
 func (*PastResult) ProtoMessage() {}
 
 func (x *PastResult) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[44]
+	mi := &file_actors_message_message_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3722,7 +3790,7 @@ func (x *PastResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastResult.ProtoReflect.Descriptor instead.
 func (*PastResult) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{44}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *PastResult) GetNode() string {
@@ -3784,7 +3852,7 @@ type PastTry struct {
 
 func (x *PastTry) Reset() {
 	*x = PastTry{}
-	mi := &file_actors_message_message_proto_msgTypes[45]
+	mi := &file_actors_message_message_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3796,7 +3864,7 @@ func (x *PastTry) String() string {
 func (*PastTry) ProtoMessage() {}
 
 func (x *PastTry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[45]
+	mi := &file_actors_message_message_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3809,7 +3877,7 @@ func (x *PastTry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastTry.ProtoReflect.Descriptor instead.
 func (*PastTry) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{45}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *PastTry) GetNode() string {
@@ -3890,7 +3958,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[46]
+	mi := &file_actors_message_message_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3902,7 +3970,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[46]
+	mi := &file_actors_message_message_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3915,7 +3983,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{46}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *StatsRequest) GetClientId() string {
@@ -3973,7 +4041,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_actors_message_message_proto_msgTypes[47]
+	mi := &file_actors_message_message_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3985,7 +4053,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[47]
+	mi := &file_actors_message_message_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3998,7 +4066,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{47}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Stats) GetClientId() string {
@@ -4055,7 +4123,7 @@ type StepStats struct {
 
 func (x *StepStats) Reset() {
 	*x = StepStats{}
-	mi := &file_actors_message_message_proto_msgTypes[48]
+	mi := &file_actors_message_message_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4067,7 +4135,7 @@ func (x *StepStats) String() string {
 func (*StepStats) ProtoMessage() {}
 
 func (x *StepStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[48]
+	mi := &file_actors_message_message_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4080,7 +4148,7 @@ func (x *StepStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepStats.ProtoReflect.Descriptor instead.
 func (*StepStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{48}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *StepStats) GetCluster() string {
@@ -4173,7 +4241,7 @@ type NodeStats struct {
 
 func (x *NodeStats) Reset() {
 	*x = NodeStats{}
-	mi := &file_actors_message_message_proto_msgTypes[49]
+	mi := &file_actors_message_message_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4185,7 +4253,7 @@ func (x *NodeStats) String() string {
 func (*NodeStats) ProtoMessage() {}
 
 func (x *NodeStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[49]
+	mi := &file_actors_message_message_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4198,7 +4266,7 @@ func (x *NodeStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStats.ProtoReflect.Descriptor instead.
 func (*NodeStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{49}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *NodeStats) GetNode() string {
@@ -4249,7 +4317,7 @@ type CauseStats struct {
 
 func (x *CauseStats) Reset() {
 	*x = CauseStats{}
-	mi := &file_actors_message_message_proto_msgTypes[50]
+	mi := &file_actors_message_message_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4261,7 +4329,7 @@ func (x *CauseStats) String() string {
 func (*CauseStats) ProtoMessage() {}
 
 func (x *CauseStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[50]
+	mi := &file_actors_message_message_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4274,7 +4342,7 @@ func (x *CauseStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CauseStats.ProtoReflect.Descriptor instead.
 func (*CauseStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{50}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *CauseStats) GetMacro() string {
@@ -4579,7 +4647,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\vShowRequest\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
-	"\x05after\x18\x03 \x01(\tR\x05after\"\xa8\x03\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\"\xdb\x03\n" +
 	"\x05Shown\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x128\n" +
 	"\toperation\x18\x02 \x01(\v2\x1a.kadeploy.v1.PastOperationR\toperation\x12\x14\n" +
@@ -4592,7 +4660,12 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\aresults\x18\t \x03(\v2\x17.kadeploy.v1.PastResultR\aresults\x12*\n" +
 	"\x05tries\x18\n" +
 	" \x03(\v2\x14.kadeploy.v1.PastTryR\x05tries\x12\x12\n" +
-	"\x04next\x18\v \x01(\tR\x04next\"\xaa\x01\n" +
+	"\x04next\x18\v \x01(\tR\x04next\x121\n" +
+	"\bstanding\x18\f \x03(\v2\x15.kadeploy.v1.StandingR\bstanding\"d\n" +
+	"\bStanding\x12,\n" +
+	"\x05phase\x18\x01 \x01(\x0e2\x16.kadeploy.v1.NodePhaseR\x05phase\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x14\n" +
+	"\x05nodes\x18\x03 \x01(\tR\x05nodes\"\xaa\x01\n" +
 	"\n" +
 	"PastResult\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x18\n" +
@@ -4702,7 +4775,7 @@ func file_actors_message_message_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_message_message_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_actors_message_message_proto_goTypes = []any{
 	(Operation)(0),                // 0: kadeploy.v1.Operation
 	(Refusal)(0),                  // 1: kadeploy.v1.Refusal
@@ -4753,24 +4826,25 @@ var file_actors_message_message_proto_goTypes = []any{
 	(*PastOperation)(nil),         // 46: kadeploy.v1.PastOperation
 	(*ShowRequest)(nil),           // 47: kadeploy.v1.ShowRequest
 	(*Shown)(nil),                 // 48: kadeploy.v1.Shown
-	(*PastResult)(nil),            // 49: kadeploy.v1.PastResult
-	(*PastTry)(nil),               // 50: kadeploy.v1.PastTry
-	(*StatsRequest)(nil),          // 51: kadeploy.v1.StatsRequest
-	(*Stats)(nil),                 // 52: kadeploy.v1.Stats
-	(*StepStats)(nil),             // 53: kadeploy.v1.StepStats
-	(*NodeStats)(nil),             // 54: kadeploy.v1.NodeStats
-	(*CauseStats)(nil),            // 55: kadeploy.v1.CauseStats
-	(*timestamppb.Timestamp)(nil), // 56: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 57: google.protobuf.Duration
+	(*Standing)(nil),              // 49: kadeploy.v1.Standing
+	(*PastResult)(nil),            // 50: kadeploy.v1.PastResult
+	(*PastTry)(nil),               // 51: kadeploy.v1.PastTry
+	(*StatsRequest)(nil),          // 52: kadeploy.v1.StatsRequest
+	(*Stats)(nil),                 // 53: kadeploy.v1.Stats
+	(*StepStats)(nil),             // 54: kadeploy.v1.StepStats
+	(*NodeStats)(nil),             // 55: kadeploy.v1.NodeStats
+	(*CauseStats)(nil),            // 56: kadeploy.v1.CauseStats
+	(*timestamppb.Timestamp)(nil), // 57: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 58: google.protobuf.Duration
 }
 var file_actors_message_message_proto_depIdxs = []int32{
-	56, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
+	57, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
 	0,  // 1: kadeploy.v1.Submit.operation:type_name -> kadeploy.v1.Operation
 	6,  // 2: kadeploy.v1.Submit.uploads:type_name -> kadeploy.v1.UploadedFile
 	1,  // 3: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
 	10, // 4: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
-	56, // 5: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
-	56, // 6: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
+	57, // 5: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
+	57, // 6: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
 	15, // 7: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
 	17, // 8: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
 	18, // 9: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
@@ -4782,58 +4856,60 @@ var file_actors_message_message_proto_depIdxs = []int32{
 	2,  // 15: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
 	3,  // 16: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
 	22, // 17: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	57, // 18: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	58, // 18: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
 	2,  // 19: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
 	23, // 20: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
 	24, // 21: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
-	57, // 22: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	57, // 23: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
+	58, // 22: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	58, // 23: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
 	19, // 24: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
 	28, // 25: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	56, // 26: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	57, // 26: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
 	0,  // 27: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	56, // 28: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	57, // 28: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
 	3,  // 29: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
 	31, // 30: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	56, // 31: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
-	56, // 32: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
+	57, // 31: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	57, // 32: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
 	36, // 33: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
 	37, // 34: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
-	56, // 35: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
-	56, // 36: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
-	57, // 37: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
+	57, // 35: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
+	57, // 36: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
+	58, // 37: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
 	43, // 38: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
-	57, // 39: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
+	58, // 39: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
 	43, // 40: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
-	56, // 41: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
+	57, // 41: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
 	3,  // 42: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
-	56, // 43: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
-	56, // 44: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
+	57, // 43: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
+	57, // 44: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
 	46, // 45: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
-	56, // 46: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
-	56, // 47: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
+	57, // 46: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
+	57, // 47: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
 	3,  // 48: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
 	46, // 49: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
-	49, // 50: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
-	50, // 51: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
-	2,  // 52: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
-	56, // 53: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
-	57, // 54: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
-	4,  // 55: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
-	56, // 56: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
-	56, // 57: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
-	53, // 58: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
-	54, // 59: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
-	55, // 60: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
-	57, // 61: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
-	57, // 62: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
-	57, // 63: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
-	57, // 64: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
-	65, // [65:65] is the sub-list for method output_type
-	65, // [65:65] is the sub-list for method input_type
-	65, // [65:65] is the sub-list for extension type_name
-	65, // [65:65] is the sub-list for extension extendee
-	0,  // [0:65] is the sub-list for field type_name
+	50, // 50: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
+	51, // 51: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
+	49, // 52: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
+	2,  // 53: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
+	2,  // 54: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
+	57, // 55: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
+	58, // 56: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
+	4,  // 57: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
+	57, // 58: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
+	57, // 59: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
+	54, // 60: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
+	55, // 61: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
+	56, // 62: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
+	58, // 63: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
+	58, // 64: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
+	58, // 65: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
+	58, // 66: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
+	67, // [67:67] is the sub-list for method output_type
+	67, // [67:67] is the sub-list for method input_type
+	67, // [67:67] is the sub-list for extension type_name
+	67, // [67:67] is the sub-list for extension extendee
+	0,  // [0:67] is the sub-list for field type_name
 }
 
 func init() { file_actors_message_message_proto_init() }
@@ -4855,7 +4931,7 @@ func file_actors_message_message_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_message_message_proto_rawDesc), len(file_actors_message_message_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   51,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

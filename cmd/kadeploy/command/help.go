@@ -95,7 +95,7 @@ With --output json: what kadeploy history has of it, and
    {"asked", "environment_path", "image", "reboot_level", "no_partitioning", "tmp_filesystem",
     "nodes": [{"name", "cluster", "phase", "tries", "state", "cause", "seconds": {MACRO-STEP: N}}],
     "tries": [{"node", "macro", "instance", "micro", "try", "at", "seconds", "outcome", "cause"}]}
-phase is unknown until the operation has ended.
+phase is ok, ko, cut or cancelled; waiting, running or retrying while the operation is under way, unknown when that is too much to read.
 
 EXAMPLES:
    kadeploy show D-7

@@ -71,7 +71,7 @@ func (r *runner) show(ctx context.Context, svc Service, id string, asJSON bool) 
 	return r.writeAccount(a)
 }
 
-// newAccount joins what is known of each node. One without a result is under way, or was when the server was lost.
+// newAccount joins what is known of each node.
 func newAccount(m *message.Shown) *account {
 	clean := wording.Clean
 	a := &account{
@@ -103,6 +103,13 @@ func newAccount(m *message.Shown) *account {
 		n.Seconds[row.Macro] += row.Seconds
 		if row.Outcome == "failed" {
 			n.Tries++
+		}
+	}
+	for _, s := range m.GetStanding() {
+		names, _ := nodeset.Expand(s.GetNodes())
+		for _, name := range names {
+			n := node(name)
+			n.Phase, n.State = phase(s.GetPhase()), clean(s.GetState())
 		}
 	}
 	for _, t := range m.GetResults() {
