@@ -37,6 +37,7 @@ var _ = Describe("A crash", func() {
 		Entry("the configuration", "config", "wait_reboot"),
 		Entry("who keeps the rights", "access", "wait_reboot"),
 		Entry("who keeps the environments", "catalogue", "wait_reboot"),
+		Entry("who reads the history", "history", "wait_reboot"),
 		Entry("the boot service while a machine boots", "netboot", "wait_reboot"),
 		Entry("the reboot window", "reboot", "reboot"),
 		Entry("the agents before they call", "agents", "wait_reboot"),

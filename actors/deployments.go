@@ -129,7 +129,7 @@ func (d *deployments) status(by string, m *message.StatusRequest) proto.Message 
 	}
 	if m.GetId() != "" && len(s.Operations) == 0 {
 		return &message.Refused{Code: message.Refusal_UNKNOWN_ID, ClientId: m.GetClientId(),
-			Text: line(fmt.Sprintf("the server knows no operation %q (see kadeploy status)", m.GetId()))}
+			Text: line(fmt.Sprintf("the server knows no operation %q (see kadeploy status; what ended long ago is in kadeploy history)", m.GetId()))}
 	}
 	return s
 }

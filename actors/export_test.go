@@ -22,6 +22,7 @@ func Poison(actor string) any {
 		"agents":    agentLeft{},
 		"catalogue": asked{},
 		"access":    isUser{reply: closedOf[bool]()},
+		"history":   asked{},
 	}[actor]
 }
 

@@ -28,6 +28,7 @@ const (
 	agentsName      = "root/agents"
 	accessName      = "root/access"
 	catalogueName   = "root/catalogue"
+	historyName     = "root/history"
 	apiName         = "root/api"
 	deploymentsName = "root/deployments"
 )
@@ -140,7 +141,7 @@ type (
 		why  string
 	}
 
-	// api -> access, deployments: a request, and who the link says it is from
+	// api -> access, history, deployments: a request, and who the link says it is from
 	asked struct {
 		by      string
 		request request

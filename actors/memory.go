@@ -16,10 +16,8 @@ import (
 type Store interface {
 	Write(context.Context, store.Batch) error
 	Unended(context.Context) ([]store.Operation, error)
-	Operation(ctx context.Context, id string) (store.Operation, error)
-	Events(ctx context.Context, id string, from uint64, limit int) ([]store.Event, error)
-	History(context.Context, store.Query) ([]store.Operation, error)
 	Nodes(context.Context) ([]store.NodeState, error)
+	Archive
 }
 
 // Memory is what a server finds of those before it when it starts. It serves one tree.

@@ -66,7 +66,7 @@ func (s *session) deliver(ctx actor.Context, m eventsRead) {
 	if m.unknown {
 		ctx.Send(s.client, &message.Refused{
 			Code: message.Refusal_UNKNOWN_ID, ClientId: s.subscription.GetClientId(),
-			Text: "the server knows no operation " + m.id + " (see kadeploy status)",
+			Text: "the server knows no operation " + m.id + " (see kadeploy status and kadeploy history)",
 		})
 		supervisor.Done(ctx)
 		return

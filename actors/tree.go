@@ -94,6 +94,7 @@ func Tree(cfg Config) supervisor.Config {
 			permanent("catalogue", func() actor.Actor {
 				return newCataloguer(envs, examiner{inForce: inForce, sources: examined, ledger: ledger}, ledger, log("catalogue"))
 			}),
+			permanent("history", func() actor.Actor { return newHistory(cfg.Memory, ledger, inForce, log("history")) }),
 			permanent("api", func() actor.Actor { return newAPI(ledger, log("api")) }),
 			permanent("deployments", func() actor.Actor {
 				return newDeployments(cfg, inForce, nodes, uplink, from, envs, ledger, found, log("deployments"))

@@ -201,6 +201,26 @@ var _ = Describe("A client of a running server", Ordered, func() {
 		Expect(ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), ended.String())
 	})
 
+	It("is told what was done, what happened in it, and what that adds up to", func() {
+		past, err := c.History(ctx, &message.HistoryRequest{Node: "node-2"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(past.GetOperations()).To(HaveExactElements(HaveField("Kind", "reboot"), HaveField("Kind", "deploy")))
+		shown, err := c.Show(ctx, past.GetOperations()[1].GetId())
+		Expect(err).NotTo(HaveOccurred())
+		Expect(shown.GetNodes()).To(Equal("node-[1-2]"))
+		Expect(shown.GetResults()).To(HaveLen(2))
+		Expect(shown.GetTries()).To(HaveLen(6))
+		var refused *client.RefusedError
+		_, err = c.Show(ctx, "D-0")
+		Expect(errors.As(err, &refused)).To(BeTrue(), "%v", err)
+		Expect(refused.Refused.GetCode()).To(Equal(message.Refusal_UNKNOWN_ID))
+		stats, err := c.Stats(ctx, &message.StatsRequest{Nodes: true})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(stats.GetNodes()).To(HaveLen(2))
+		Expect(stats.GetSteps()).To(BeEmpty())
+		Expect(stats.GetDatabaseBytes()).NotTo(BeZero())
+	})
+
 	It("may stop watching, by its own function or its context, and cancel", func() {
 		id, err := c.Submit(ctx, d.deployment("node-4")) // it never boots
 		Expect(err).NotTo(HaveOccurred())

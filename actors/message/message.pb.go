@@ -252,6 +252,55 @@ func (Outcome) EnumDescriptor() ([]byte, []int) {
 	return file_actors_message_message_proto_rawDescGZIP(), []int{3}
 }
 
+type TryOutcome int32
+
+const (
+	TryOutcome_TRY_OK     TryOutcome = 0
+	TryOutcome_TRY_FAILED TryOutcome = 1
+	TryOutcome_TRY_CUT    TryOutcome = 2 // ended by others: the quorum, a cancellation
+)
+
+// Enum value maps for TryOutcome.
+var (
+	TryOutcome_name = map[int32]string{
+		0: "TRY_OK",
+		1: "TRY_FAILED",
+		2: "TRY_CUT",
+	}
+	TryOutcome_value = map[string]int32{
+		"TRY_OK":     0,
+		"TRY_FAILED": 1,
+		"TRY_CUT":    2,
+	}
+)
+
+func (x TryOutcome) Enum() *TryOutcome {
+	p := new(TryOutcome)
+	*p = x
+	return p
+}
+
+func (x TryOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TryOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_actors_message_message_proto_enumTypes[4].Descriptor()
+}
+
+func (TryOutcome) Type() protoreflect.EnumType {
+	return &file_actors_message_message_proto_enumTypes[4]
+}
+
+func (x TryOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TryOutcome.Descriptor instead.
+func (TryOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{4}
+}
+
 // Submit asks for an operation. The answer is Accepted or Refused. Sending the same client_id again is answered as the first time.
 type Submit struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
@@ -3749,6 +3798,1191 @@ func (x *Envs) GetClientId() string {
 	return ""
 }
 
+// HistoryRequest asks for operations in the server's database, the newest first; answered by History. What is empty chooses
+// nothing out. Who is no admin gets his own.
+type HistoryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	Node          string                 `protobuf:"bytes,3,opt,name=node,proto3" json:"node,omitempty"`                                          // that has a result in it: of operations that have ended
+	Kind          string                 `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`                                          // deploy, reboot
+	Outcomes      []Outcome              `protobuf:"varint,5,rep,packed,name=outcomes,proto3,enum=kadeploy.v1.Outcome" json:"outcomes,omitempty"` // it ended with one of these
+	Since         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`                                        // begun then or later
+	Until         *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=until,proto3" json:"until,omitempty"`                                        // begun before
+	Before        string                 `protobuf:"bytes,8,opt,name=before,proto3" json:"before,omitempty"`                                      // id of an operation: those after it in the list, to page on
+	Limit         uint32                 `protobuf:"varint,9,opt,name=limit,proto3" json:"limit,omitempty"`                                       // at most 1000; 0: 100
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryRequest) Reset() {
+	*x = HistoryRequest{}
+	mi := &file_actors_message_message_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryRequest) ProtoMessage() {}
+
+func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
+func (*HistoryRequest) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *HistoryRequest) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *HistoryRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *HistoryRequest) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *HistoryRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *HistoryRequest) GetOutcomes() []Outcome {
+	if x != nil {
+		return x.Outcomes
+	}
+	return nil
+}
+
+func (x *HistoryRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *HistoryRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *HistoryRequest) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *HistoryRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type History struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Operations    []*PastOperation       `protobuf:"bytes,1,rep,name=operations,proto3" json:"operations,omitempty"`
+	ClientId      string                 `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *History) Reset() {
+	*x = History{}
+	mi := &file_actors_message_message_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *History) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*History) ProtoMessage() {}
+
+func (x *History) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use History.ProtoReflect.Descriptor instead.
+func (*History) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *History) GetOperations() []*PastOperation {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+func (x *History) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+// PastOperation is an operation as the database has it; one that is under way has no end yet.
+type PastOperation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // deploy, reboot
+	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	Environment   string                 `protobuf:"bytes,4,opt,name=environment,proto3" json:"environment,omitempty"` // name:version
+	Since         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=until,proto3" json:"until,omitempty"` // none: under way; then the fields up to ko mean nothing
+	Outcome       Outcome                `protobuf:"varint,7,opt,name=outcome,proto3,enum=kadeploy.v1.Outcome" json:"outcome,omitempty"`
+	Text          string                 `protobuf:"bytes,8,opt,name=text,proto3" json:"text,omitempty"`
+	Ok            uint32                 `protobuf:"varint,9,opt,name=ok,proto3" json:"ok,omitempty"`
+	Ko            uint32                 `protobuf:"varint,10,opt,name=ko,proto3" json:"ko,omitempty"`
+	Total         uint32                 `protobuf:"varint,11,opt,name=total,proto3" json:"total,omitempty"`
+	MinNodes      uint32                 `protobuf:"varint,12,opt,name=min_nodes,json=minNodes,proto3" json:"min_nodes,omitempty"` // 0: every node
+	Resumed       uint32                 `protobuf:"varint,13,opt,name=resumed,proto3" json:"resumed,omitempty"`                   // how often a later server has taken it up
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PastOperation) Reset() {
+	*x = PastOperation{}
+	mi := &file_actors_message_message_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PastOperation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PastOperation) ProtoMessage() {}
+
+func (x *PastOperation) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PastOperation.ProtoReflect.Descriptor instead.
+func (*PastOperation) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *PastOperation) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PastOperation) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *PastOperation) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *PastOperation) GetEnvironment() string {
+	if x != nil {
+		return x.Environment
+	}
+	return ""
+}
+
+func (x *PastOperation) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *PastOperation) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *PastOperation) GetOutcome() Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return Outcome_ALL_OK
+}
+
+func (x *PastOperation) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *PastOperation) GetOk() uint32 {
+	if x != nil {
+		return x.Ok
+	}
+	return 0
+}
+
+func (x *PastOperation) GetKo() uint32 {
+	if x != nil {
+		return x.Ko
+	}
+	return 0
+}
+
+func (x *PastOperation) GetTotal() uint32 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *PastOperation) GetMinNodes() uint32 {
+	if x != nil {
+		return x.MinNodes
+	}
+	return 0
+}
+
+func (x *PastOperation) GetResumed() uint32 {
+	if x != nil {
+		return x.Resumed
+	}
+	return 0
+}
+
+// ShowRequest asks what happened in an operation; answered by Shown, a page of nodes at a time. For the owner and admins.
+type ShowRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	After         string                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"` // a node: `next` of the page before; "": from the beginning
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShowRequest) Reset() {
+	*x = ShowRequest{}
+	mi := &file_actors_message_message_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShowRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShowRequest) ProtoMessage() {}
+
+func (x *ShowRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShowRequest.ProtoReflect.Descriptor instead.
+func (*ShowRequest) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *ShowRequest) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *ShowRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ShowRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+type Shown struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	ClientId        string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Operation       *PastOperation         `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
+	Nodes           string                 `protobuf:"bytes,3,opt,name=nodes,proto3" json:"nodes,omitempty"`                                            // of the request, a node set
+	EnvironmentPath string                 `protobuf:"bytes,4,opt,name=environment_path,json=environmentPath,proto3" json:"environment_path,omitempty"` // of its description
+	ImageDigest     string                 `protobuf:"bytes,5,opt,name=image_digest,json=imageDigest,proto3" json:"image_digest,omitempty"`             // sha256, hexadecimal; "" when it was not known to be good, and for reboots
+	RebootLevel     string                 `protobuf:"bytes,6,opt,name=reboot_level,json=rebootLevel,proto3" json:"reboot_level,omitempty"`
+	NoPartitioning  bool                   `protobuf:"varint,7,opt,name=no_partitioning,json=noPartitioning,proto3" json:"no_partitioning,omitempty"`
+	TmpFilesystem   string                 `protobuf:"bytes,8,opt,name=tmp_filesystem,json=tmpFilesystem,proto3" json:"tmp_filesystem,omitempty"`
+	Results         []*PastResult          `protobuf:"bytes,9,rep,name=results,proto3" json:"results,omitempty"`    // by node; of an operation that has ended
+	Tries           []*PastTry             `protobuf:"bytes,10,rep,name=tries,proto3" json:"tries,omitempty"`       // by node and time; those that are over
+	Next            string                 `protobuf:"bytes,11,opt,name=next,proto3" json:"next,omitempty"`         // not "": there are more, after this node
+	Standing        []*Standing            `protobuf:"bytes,12,rep,name=standing,proto3" json:"standing,omitempty"` // of an operation that has not ended: all nodes; none when its events are too many to look at
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Shown) Reset() {
+	*x = Shown{}
+	mi := &file_actors_message_message_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Shown) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Shown) ProtoMessage() {}
+
+func (x *Shown) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Shown.ProtoReflect.Descriptor instead.
+func (*Shown) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *Shown) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *Shown) GetOperation() *PastOperation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+func (x *Shown) GetNodes() string {
+	if x != nil {
+		return x.Nodes
+	}
+	return ""
+}
+
+func (x *Shown) GetEnvironmentPath() string {
+	if x != nil {
+		return x.EnvironmentPath
+	}
+	return ""
+}
+
+func (x *Shown) GetImageDigest() string {
+	if x != nil {
+		return x.ImageDigest
+	}
+	return ""
+}
+
+func (x *Shown) GetRebootLevel() string {
+	if x != nil {
+		return x.RebootLevel
+	}
+	return ""
+}
+
+func (x *Shown) GetNoPartitioning() bool {
+	if x != nil {
+		return x.NoPartitioning
+	}
+	return false
+}
+
+func (x *Shown) GetTmpFilesystem() string {
+	if x != nil {
+		return x.TmpFilesystem
+	}
+	return ""
+}
+
+func (x *Shown) GetResults() []*PastResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+func (x *Shown) GetTries() []*PastTry {
+	if x != nil {
+		return x.Tries
+	}
+	return nil
+}
+
+func (x *Shown) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *Shown) GetStanding() []*Standing {
+	if x != nil {
+		return x.Standing
+	}
+	return nil
+}
+
+type Standing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Phase         NodePhase              `protobuf:"varint,1,opt,name=phase,proto3,enum=kadeploy.v1.NodePhase" json:"phase,omitempty"`
+	State         string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"` // "SetDeploymentEnv/Untrusted/wait_reboot"
+	Nodes         string                 `protobuf:"bytes,3,opt,name=nodes,proto3" json:"nodes,omitempty"` // a node set
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Standing) Reset() {
+	*x = Standing{}
+	mi := &file_actors_message_message_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Standing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Standing) ProtoMessage() {}
+
+func (x *Standing) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Standing.ProtoReflect.Descriptor instead.
+func (*Standing) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *Standing) GetPhase() NodePhase {
+	if x != nil {
+		return x.Phase
+	}
+	return NodePhase_WAITING
+}
+
+func (x *Standing) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Standing) GetNodes() string {
+	if x != nil {
+		return x.Nodes
+	}
+	return ""
+}
+
+type PastResult struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Cluster       string                 `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Phase         NodePhase              `protobuf:"varint,3,opt,name=phase,proto3,enum=kadeploy.v1.NodePhase" json:"phase,omitempty"`
+	State         string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"` // where it stopped: "SetDeploymentEnv/Untrusted/wait_reboot"
+	Cause         string                 `protobuf:"bytes,5,opt,name=cause,proto3" json:"cause,omitempty"`
+	Tries         uint32                 `protobuf:"varint,6,opt,name=tries,proto3" json:"tries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PastResult) Reset() {
+	*x = PastResult{}
+	mi := &file_actors_message_message_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PastResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PastResult) ProtoMessage() {}
+
+func (x *PastResult) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PastResult.ProtoReflect.Descriptor instead.
+func (*PastResult) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *PastResult) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *PastResult) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *PastResult) GetPhase() NodePhase {
+	if x != nil {
+		return x.Phase
+	}
+	return NodePhase_WAITING
+}
+
+func (x *PastResult) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *PastResult) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *PastResult) GetTries() uint32 {
+	if x != nil {
+		return x.Tries
+	}
+	return 0
+}
+
+type PastTry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Macro         string                 `protobuf:"bytes,2,opt,name=macro,proto3" json:"macro,omitempty"`
+	Instance      string                 `protobuf:"bytes,3,opt,name=instance,proto3" json:"instance,omitempty"`
+	Micro         string                 `protobuf:"bytes,4,opt,name=micro,proto3" json:"micro,omitempty"` // where it stopped; "" when it did not
+	Try           uint32                 `protobuf:"varint,5,opt,name=try,proto3" json:"try,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=at,proto3" json:"at,omitempty"`
+	Took          *durationpb.Duration   `protobuf:"bytes,7,opt,name=took,proto3" json:"took,omitempty"`
+	Outcome       TryOutcome             `protobuf:"varint,8,opt,name=outcome,proto3,enum=kadeploy.v1.TryOutcome" json:"outcome,omitempty"`
+	Cause         string                 `protobuf:"bytes,9,opt,name=cause,proto3" json:"cause,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PastTry) Reset() {
+	*x = PastTry{}
+	mi := &file_actors_message_message_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PastTry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PastTry) ProtoMessage() {}
+
+func (x *PastTry) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PastTry.ProtoReflect.Descriptor instead.
+func (*PastTry) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *PastTry) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *PastTry) GetMacro() string {
+	if x != nil {
+		return x.Macro
+	}
+	return ""
+}
+
+func (x *PastTry) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
+func (x *PastTry) GetMicro() string {
+	if x != nil {
+		return x.Micro
+	}
+	return ""
+}
+
+func (x *PastTry) GetTry() uint32 {
+	if x != nil {
+		return x.Try
+	}
+	return 0
+}
+
+func (x *PastTry) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *PastTry) GetTook() *durationpb.Duration {
+	if x != nil {
+		return x.Took
+	}
+	return nil
+}
+
+func (x *PastTry) GetOutcome() TryOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return TryOutcome_TRY_OK
+}
+
+func (x *PastTry) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+// StatsRequest asks for counts of the days (UTC) that touch a span of time; answered by Stats, which names no user.
+type StatsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Since         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"` // none: from the beginning
+	Until         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	Steps         bool                   `protobuf:"varint,4,opt,name=steps,proto3" json:"steps,omitempty"` // what is wanted
+	Nodes         bool                   `protobuf:"varint,5,opt,name=nodes,proto3" json:"nodes,omitempty"`
+	Causes        bool                   `protobuf:"varint,6,opt,name=causes,proto3" json:"causes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatsRequest) Reset() {
+	*x = StatsRequest{}
+	mi := &file_actors_message_message_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatsRequest) ProtoMessage() {}
+
+func (x *StatsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
+func (*StatsRequest) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *StatsRequest) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *StatsRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *StatsRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *StatsRequest) GetSteps() bool {
+	if x != nil {
+		return x.Steps
+	}
+	return false
+}
+
+func (x *StatsRequest) GetNodes() bool {
+	if x != nil {
+		return x.Nodes
+	}
+	return false
+}
+
+func (x *StatsRequest) GetCauses() bool {
+	if x != nil {
+		return x.Causes
+	}
+	return false
+}
+
+type Stats struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Steps         []*StepStats           `protobuf:"bytes,2,rep,name=steps,proto3" json:"steps,omitempty"`                                       // by cluster, macro, instance, micro
+	Nodes         []*NodeStats           `protobuf:"bytes,3,rep,name=nodes,proto3" json:"nodes,omitempty"`                                       // by name
+	Causes        []*CauseStats          `protobuf:"bytes,4,rep,name=causes,proto3" json:"causes,omitempty"`                                     // the most frequent first, at most 1000
+	DatabaseBytes uint64                 `protobuf:"varint,5,opt,name=database_bytes,json=databaseBytes,proto3" json:"database_bytes,omitempty"` // on the disk
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stats) Reset() {
+	*x = Stats{}
+	mi := &file_actors_message_message_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stats) ProtoMessage() {}
+
+func (x *Stats) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stats.ProtoReflect.Descriptor instead.
+func (*Stats) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *Stats) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *Stats) GetSteps() []*StepStats {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Stats) GetNodes() []*NodeStats {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *Stats) GetCauses() []*CauseStats {
+	if x != nil {
+		return x.Causes
+	}
+	return nil
+}
+
+func (x *Stats) GetDatabaseBytes() uint64 {
+	if x != nil {
+		return x.DatabaseBytes
+	}
+	return 0
+}
+
+type StepStats struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cluster       string                 `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Macro         string                 `protobuf:"bytes,2,opt,name=macro,proto3" json:"macro,omitempty"`
+	Instance      string                 `protobuf:"bytes,3,opt,name=instance,proto3" json:"instance,omitempty"`
+	Micro         string                 `protobuf:"bytes,4,opt,name=micro,proto3" json:"micro,omitempty"` // where tries failed or were cut; "": of the instance as a whole
+	Ok            uint64                 `protobuf:"varint,5,opt,name=ok,proto3" json:"ok,omitempty"`
+	Failed        uint64                 `protobuf:"varint,6,opt,name=failed,proto3" json:"failed,omitempty"`
+	Cut           uint64                 `protobuf:"varint,7,opt,name=cut,proto3" json:"cut,omitempty"`
+	P50           *durationpb.Duration   `protobuf:"bytes,8,opt,name=p50,proto3" json:"p50,omitempty"` // of those that were OK, within 3 %
+	P90           *durationpb.Duration   `protobuf:"bytes,9,opt,name=p90,proto3" json:"p90,omitempty"`
+	P99           *durationpb.Duration   `protobuf:"bytes,10,opt,name=p99,proto3" json:"p99,omitempty"`
+	Max           *durationpb.Duration   `protobuf:"bytes,11,opt,name=max,proto3" json:"max,omitempty"` // exact
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepStats) Reset() {
+	*x = StepStats{}
+	mi := &file_actors_message_message_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepStats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepStats) ProtoMessage() {}
+
+func (x *StepStats) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepStats.ProtoReflect.Descriptor instead.
+func (*StepStats) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *StepStats) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *StepStats) GetMacro() string {
+	if x != nil {
+		return x.Macro
+	}
+	return ""
+}
+
+func (x *StepStats) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
+func (x *StepStats) GetMicro() string {
+	if x != nil {
+		return x.Micro
+	}
+	return ""
+}
+
+func (x *StepStats) GetOk() uint64 {
+	if x != nil {
+		return x.Ok
+	}
+	return 0
+}
+
+func (x *StepStats) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *StepStats) GetCut() uint64 {
+	if x != nil {
+		return x.Cut
+	}
+	return 0
+}
+
+func (x *StepStats) GetP50() *durationpb.Duration {
+	if x != nil {
+		return x.P50
+	}
+	return nil
+}
+
+func (x *StepStats) GetP90() *durationpb.Duration {
+	if x != nil {
+		return x.P90
+	}
+	return nil
+}
+
+func (x *StepStats) GetP99() *durationpb.Duration {
+	if x != nil {
+		return x.P99
+	}
+	return nil
+}
+
+func (x *StepStats) GetMax() *durationpb.Duration {
+	if x != nil {
+		return x.Max
+	}
+	return nil
+}
+
+type NodeStats struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Cluster       string                 `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Ok            uint64                 `protobuf:"varint,3,opt,name=ok,proto3" json:"ok,omitempty"`
+	Ko            uint64                 `protobuf:"varint,4,opt,name=ko,proto3" json:"ko,omitempty"`
+	Retries       uint64                 `protobuf:"varint,5,opt,name=retries,proto3" json:"retries,omitempty"` // tries beyond the first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeStats) Reset() {
+	*x = NodeStats{}
+	mi := &file_actors_message_message_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeStats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeStats) ProtoMessage() {}
+
+func (x *NodeStats) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeStats.ProtoReflect.Descriptor instead.
+func (*NodeStats) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *NodeStats) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *NodeStats) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *NodeStats) GetOk() uint64 {
+	if x != nil {
+		return x.Ok
+	}
+	return 0
+}
+
+func (x *NodeStats) GetKo() uint64 {
+	if x != nil {
+		return x.Ko
+	}
+	return 0
+}
+
+func (x *NodeStats) GetRetries() uint64 {
+	if x != nil {
+		return x.Retries
+	}
+	return 0
+}
+
+type CauseStats struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Macro         string                 `protobuf:"bytes,1,opt,name=macro,proto3" json:"macro,omitempty"`
+	Micro         string                 `protobuf:"bytes,2,opt,name=micro,proto3" json:"micro,omitempty"`
+	Cause         string                 `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"` // names and numbers taken out
+	Count         uint64                 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	Example       string                 `protobuf:"bytes,5,opt,name=example,proto3" json:"example,omitempty"` // a node where it happened
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CauseStats) Reset() {
+	*x = CauseStats{}
+	mi := &file_actors_message_message_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CauseStats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CauseStats) ProtoMessage() {}
+
+func (x *CauseStats) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CauseStats.ProtoReflect.Descriptor instead.
+func (*CauseStats) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *CauseStats) GetMacro() string {
+	if x != nil {
+		return x.Macro
+	}
+	return ""
+}
+
+func (x *CauseStats) GetMicro() string {
+	if x != nil {
+		return x.Micro
+	}
+	return ""
+}
+
+func (x *CauseStats) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *CauseStats) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *CauseStats) GetExample() string {
+	if x != nil {
+		return x.Example
+	}
+	return ""
+}
+
 var File_actors_message_message_proto protoreflect.FileDescriptor
 
 const file_actors_message_message_proto_rawDesc = "" +
@@ -4040,7 +5274,116 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x05added\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x05added\"Y\n" +
 	"\x04Envs\x124\n" +
 	"\fenvironments\x18\x01 \x03(\v2\x10.kadeploy.v1.EnvR\fenvironments\x12\x1b\n" +
-	"\tclient_id\x18\x02 \x01(\tR\bclientId*#\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xad\x02\n" +
+	"\x0eHistoryRequest\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\tR\x04node\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\x120\n" +
+	"\boutcomes\x18\x05 \x03(\x0e2\x14.kadeploy.v1.OutcomeR\boutcomes\x120\n" +
+	"\x05since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
+	"\x06before\x18\b \x01(\tR\x06before\x12\x14\n" +
+	"\x05limit\x18\t \x01(\rR\x05limit\"b\n" +
+	"\aHistory\x12:\n" +
+	"\n" +
+	"operations\x18\x01 \x03(\v2\x1a.kadeploy.v1.PastOperationR\n" +
+	"operations\x12\x1b\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xfe\x02\n" +
+	"\rPastOperation\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04user\x18\x03 \x01(\tR\x04user\x12 \n" +
+	"\venvironment\x18\x04 \x01(\tR\venvironment\x120\n" +
+	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12.\n" +
+	"\aoutcome\x18\a \x01(\x0e2\x14.kadeploy.v1.OutcomeR\aoutcome\x12\x12\n" +
+	"\x04text\x18\b \x01(\tR\x04text\x12\x0e\n" +
+	"\x02ok\x18\t \x01(\rR\x02ok\x12\x0e\n" +
+	"\x02ko\x18\n" +
+	" \x01(\rR\x02ko\x12\x14\n" +
+	"\x05total\x18\v \x01(\rR\x05total\x12\x1b\n" +
+	"\tmin_nodes\x18\f \x01(\rR\bminNodes\x12\x18\n" +
+	"\aresumed\x18\r \x01(\rR\aresumed\"P\n" +
+	"\vShowRequest\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\"\xdb\x03\n" +
+	"\x05Shown\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x128\n" +
+	"\toperation\x18\x02 \x01(\v2\x1a.kadeploy.v1.PastOperationR\toperation\x12\x14\n" +
+	"\x05nodes\x18\x03 \x01(\tR\x05nodes\x12)\n" +
+	"\x10environment_path\x18\x04 \x01(\tR\x0fenvironmentPath\x12!\n" +
+	"\fimage_digest\x18\x05 \x01(\tR\vimageDigest\x12!\n" +
+	"\freboot_level\x18\x06 \x01(\tR\vrebootLevel\x12'\n" +
+	"\x0fno_partitioning\x18\a \x01(\bR\x0enoPartitioning\x12%\n" +
+	"\x0etmp_filesystem\x18\b \x01(\tR\rtmpFilesystem\x121\n" +
+	"\aresults\x18\t \x03(\v2\x17.kadeploy.v1.PastResultR\aresults\x12*\n" +
+	"\x05tries\x18\n" +
+	" \x03(\v2\x14.kadeploy.v1.PastTryR\x05tries\x12\x12\n" +
+	"\x04next\x18\v \x01(\tR\x04next\x121\n" +
+	"\bstanding\x18\f \x03(\v2\x15.kadeploy.v1.StandingR\bstanding\"d\n" +
+	"\bStanding\x12,\n" +
+	"\x05phase\x18\x01 \x01(\x0e2\x16.kadeploy.v1.NodePhaseR\x05phase\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x14\n" +
+	"\x05nodes\x18\x03 \x01(\tR\x05nodes\"\xaa\x01\n" +
+	"\n" +
+	"PastResult\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x18\n" +
+	"\acluster\x18\x02 \x01(\tR\acluster\x12,\n" +
+	"\x05phase\x18\x03 \x01(\x0e2\x16.kadeploy.v1.NodePhaseR\x05phase\x12\x14\n" +
+	"\x05state\x18\x04 \x01(\tR\x05state\x12\x14\n" +
+	"\x05cause\x18\x05 \x01(\tR\x05cause\x12\x14\n" +
+	"\x05tries\x18\x06 \x01(\rR\x05tries\"\x9b\x02\n" +
+	"\aPastTry\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
+	"\x05macro\x18\x02 \x01(\tR\x05macro\x12\x1a\n" +
+	"\binstance\x18\x03 \x01(\tR\binstance\x12\x14\n" +
+	"\x05micro\x18\x04 \x01(\tR\x05micro\x12\x10\n" +
+	"\x03try\x18\x05 \x01(\rR\x03try\x12*\n" +
+	"\x02at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12-\n" +
+	"\x04took\x18\a \x01(\v2\x19.google.protobuf.DurationR\x04took\x121\n" +
+	"\aoutcome\x18\b \x01(\x0e2\x17.kadeploy.v1.TryOutcomeR\aoutcome\x12\x14\n" +
+	"\x05cause\x18\t \x01(\tR\x05cause\"\xd3\x01\n" +
+	"\fStatsRequest\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x120\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x14\n" +
+	"\x05steps\x18\x04 \x01(\bR\x05steps\x12\x14\n" +
+	"\x05nodes\x18\x05 \x01(\bR\x05nodes\x12\x16\n" +
+	"\x06causes\x18\x06 \x01(\bR\x06causes\"\xd8\x01\n" +
+	"\x05Stats\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12,\n" +
+	"\x05steps\x18\x02 \x03(\v2\x16.kadeploy.v1.StepStatsR\x05steps\x12,\n" +
+	"\x05nodes\x18\x03 \x03(\v2\x16.kadeploy.v1.NodeStatsR\x05nodes\x12/\n" +
+	"\x06causes\x18\x04 \x03(\v2\x17.kadeploy.v1.CauseStatsR\x06causes\x12%\n" +
+	"\x0edatabase_bytes\x18\x05 \x01(\x04R\rdatabaseBytes\"\xdb\x02\n" +
+	"\tStepStats\x12\x18\n" +
+	"\acluster\x18\x01 \x01(\tR\acluster\x12\x14\n" +
+	"\x05macro\x18\x02 \x01(\tR\x05macro\x12\x1a\n" +
+	"\binstance\x18\x03 \x01(\tR\binstance\x12\x14\n" +
+	"\x05micro\x18\x04 \x01(\tR\x05micro\x12\x0e\n" +
+	"\x02ok\x18\x05 \x01(\x04R\x02ok\x12\x16\n" +
+	"\x06failed\x18\x06 \x01(\x04R\x06failed\x12\x10\n" +
+	"\x03cut\x18\a \x01(\x04R\x03cut\x12+\n" +
+	"\x03p50\x18\b \x01(\v2\x19.google.protobuf.DurationR\x03p50\x12+\n" +
+	"\x03p90\x18\t \x01(\v2\x19.google.protobuf.DurationR\x03p90\x12+\n" +
+	"\x03p99\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\x03p99\x12+\n" +
+	"\x03max\x18\v \x01(\v2\x19.google.protobuf.DurationR\x03max\"s\n" +
+	"\tNodeStats\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x18\n" +
+	"\acluster\x18\x02 \x01(\tR\acluster\x12\x0e\n" +
+	"\x02ok\x18\x03 \x01(\x04R\x02ok\x12\x0e\n" +
+	"\x02ko\x18\x04 \x01(\x04R\x02ko\x12\x18\n" +
+	"\aretries\x18\x05 \x01(\x04R\aretries\"~\n" +
+	"\n" +
+	"CauseStats\x12\x14\n" +
+	"\x05macro\x18\x01 \x01(\tR\x05macro\x12\x14\n" +
+	"\x05micro\x18\x02 \x01(\tR\x05micro\x12\x14\n" +
+	"\x05cause\x18\x03 \x01(\tR\x05cause\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x04R\x05count\x12\x18\n" +
+	"\aexample\x18\x05 \x01(\tR\aexample*#\n" +
 	"\tOperation\x12\n" +
 	"\n" +
 	"\x06DEPLOY\x10\x00\x12\n" +
@@ -4071,7 +5414,14 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\aPARTIAL\x10\x02\x12\n" +
 	"\n" +
 	"\x06FAILED\x10\x03\x12\v\n" +
-	"\aABORTED\x10\x04B-Z+github.com/kadeploy/kadeploy/actors/messageb\x06proto3"
+	"\aABORTED\x10\x04*5\n" +
+	"\n" +
+	"TryOutcome\x12\n" +
+	"\n" +
+	"\x06TRY_OK\x10\x00\x12\x0e\n" +
+	"\n" +
+	"TRY_FAILED\x10\x01\x12\v\n" +
+	"\aTRY_CUT\x10\x02B-Z+github.com/kadeploy/kadeploy/actors/messageb\x06proto3"
 
 var (
 	file_actors_message_message_proto_rawDescOnce sync.Once
@@ -4085,118 +5435,157 @@ func file_actors_message_message_proto_rawDescGZIP() []byte {
 	return file_actors_message_message_proto_rawDescData
 }
 
-var file_actors_message_message_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_actors_message_message_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
 var file_actors_message_message_proto_goTypes = []any{
 	(Operation)(0),                // 0: kadeploy.v1.Operation
 	(Refusal)(0),                  // 1: kadeploy.v1.Refusal
 	(NodePhase)(0),                // 2: kadeploy.v1.NodePhase
 	(Outcome)(0),                  // 3: kadeploy.v1.Outcome
-	(*Submit)(nil),                // 4: kadeploy.v1.Submit
-	(*UploadedFile)(nil),          // 5: kadeploy.v1.UploadedFile
-	(*Accepted)(nil),              // 6: kadeploy.v1.Accepted
-	(*Checked)(nil),               // 7: kadeploy.v1.Checked
-	(*Refused)(nil),               // 8: kadeploy.v1.Refused
-	(*Holder)(nil),                // 9: kadeploy.v1.Holder
-	(*Subscribe)(nil),             // 10: kadeploy.v1.Subscribe
-	(*Credit)(nil),                // 11: kadeploy.v1.Credit
-	(*Unsubscribe)(nil),           // 12: kadeploy.v1.Unsubscribe
-	(*Event)(nil),                 // 13: kadeploy.v1.Event
-	(*Started)(nil),               // 14: kadeploy.v1.Started
-	(*NodeInfo)(nil),              // 15: kadeploy.v1.NodeInfo
-	(*NodeChanged)(nil),           // 16: kadeploy.v1.NodeChanged
-	(*ChainChanged)(nil),          // 17: kadeploy.v1.ChainChanged
-	(*ChainSkip)(nil),             // 18: kadeploy.v1.ChainSkip
-	(*Note)(nil),                  // 19: kadeploy.v1.Note
-	(*Ended)(nil),                 // 20: kadeploy.v1.Ended
-	(*NodeReport)(nil),            // 21: kadeploy.v1.NodeReport
-	(*MacroTime)(nil),             // 22: kadeploy.v1.MacroTime
-	(*NodeTransfer)(nil),          // 23: kadeploy.v1.NodeTransfer
-	(*Cancel)(nil),                // 24: kadeploy.v1.Cancel
-	(*StatusRequest)(nil),         // 25: kadeploy.v1.StatusRequest
-	(*Status)(nil),                // 26: kadeploy.v1.Status
-	(*OperationStatus)(nil),       // 27: kadeploy.v1.OperationStatus
-	(*NodesRequest)(nil),          // 28: kadeploy.v1.NodesRequest
-	(*Nodes)(nil),                 // 29: kadeploy.v1.Nodes
-	(*NodeStatus)(nil),            // 30: kadeploy.v1.NodeStatus
-	(*RightsAdd)(nil),             // 31: kadeploy.v1.RightsAdd
-	(*RightsDel)(nil),             // 32: kadeploy.v1.RightsDel
-	(*RightsList)(nil),            // 33: kadeploy.v1.RightsList
-	(*Rights)(nil),                // 34: kadeploy.v1.Rights
-	(*Right)(nil),                 // 35: kadeploy.v1.Right
-	(*RightsLost)(nil),            // 36: kadeploy.v1.RightsLost
-	(*UserAdd)(nil),               // 37: kadeploy.v1.UserAdd
-	(*UserToken)(nil),             // 38: kadeploy.v1.UserToken
-	(*UserDel)(nil),               // 39: kadeploy.v1.UserDel
-	(*UserList)(nil),              // 40: kadeploy.v1.UserList
-	(*Users)(nil),                 // 41: kadeploy.v1.Users
-	(*User)(nil),                  // 42: kadeploy.v1.User
-	(*EnvAdd)(nil),                // 43: kadeploy.v1.EnvAdd
-	(*EnvRef)(nil),                // 44: kadeploy.v1.EnvRef
-	(*EnvList)(nil),               // 45: kadeploy.v1.EnvList
-	(*EnvShow)(nil),               // 46: kadeploy.v1.EnvShow
-	(*EnvRemove)(nil),             // 47: kadeploy.v1.EnvRemove
-	(*EnvVerify)(nil),             // 48: kadeploy.v1.EnvVerify
-	(*Env)(nil),                   // 49: kadeploy.v1.Env
-	(*Envs)(nil),                  // 50: kadeploy.v1.Envs
-	(*timestamppb.Timestamp)(nil), // 51: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 52: google.protobuf.Duration
+	(TryOutcome)(0),               // 4: kadeploy.v1.TryOutcome
+	(*Submit)(nil),                // 5: kadeploy.v1.Submit
+	(*UploadedFile)(nil),          // 6: kadeploy.v1.UploadedFile
+	(*Accepted)(nil),              // 7: kadeploy.v1.Accepted
+	(*Checked)(nil),               // 8: kadeploy.v1.Checked
+	(*Refused)(nil),               // 9: kadeploy.v1.Refused
+	(*Holder)(nil),                // 10: kadeploy.v1.Holder
+	(*Subscribe)(nil),             // 11: kadeploy.v1.Subscribe
+	(*Credit)(nil),                // 12: kadeploy.v1.Credit
+	(*Unsubscribe)(nil),           // 13: kadeploy.v1.Unsubscribe
+	(*Event)(nil),                 // 14: kadeploy.v1.Event
+	(*Started)(nil),               // 15: kadeploy.v1.Started
+	(*NodeInfo)(nil),              // 16: kadeploy.v1.NodeInfo
+	(*NodeChanged)(nil),           // 17: kadeploy.v1.NodeChanged
+	(*ChainChanged)(nil),          // 18: kadeploy.v1.ChainChanged
+	(*ChainSkip)(nil),             // 19: kadeploy.v1.ChainSkip
+	(*Note)(nil),                  // 20: kadeploy.v1.Note
+	(*Ended)(nil),                 // 21: kadeploy.v1.Ended
+	(*NodeReport)(nil),            // 22: kadeploy.v1.NodeReport
+	(*MacroTime)(nil),             // 23: kadeploy.v1.MacroTime
+	(*NodeTransfer)(nil),          // 24: kadeploy.v1.NodeTransfer
+	(*Cancel)(nil),                // 25: kadeploy.v1.Cancel
+	(*StatusRequest)(nil),         // 26: kadeploy.v1.StatusRequest
+	(*Status)(nil),                // 27: kadeploy.v1.Status
+	(*OperationStatus)(nil),       // 28: kadeploy.v1.OperationStatus
+	(*NodesRequest)(nil),          // 29: kadeploy.v1.NodesRequest
+	(*Nodes)(nil),                 // 30: kadeploy.v1.Nodes
+	(*NodeStatus)(nil),            // 31: kadeploy.v1.NodeStatus
+	(*RightsAdd)(nil),             // 32: kadeploy.v1.RightsAdd
+	(*RightsDel)(nil),             // 33: kadeploy.v1.RightsDel
+	(*RightsList)(nil),            // 34: kadeploy.v1.RightsList
+	(*Rights)(nil),                // 35: kadeploy.v1.Rights
+	(*Right)(nil),                 // 36: kadeploy.v1.Right
+	(*RightsLost)(nil),            // 37: kadeploy.v1.RightsLost
+	(*UserAdd)(nil),               // 38: kadeploy.v1.UserAdd
+	(*UserToken)(nil),             // 39: kadeploy.v1.UserToken
+	(*UserDel)(nil),               // 40: kadeploy.v1.UserDel
+	(*UserList)(nil),              // 41: kadeploy.v1.UserList
+	(*Users)(nil),                 // 42: kadeploy.v1.Users
+	(*User)(nil),                  // 43: kadeploy.v1.User
+	(*EnvAdd)(nil),                // 44: kadeploy.v1.EnvAdd
+	(*EnvRef)(nil),                // 45: kadeploy.v1.EnvRef
+	(*EnvList)(nil),               // 46: kadeploy.v1.EnvList
+	(*EnvShow)(nil),               // 47: kadeploy.v1.EnvShow
+	(*EnvRemove)(nil),             // 48: kadeploy.v1.EnvRemove
+	(*EnvVerify)(nil),             // 49: kadeploy.v1.EnvVerify
+	(*Env)(nil),                   // 50: kadeploy.v1.Env
+	(*Envs)(nil),                  // 51: kadeploy.v1.Envs
+	(*HistoryRequest)(nil),        // 52: kadeploy.v1.HistoryRequest
+	(*History)(nil),               // 53: kadeploy.v1.History
+	(*PastOperation)(nil),         // 54: kadeploy.v1.PastOperation
+	(*ShowRequest)(nil),           // 55: kadeploy.v1.ShowRequest
+	(*Shown)(nil),                 // 56: kadeploy.v1.Shown
+	(*Standing)(nil),              // 57: kadeploy.v1.Standing
+	(*PastResult)(nil),            // 58: kadeploy.v1.PastResult
+	(*PastTry)(nil),               // 59: kadeploy.v1.PastTry
+	(*StatsRequest)(nil),          // 60: kadeploy.v1.StatsRequest
+	(*Stats)(nil),                 // 61: kadeploy.v1.Stats
+	(*StepStats)(nil),             // 62: kadeploy.v1.StepStats
+	(*NodeStats)(nil),             // 63: kadeploy.v1.NodeStats
+	(*CauseStats)(nil),            // 64: kadeploy.v1.CauseStats
+	(*timestamppb.Timestamp)(nil), // 65: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 66: google.protobuf.Duration
 }
 var file_actors_message_message_proto_depIdxs = []int32{
-	51, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
+	65, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
 	0,  // 1: kadeploy.v1.Submit.operation:type_name -> kadeploy.v1.Operation
-	5,  // 2: kadeploy.v1.Submit.uploads:type_name -> kadeploy.v1.UploadedFile
+	6,  // 2: kadeploy.v1.Submit.uploads:type_name -> kadeploy.v1.UploadedFile
 	1,  // 3: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
-	9,  // 4: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
-	51, // 5: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
-	51, // 6: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
-	14, // 7: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
-	16, // 8: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
-	17, // 9: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
-	20, // 10: kadeploy.v1.Event.ended:type_name -> kadeploy.v1.Ended
-	19, // 11: kadeploy.v1.Event.note:type_name -> kadeploy.v1.Note
-	18, // 12: kadeploy.v1.Event.skip:type_name -> kadeploy.v1.ChainSkip
+	10, // 4: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
+	65, // 5: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
+	65, // 6: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
+	15, // 7: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
+	17, // 8: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
+	18, // 9: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
+	21, // 10: kadeploy.v1.Event.ended:type_name -> kadeploy.v1.Ended
+	20, // 11: kadeploy.v1.Event.note:type_name -> kadeploy.v1.Note
+	19, // 12: kadeploy.v1.Event.skip:type_name -> kadeploy.v1.ChainSkip
 	0,  // 13: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
-	15, // 14: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
+	16, // 14: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
 	2,  // 15: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
-	51, // 16: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
+	65, // 16: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
 	3,  // 17: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
-	21, // 18: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	52, // 19: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	22, // 18: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
+	66, // 19: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
 	2,  // 20: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
-	22, // 21: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
-	23, // 22: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
-	52, // 23: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	52, // 24: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
-	18, // 25: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
-	27, // 26: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	51, // 27: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	23, // 21: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
+	24, // 22: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
+	66, // 23: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	66, // 24: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
+	19, // 25: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
+	28, // 26: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
+	65, // 27: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
 	0,  // 28: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	51, // 29: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	65, // 29: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
 	3,  // 30: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
-	30, // 31: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	51, // 32: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
-	51, // 33: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
-	35, // 34: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
-	36, // 35: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
-	51, // 36: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
-	51, // 37: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
-	52, // 38: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
-	42, // 39: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
-	52, // 40: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
-	42, // 41: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
-	51, // 42: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
-	5,  // 43: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
-	44, // 44: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
-	44, // 45: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
-	44, // 46: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
-	51, // 47: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
-	49, // 48: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
-	49, // [49:49] is the sub-list for method output_type
-	49, // [49:49] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	31, // 31: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
+	65, // 32: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	65, // 33: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
+	36, // 34: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
+	37, // 35: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
+	65, // 36: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
+	65, // 37: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
+	66, // 38: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
+	43, // 39: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
+	66, // 40: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
+	43, // 41: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
+	65, // 42: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
+	6,  // 43: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
+	45, // 44: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
+	45, // 45: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
+	45, // 46: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
+	65, // 47: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
+	50, // 48: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
+	3,  // 49: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
+	65, // 50: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
+	65, // 51: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
+	54, // 52: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
+	65, // 53: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
+	65, // 54: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
+	3,  // 55: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
+	54, // 56: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
+	58, // 57: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
+	59, // 58: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
+	57, // 59: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
+	2,  // 60: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
+	2,  // 61: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
+	65, // 62: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
+	66, // 63: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
+	4,  // 64: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
+	65, // 65: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
+	65, // 66: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
+	62, // 67: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
+	63, // 68: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
+	64, // 69: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
+	66, // 70: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
+	66, // 71: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
+	66, // 72: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
+	66, // 73: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
+	74, // [74:74] is the sub-list for method output_type
+	74, // [74:74] is the sub-list for method input_type
+	74, // [74:74] is the sub-list for extension type_name
+	74, // [74:74] is the sub-list for extension extendee
+	0,  // [0:74] is the sub-list for field type_name
 }
 
 func init() { file_actors_message_message_proto_init() }
@@ -4219,8 +5608,8 @@ func file_actors_message_message_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_message_message_proto_rawDesc), len(file_actors_message_message_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   47,
+			NumEnums:      5,
+			NumMessages:   60,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -94,10 +94,10 @@ func benchmarkMillion(b *testing.B, s *store.Store, url string) {
 	for name, q := range map[string]store.Query{
 		"newest":        {},
 		"user":          {User: "user7"},
-		"rare outcome":  {Outcome: "failed", Limit: 1000},
-		"rare of user":  {User: "user7", Outcome: "failed"},
+		"rare outcome":  {Outcomes: []string{"failed"}, Limit: 1000},
+		"rare of user":  {User: "user7", Outcomes: []string{"failed"}},
 		"kind and user": {User: "user7", Kind: "deploy"},
-		"none":          {Kind: "deploy", Outcome: "aborted"},
+		"none":          {Kind: "deploy", Outcomes: []string{"aborted"}},
 		"node":          {Node: "node-7"},
 		"page":          {Before: "D-500000", Kind: "deploy"},
 		"span":          {Since: middle, Until: middle.Add(24 * time.Hour), Limit: 1000},

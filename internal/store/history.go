@@ -14,11 +14,12 @@ import (
 
 // Query chooses operations. What is zero chooses nothing out.
 type Query struct {
-	User, Kind, Outcome string
-	Node                string    // operations in which this node has a result
-	Since, Until        time.Time // begun at Since or later, and before Until
-	Before              string    // id of an operation: only those after it in the list, to page on
-	Limit               int       // 100 when 0; at most 1000
+	User, Kind   string
+	Outcomes     []string  // ended with one of these
+	Node         string    // operations in which this node has a result
+	Since, Until time.Time // begun at Since or later, and before Until
+	Before       string    // id of an operation: only those after it in the list, to page on
+	Limit        int       // 100 when 0; at most 1000
 }
 
 const (
@@ -34,10 +35,13 @@ func (s *Store) History(ctx context.Context, q Query) ([]Operation, error) {
 		from = "results JOIN operations ON operations.id = results.operation"
 		c.add("results.node = ?", name(q.Node))
 	}
-	for column, value := range map[string]string{"username": q.User, "kind": q.Kind, "outcome": q.Outcome} {
+	for column, value := range map[string]string{"username": q.User, "kind": q.Kind} {
 		if value != "" {
 			c.add("operations."+column+" = ?", name(value))
 		}
+	}
+	if len(q.Outcomes) > 0 {
+		c.in("operations.outcome", q.Outcomes)
 	}
 	if !q.Since.IsZero() {
 		c.add("operations.since >= ?", micros(q.Since))
@@ -84,6 +88,16 @@ func (c *conditions) add(part string, args ...any) {
 		part = strings.Replace(part, "?", fmt.Sprintf("$%d", len(c.args)), 1)
 	}
 	c.parts = append(c.parts, part)
+}
+
+// in adds that a column is one of some values.
+func (c *conditions) in(column string, values []string) {
+	marks := make([]string, len(values))
+	for i, v := range values {
+		c.args = append(c.args, name(v))
+		marks[i] = fmt.Sprintf("$%d", len(c.args))
+	}
+	c.parts = append(c.parts, column+" IN ("+strings.Join(marks, ", ")+")")
 }
 
 // where holds when all do, and when there are none.

@@ -71,6 +71,29 @@ var _ = onBoth("A store", func(fresh func() string) {
 		Expect(s.Nodes(ctx)).To(Equal(ended().Nodes))
 	})
 
+	It("gives the nodes of an operation back in pages", func() {
+		b := begun()
+		b.Steps[1].Node = "blue-0" // it has no result yet
+		Expect(s.Write(ctx, b)).To(Succeed())
+		Expect(s.NodesOf(ctx, "D-1", "", 2)).To(Equal([]string{"blue-0", "blue-1"}))
+		Expect(s.NodesOf(ctx, "D-1", "blue-1", 2)).To(Equal([]string{"blue-2"}))
+		Expect(s.NodesOf(ctx, "D-1", "blue-2", 2)).To(BeEmpty())
+		Expect(s.StepsOf(ctx, "D-1", store.Span{To: "blue-0"}, 9)).To(Equal(b.Steps[1:]))
+		Expect(s.StepsOf(ctx, "D-1", store.Span{After: "blue-0"}, 9)).To(Equal(b.Steps[:1]))
+		Expect(s.StepsOf(ctx, "D-1", store.Span{}, 1)).To(Equal(b.Steps[1:]))
+		Expect(s.ResultsOf(ctx, "D-1", store.Span{After: "blue-1", To: "blue-2"}, 9)).To(Equal(b.Results[1:]))
+	})
+
+	It("finds operations by how they ended", func() {
+		for i, outcome := range []string{"ALL_OK", "FAILED", "PARTIAL", ""} {
+			id := fmt.Sprint("D-", i)
+			Expect(s.Write(ctx, store.Batch{Begin: []store.Operation{{ID: id, User: "ada", Since: at(i), Outcome: outcome}}})).To(Succeed())
+		}
+		found, err := s.History(ctx, store.Query{Outcomes: []string{"FAILED", "PARTIAL"}, User: "ada"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found).To(HaveExactElements(HaveField("ID", "D-2"), HaveField("ID", "D-1")))
+	})
+
 	It("keeps the answer that an operation has when its end brings none", func() {
 		b := begun()
 		b.Begin[0].Answer = []byte("accepted")

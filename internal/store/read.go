@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/kadeploy/kadeploy/internal/store/fit"
 )
@@ -45,27 +44,6 @@ func (s *Store) Events(ctx context.Context, id string, from uint64, limit int) (
 		return e, err
 	}, `SELECT operation, seq, at, fact FROM events WHERE operation = $1 AND seq >= $2 ORDER BY seq LIMIT $3`,
 		name(id), int64(from), min(max(limit, 0), maxEvents))
-}
-
-// Steps are those of an operation, by node and time.
-func (s *Store) Steps(ctx context.Context, id string) ([]Step, error) {
-	return list(ctx, s, func(r *sql.Rows) (t Step, err error) {
-		var at, took int64
-		err = r.Scan(&t.Operation, &t.Node, &at, &t.Macro, &t.Instance, &t.Micro, &t.Try, &t.Cluster, &took, &t.Outcome, &t.Kind, &t.Cause)
-		t.At, t.Took = timeOf(at), time.Duration(took)*time.Microsecond
-		return t, err
-	}, `SELECT operation, node, at, macro, instance, micro, try, cluster, took, outcome, kind, cause FROM steps
-		WHERE operation = $1 ORDER BY node, at, macro, instance, micro, try`, name(id))
-}
-
-// Results are the ends of the nodes of an operation, by node.
-func (s *Store) Results(ctx context.Context, id string) ([]Result, error) {
-	return list(ctx, s, func(r *sql.Rows) (t Result, err error) {
-		var at int64
-		err = r.Scan(&t.Operation, &t.Node, &t.Cluster, &t.Phase, &t.State, &t.Cause, &t.Tries, &at)
-		t.At = timeOf(at)
-		return t, err
-	}, `SELECT operation, node, cluster, phase, state, cause, tries, at FROM results WHERE operation = $1 ORDER BY node`, name(id))
 }
 
 // Nodes are the states of all nodes that have one, by name.

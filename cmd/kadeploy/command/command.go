@@ -74,6 +74,7 @@ func (r *runner) app() *cli.App {
 		Commands: []*cli.Command{
 			r.deployCommand(), r.startCommand(), r.rebootCommand(),
 			r.statusCommand(), r.nodesCommand(), r.watchCommand(), r.cancelCommand(),
+			r.historyCommand(), r.showCommand(), r.statsCommand(),
 			r.envCommand(), r.kaenvCommand(), r.rightsCommand(), r.karightsCommand(), r.userCommand(),
 			r.loginCommand(), r.completionCommand(), r.completeCommand(), r.versionCommand(), r.helpCommand(),
 		},

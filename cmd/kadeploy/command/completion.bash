@@ -41,7 +41,7 @@ _kadeploy() {
                 _kadeploy_offer < <(printf '%s\n' add del list)
                 return
             fi ;;&
-        status|watch|cancel)
+        status|show|watch|cancel)
             if [[ $cur != -* ]]; then
                 _kadeploy_offer < <(kadeploy complete operations 2>/dev/null)
                 return

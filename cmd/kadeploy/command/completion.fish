@@ -3,7 +3,7 @@ complete -c kadeploy -f
 {{range .Commands}}complete -c kadeploy -n __fish_use_subcommand -a {{.Name}} -d "{{.Usage}}"
 {{$name := .Name}}{{range .Flags}}complete -c kadeploy -n "__fish_seen_subcommand_from {{$name}}" -a "{{.}}"
 {{end}}{{end}}complete -c kadeploy -n "__fish_seen_subcommand_from completion" -a "{{.Shells}}"
-complete -c kadeploy -n "__fish_seen_subcommand_from status watch cancel" -a "(kadeploy complete operations 2>/dev/null)"
+complete -c kadeploy -n "__fish_seen_subcommand_from status show watch cancel" -a "(kadeploy complete operations 2>/dev/null)"
 complete -c kadeploy -s m -l machine -x -a "(kadeploy complete nodes 2>/dev/null)"
 complete -c kadeploy -n "__fish_seen_subcommand_from env" -a "add list rm show verify"
 complete -c kadeploy -s e -l env-name -x -a "(kadeploy complete environments 2>/dev/null)"

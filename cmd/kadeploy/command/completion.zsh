@@ -20,7 +20,7 @@ _kadeploy() {
     case $command in
         ("") compadd{{range .Commands}} {{.Name}}{{end}}; return ;;
         (completion) compadd {{.Shells}}; return ;;
-        (status|watch|cancel)
+        (status|show|watch|cancel)
             if [[ $PREFIX != -* ]]; then
                 names=("${(@f)$(kadeploy complete operations 2>/dev/null)}"); compadd -a names; return
             fi ;;

@@ -29,6 +29,9 @@ type fakeServer struct {
 	token   *message.UserToken
 	env     *message.Env
 	envs    *message.Envs
+	history *message.History
+	shown   *message.Shown
+	stats   *message.Stats
 
 	hold     chan struct{} // Submit waits for it
 	deaf     bool          // Cancel never answers
@@ -38,7 +41,7 @@ type fakeServer struct {
 	mu        sync.Mutex
 	dialled   string
 	submitted []*message.Submit
-	changes   []proto.Message // of rights, users and environments
+	changes   []proto.Message // of rights, users and environments, and questions about the past
 	cancelled chan struct{}
 	closed    bool
 }
@@ -191,6 +194,18 @@ func (f *fakeServer) EnvRemove(_ context.Context, ref *message.EnvRef, allVersio
 func (f *fakeServer) EnvVerify(_ context.Context, ref *message.EnvRef) (*message.Env, error) {
 	f.change(&message.EnvVerify{Env: ref})
 	return f.env, f.no()
+}
+
+func (f *fakeServer) History(_ context.Context, r *message.HistoryRequest) (*message.History, error) {
+	f.change(r)
+	return f.history, f.no()
+}
+
+func (f *fakeServer) Show(context.Context, string) (*message.Shown, error) { return f.shown, f.no() }
+
+func (f *fakeServer) Stats(_ context.Context, r *message.StatsRequest) (*message.Stats, error) {
+	f.change(r)
+	return f.stats, f.no()
 }
 
 func (f *fakeServer) Close() {

@@ -76,7 +76,55 @@ EXAMPLES:
    kadeploy status D-7
    kadeploy status --output json`
 
-const nodesHelp = `Shows the nodes and their states.
+const historyHelp = `Shows operations, the newest first, from the server's database: also those that ended long ago, until they are forgotten
+(history_keep). Yours, or for admins everybody's. With --node they are those that have ended on it. kadeploy show ID tells more of one.
+
+TIME is so long ago (90m, 12h, 7d, 4w), a date (from midnight on, here) or an exact time.
+
+With --output json: {"operations": [{"id", "operation", "user", "since", "until", "running", "seconds", "outcome", "total", "ok", "ko",
+"min_nodes", "environment", "text", "resumed"}], "next"}; next, when not "", is for --before: there may be more.
+
+EXAMPLES:
+   kadeploy history
+   kadeploy history --node node-7.demo --since 30d
+   kadeploy history --failed --since 2026-11-01 --until 2026-12-01
+   kadeploy history --user alice --kind deploy --limit 1000 --output json`
+
+const showHelp = `Shows what happened in an operation: what was asked for, what became of every node, the seconds it was in each macro-step,
+and the tries that failed, with their causes. Of an operation that is under way it shows what is known up to now.
+
+With --output json: what kadeploy history has of it, and
+   {"asked", "environment_path", "image", "reboot_level", "no_partitioning", "tmp_filesystem",
+    "nodes": [{"name", "cluster", "phase", "tries", "state", "cause", "seconds": {MACRO-STEP: N}}],
+    "tries": [{"node", "macro", "instance", "micro", "try", "at", "seconds", "outcome", "cause"}]}
+phase is ok, ko, cut or cancelled; waiting, running or retrying while the operation is under way, unknown when that is too much to read.
+
+EXAMPLES:
+   kadeploy show D-7
+   kadeploy show D-7 --output json`
+
+const statsHelp = `Shows how often nodes fail, how long macro-steps take, and why tries fail. It counts whole days (UTC), and is for everybody: no
+user is named. What has been counted stays counted when operations are forgotten.
+
+--nodes: operations that ended OK and KO on a node, and tries beyond the first. --steps: the times that 50, 90 and 99 of 100 tries did
+not exceed (within 3 %), and the longest, of tries that were OK. --failures: causes without names and numbers, the most frequent
+first. --timeouts: half as long again as P99, of at least 20 tries; times beyond the present timeout were never seen, so a step that
+often fails by it needs more than is suggested. Without any of them: the first three.
+
+With --output json: {"since", "until", "database_bytes", "nodes": [{"node", "cluster", "ok", "ko", "failure_rate", "retries"}],
+   "steps": [{"cluster", "macro", "instance", "ok", "failed", "cut", "p50", "p90", "p99", "max"}],
+   "failures": [{"count", "macro", "micro", "cause", "example"}],
+   "timeouts": [{"cluster", "macro", "instance", "tries", "p99", "max", "timeout"}]}
+times are in seconds. --output csv has the same names, in one table.
+
+EXAMPLES:
+   kadeploy stats
+   kadeploy stats --nodes --since 7d
+   kadeploy stats --timeouts
+   kadeploy stats --steps --since 2026-01-01 --output csv`
+
+const nodesHelp = `Shows the nodes and their states: since when, from which operation and of whom, and for those deployed the environment and the first
+digits of its image's sha256.
 
 EXAMPLES:
    kadeploy nodes
@@ -218,7 +266,7 @@ func noArguments(c *cli.Context) error {
 func oneID(c *cli.Context) (string, error) {
 	switch c.NArg() {
 	case 0:
-		return "", usage(c.Command.Name, "no operation: give its ID, as shown by kadeploy status")
+		return "", usage(c.Command.Name, "no operation: give its ID, as shown by kadeploy status and kadeploy history")
 	case 1:
 		return c.Args().First(), nil
 	}

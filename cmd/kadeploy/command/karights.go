@@ -16,13 +16,16 @@ const karights = "karights"
 // oldCommands are those of Kadeploy3 that are understood as they were.
 var oldCommands = []string{karights, kaenv}
 
-// aliased lets the program be called by a link of the old name.
+// aliased lets the program be called by a link of an old name. Of kastat only the name is understood: its options are those of stats.
 func aliased(argv []string) []string {
 	if len(argv) == 0 {
 		return argv
 	}
-	if name := strings.TrimSuffix(filepath.Base(argv[0]), "3"); slices.Contains(oldCommands, name) {
+	switch name := strings.TrimSuffix(filepath.Base(argv[0]), "3"); {
+	case slices.Contains(oldCommands, name):
 		return append([]string{"kadeploy", name}, argv[1:]...)
+	case name == "kastat":
+		return append([]string{"kadeploy", "stats"}, argv[1:]...)
 	}
 	return argv
 }

@@ -21,6 +21,7 @@ type nodeStatus struct {
 	Operation   string `json:"operation"` // last or current
 	User        string `json:"user"`
 	Environment string `json:"environment"` // deployed
+	Image       string `json:"image"`       // its sha256; "" when unknown
 	Since       string `json:"since"`       // RFC 3339
 }
 
@@ -59,9 +60,9 @@ func (r *runner) nodes(ctx context.Context, svc Service, only []string, asJSON b
 	if asJSON {
 		return r.writeJSON(map[string]any{"nodes": nodes})
 	}
-	rows := [][]string{{"NODE", "CLUSTER", "ADDRESS", "STATE", "SINCE", "OPERATION", "USER", "ENVIRONMENT"}}
+	rows := [][]string{{"NODE", "CLUSTER", "ADDRESS", "STATE", "SINCE", "OPERATION", "USER", "ENVIRONMENT", "IMAGE"}}
 	for _, n := range nodes {
-		rows = append(rows, []string{n.Name, n.Cluster, n.Address, n.State, local(n.Since), dash(n.Operation), dash(n.User), dash(n.Environment)})
+		rows = append(rows, []string{n.Name, n.Cluster, n.Address, n.State, local(n.Since), dash(n.Operation), dash(n.User), dash(n.Environment), dash(short(n.Image))})
 	}
 	wording.Table(r.Stdout, rows)
 	return nil
@@ -97,7 +98,8 @@ func choose(all []*message.NodeStatus, only []string) ([]nodeStatus, error) {
 func newNodeStatus(n *message.NodeStatus) nodeStatus {
 	clean := wording.Clean
 	return nodeStatus{Name: clean(n.GetName()), Cluster: clean(n.GetCluster()), Address: clean(n.GetAddress()), State: clean(n.GetState()),
-		Operation: clean(n.GetOperation()), User: clean(n.GetUser()), Environment: clean(n.GetEnvironment()), Since: rfc3339(n.GetSince())}
+		Operation: clean(n.GetOperation()), User: clean(n.GetUser()), Environment: clean(n.GetEnvironment()),
+		Image: clean(n.GetImage()), Since: rfc3339(n.GetSince())}
 }
 
 // lower is the name of a value of the protocol as JSON has it.

@@ -28,6 +28,9 @@ type Service interface {
 	EnvShow(ctx context.Context, ref *message.EnvRef) (*message.Env, error)
 	EnvRemove(ctx context.Context, ref *message.EnvRef, allVersions bool) (*message.Envs, error)
 	EnvVerify(ctx context.Context, ref *message.EnvRef) (*message.Env, error)
+	History(ctx context.Context, r *message.HistoryRequest) (*message.History, error)
+	Show(ctx context.Context, id string) (*message.Shown, error)
+	Stats(ctx context.Context, r *message.StatsRequest) (*message.Stats, error)
 	Close()
 }
 

@@ -1,0 +1,4 @@
+package command
+
+// Moment reads a time as --since does.
+var Moment = moment
