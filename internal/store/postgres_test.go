@@ -59,7 +59,7 @@ func newCluster() (*cluster, error) {
 		return nil, err
 	}
 	c := &cluster{bin: bin, dir: dir, run: &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}} // none outlives a suite that is killed
-	if os.Getuid() == 0 { // it refuses to run as root
+	if os.Getuid() == 0 {                                                                    // it refuses to run as root
 		if c.run.Credential, err = unprivileged(); err != nil {
 			return nil, err
 		}
