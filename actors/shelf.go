@@ -45,11 +45,11 @@ const loadTime = 30 * time.Second
 
 // open reads what is kept, once in the life of the tree.
 func (s *shelf) open() error {
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	if s.store == nil || s.opened.Load() {
+	if s.store == nil || s.opened.Load() { // whoever is changing it now need not be waited for
 		return nil
 	}
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), loadTime)
 	defer cancel()
 	all, err := s.store.Environments(ctx)

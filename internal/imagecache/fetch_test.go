@@ -97,6 +97,18 @@ var _ = Describe("A fetch", func() {
 		Expect(l.files("partial")).To(BeEmpty())
 	})
 
+	It("asks by the date of the last change when there is no tag, unless that is as recent as the answer", func() {
+		l, m := newLarder(), newMirror(content)
+		m.etag, m.modified = "", time.Now().Add(-time.Hour)
+		l.gets(m.URL, content)
+		l.gets(m.URL, content)
+		Expect(m.requests()).To(Equal([]string{"whole", "changed?"}))
+		m.set(func(m *mirror) { m.content, m.modified = image(2, 1000), time.Now() })
+		l.gets(m.URL, image(2, 1000))
+		m.set(func(m *mirror) { m.content = image(3, 1000) })
+		l.gets(m.URL, image(3, 1000))
+	})
+
 	It("asks nobody when the URL is known to have just what is wanted", func() {
 		l, m := newLarder(), newMirror(content)
 		l.gets(m.URL, content)

@@ -66,7 +66,8 @@ func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(m.status[0])
 		m.status = m.status[1:]
 		return
-	case m.etag != "" && r.Header.Get("If-None-Match") == m.etag:
+	case m.etag != "" && r.Header.Get("If-None-Match") == m.etag,
+		!m.modified.IsZero() && r.Header.Get("If-Modified-Since") == m.modified.UTC().Format(http.TimeFormat):
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -89,7 +90,7 @@ func (m *mirror) from(r *http.Request) int {
 		if !same || m.deaf {
 			from = 0
 		}
-	case r.Header.Get("If-None-Match") != "":
+	case r.Header.Get("If-None-Match") != "", r.Header.Get("If-Modified-Since") != "":
 		m.asked = append(m.asked, "changed?")
 	default:
 		m.asked = append(m.asked, "whole")

@@ -20,9 +20,10 @@ const maxInfo = 16 << 10 // bytes of a record
 
 // record is what was at a URL.
 type record struct {
-	URL    string
-	ETag   string // "": its server has none
-	SHA256 string
+	URL      string
+	ETag     string // "": its server has none
+	Modified string // the date of its last change instead, if that tells it from any other; ""
+	SHA256   string
 }
 
 // info is what a partial file is a part of.

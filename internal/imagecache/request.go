@@ -64,6 +64,8 @@ func (d *download) round(ctx context.Context) (unchanged bool, err error) {
 		request.Header.Set("If-Range", d.info.Validator)
 	case d.last != nil && d.last.ETag != "":
 		request.Header.Set("If-None-Match", d.last.ETag)
+	case d.last != nil && d.last.Modified != "":
+		request.Header.Set("If-Modified-Since", d.last.Modified)
 	}
 	answer, err := d.http.Do(request)
 	if err != nil {

@@ -158,6 +158,9 @@ func (d *download) land(digest string) error {
 		return err
 	}
 	r := &record{URL: d.from.url.String(), ETag: d.info.ETag, SHA256: digest}
+	if r.ETag == "" {
+		r.Modified = d.info.Validator
+	}
 	if err := d.write(recordName(d.from.key), r); err != nil {
 		return err
 	}

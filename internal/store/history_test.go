@@ -145,9 +145,9 @@ var _ = onBoth("Pruning", func(fresh func() string) {
 	It("removes an operation of many facts in pieces", func() {
 		var b store.Batch
 		b.Begin = []store.Operation{{ID: "big", Since: at(0)}}
-		for i := range 5000 {
+		for i := range 2500 {
 			b.Events = append(b.Events, store.Event{Operation: "big", Seq: uint64(i), Time: noon})
-			b.Steps = append(b.Steps, store.Step{Operation: "big", Node: fmt.Sprint(i % 2500), Try: i, At: noon})
+			b.Steps = append(b.Steps, store.Step{Operation: "big", Node: fmt.Sprint(i % 1250), Try: i, At: noon})
 		}
 		b.Ends = []store.End{{Operation: "big", Until: at(1)}}
 		Expect(s.Write(ctx, b)).To(Succeed())

@@ -103,7 +103,7 @@ func (p *postgresServer) explain(err error) error {
 	case "23503":
 		return p.fault(fmt.Errorf("the operation of a fact %w", ErrUnknown))
 	case "53100":
-		return p.fault(fmt.Errorf("%w of its server: nothing was written; make room, it goes on by itself", ErrFull))
+		return p.fault(fmt.Errorf("%w of its server: nothing was written; make room", ErrFull))
 	case "XX001", "XX002":
 		return &DamagedError{Database: p.name, Detail: err.Error()}
 	}

@@ -58,8 +58,8 @@ func newCluster() (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{bin: bin, dir: dir, run: &syscall.SysProcAttr{}}
-	if os.Getuid() == 0 { // it refuses to run as root
+	c := &cluster{bin: bin, dir: dir, run: &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}} // none outlives a suite that is killed
+	if os.Getuid() == 0 {                                                                    // it refuses to run as root
 		if c.run.Credential, err = unprivileged(); err != nil {
 			return nil, err
 		}
@@ -69,6 +69,7 @@ func newCluster() (*cluster, error) {
 	}
 	out, err := c.command("initdb", "-D", c.data(), "-A", "trust", "-U", "kadeploy", "-E", "UTF8", "--no-locale", "--no-sync").CombinedOutput()
 	if err != nil {
+		os.RemoveAll(dir)
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	return c, c.start()

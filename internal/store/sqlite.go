@@ -138,7 +138,7 @@ func (f *sqliteFile) explain(err error) error {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return &DamagedError{Database: f.name, Detail: e.Error()}
 	case sqlite3.SQLITE_FULL:
-		return f.fault(fmt.Errorf("%w: nothing was written; make room, it goes on by itself", ErrFull))
+		return f.fault(fmt.Errorf("%w: nothing was written; make room", ErrFull))
 	case sqlite3.SQLITE_IOERR:
 		return f.fault(fmt.Errorf("the disk failed or is full: nothing was written (%w)", err))
 	case sqlite3.SQLITE_BUSY:

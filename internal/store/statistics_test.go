@@ -80,8 +80,8 @@ var _ = onBoth("Statistics", func(fresh func() string) {
 			}
 			return n
 		}
-		for from := 0; from < 200; from += 7 {
-			for to := from + 1; to <= 200; to += 11 {
+		for from := 0; from < 200; from += 13 {
+			for to := from + 1; to <= 200; to += 17 {
 				since, until := first.AddDate(0, 0, from), first.AddDate(0, 0, to)
 				Expect(count(since, until)).To(Equal(to-from), "%s to %s", since, until)
 				Expect(count(since.Add(time.Hour), until.Add(-time.Hour))).To(Equal(to-from), "touched")
