@@ -1,19 +1,17 @@
 package blackout
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // diskSize is enough for the database of a run.
-const diskSize = 8 << 20
+const diskSize = 24 << 20
 
 // disk is a small file system for the database alone, which is full at times.
 type disk struct{ dir string }
@@ -30,19 +28,21 @@ func newDisk(dir string) (*disk, error) {
 	return d, nil
 }
 
-func (d *disk) close() error { return unix.Unmount(d.dir, 0) }
+func (d *disk) close() { _ = unix.Unmount(d.dir, unix.MNT_DETACH) } // it is gone with the namespace in any case
 
-// haunt fills it and makes room again, at times that the seed says, until ctx ends; then there is room.
-func (d *disk) haunt(ctx context.Context, seed uint64) error {
-	r := rand.New(rand.NewPCG(seed, 0xf011))
-	for pause(ctx, time.Duration(200+r.IntN(1500))*time.Millisecond) {
-		if err := d.fill(); err != nil {
-			return err
-		}
-		pause(ctx, time.Duration(100+r.IntN(2000))*time.Millisecond)
-		if err := os.Remove(d.ballast()); err != nil {
-			return err
-		}
+// come fills it to the last byte.
+func (d *disk) come() error {
+	err := d.fill()
+	if errors.Is(err, unix.ENOSPC) { // it was full already
+		return nil
+	}
+	return err
+}
+
+// goAway makes room again.
+func (d *disk) goAway() error {
+	if err := os.Remove(d.ballast()); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }
@@ -52,9 +52,6 @@ func (d *disk) ballast() string { return filepath.Join(d.dir, "ballast") }
 func (d *disk) fill() error {
 	f, err := os.Create(d.ballast())
 	if err != nil {
-		if errors.Is(err, unix.ENOSPC) {
-			return os.WriteFile(d.ballast(), nil, 0o600)
-		}
 		return err
 	}
 	defer f.Close()
@@ -66,13 +63,4 @@ func (d *disk) fill() error {
 		}
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/store"
+	"github.com/kadeploy/kadeploy/internal/store/pgtest"
 )
 
 // Config of a run.
@@ -21,6 +22,8 @@ type Config struct {
 	Dir      string // of this run; made
 	Database string // "": the default of the daemon
 	Full     bool   // the database has a file system of its own, which is full at times
+
+	Postgres *pgtest.Server // Database is in it: it crashes, too; nil: it is not
 }
 
 // endTimeout is what the operations have to end, once nobody kills any more.
@@ -38,20 +41,11 @@ type Outcome struct {
 func Run(ctx context.Context, cfg Config, s Scenario) (*Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, endTimeout+time.Minute)
 	defer cancel()
-	healthy := func() error { return nil }
-	if cfg.Full {
-		d, err := newDisk(cfg.Dir)
-		if err != nil {
-			return nil, err
-		}
-		defer d.close()
-		cfg.Database = "sqlite:" + filepath.Join(d.dir, "kadeploy.db")
-		haunted, exorcise := context.WithCancel(ctx)
-		over := make(chan error, 1)
-		go func() { over <- d.haunt(haunted, s.Seed) }()
-		healthy = sync.OnceValue(func() error { exorcise(); return <-over })
-		defer healthy()
+	trouble, err := cfg.trouble()
+	if err != nil {
+		return nil, err
 	}
+	defer trouble.close()
 	if err := layOut(cfg.Dir, s, cfg.Database); err != nil {
 		return nil, err
 	}
@@ -80,6 +74,8 @@ func Run(ctx context.Context, cfg Config, s Scenario) (*Outcome, error) {
 	r := &run{Scenario: s, client: c, dir: cfg.Dir, witness: witness{seen: make(map[string][]*message.Event)}}
 	var users sync.WaitGroup
 	users.Go(func() { r.ask(ctx, &users) })
+	healthy := haunted(ctx, trouble, s.Seed)
+	defer healthy()
 	for _, after := range s.Kills {
 		pause(ctx, after)
 		d.kill()

@@ -2,13 +2,13 @@ package store_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/kadeploy/kadeploy/internal/store"
+	"github.com/kadeploy/kadeploy/internal/store/pgtest"
 )
 
 // series counts n from 0 to below $1; both databases know it.
@@ -51,14 +51,17 @@ func inBoth(b *testing.B, bench func(b *testing.B, s *store.Store, url string)) 
 		})
 	}
 	run("sqlite", "sqlite:"+filepath.Join(b.TempDir(), "kadeploy.db"))
-	server, err := newCluster()
+	server, err := pgtest.New()
 	if err != nil {
 		b.Log("no PostgreSQL:", err)
 		return
 	}
-	defer os.RemoveAll(server.dir)
-	defer server.stop()
-	run("postgres", "postgres:///postgres?user=kadeploy&host="+server.dir)
+	defer server.Close()
+	url, err := server.Create("bench")
+	if err != nil {
+		b.Fatal(err)
+	}
+	run("postgres", url)
 }
 
 // BenchmarkWrite writes batches as a journal under load does: 100 events of one operation.

@@ -155,8 +155,8 @@ var _ = Describe("A PostgreSQL server that crashes and comes back", func() {
 				Fail(err.Error())
 			}
 			if wrote == 50 && failures == 0 && len(returned) == 0 && !back {
-				server.stop()
-				go func() { returned <- server.start() }()
+				server.Stop()
+				go func() { returned <- server.Start() }()
 			}
 			select {
 			case err := <-returned:

@@ -43,7 +43,10 @@ func sqliteURL() string { return "sqlite:" + filepath.Join(GinkgoT().TempDir(), 
 var schemas atomic.Int64
 
 func postgresURL() string {
-	return postgres().create(fmt.Sprintf("test%d", schemas.Add(1)))
+	GinkgoHelper()
+	url, err := postgres().Create(fmt.Sprintf("test%d", schemas.Add(1)))
+	Expect(err).NotTo(HaveOccurred())
+	return url
 }
 
 // opened is a store that is closed with the spec.

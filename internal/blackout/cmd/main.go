@@ -13,13 +13,14 @@ import (
 	"syscall"
 
 	"github.com/kadeploy/kadeploy/internal/blackout"
+	"github.com/kadeploy/kadeploy/internal/store/pgtest"
 )
 
 func main() {
 	server := flag.String("server", "bin/kadeploy-server", "the `PROGRAM`, beside kadeploy-agent")
 	seed := flag.Uint64("seed", 1, "of the first run; the others follow")
 	runs := flag.Int("runs", 1, "how many runs")
-	database := flag.String("database", "", "`URL` of a database for each run (default: a file of the run)")
+	postgres := flag.Bool("postgres", false, "the database is in a PostgreSQL server of its own, which crashes at times, too")
 	full := flag.Bool("full", false, "the disk of the database is full at times; needs root")
 	verbose := flag.Bool("v", false, "show the scenario of every run")
 	flag.Parse()
@@ -28,16 +29,23 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := all(ctx, *server, *seed, *runs, *database, *full, *verbose); err != nil {
+	if err := all(ctx, *server, *seed, *runs, *full, *postgres, *verbose); err != nil {
 		fmt.Fprintln(os.Stderr, "blackout:", err)
 		os.Exit(1)
 	}
 }
 
-func all(ctx context.Context, server string, seed uint64, runs int, database string, full, verbose bool) error {
+func all(ctx context.Context, server string, seed uint64, runs int, full, postgres, verbose bool) error {
 	server, err := filepath.Abs(server)
 	if err != nil {
 		return err
+	}
+	var db *pgtest.Server
+	if postgres {
+		if db, err = pgtest.New(); err != nil {
+			return fmt.Errorf("PostgreSQL: %w", err)
+		}
+		defer db.Close()
 	}
 	var failed []uint64
 	kills := 0
@@ -50,7 +58,7 @@ func all(ctx context.Context, server string, seed uint64, runs int, database str
 		if err != nil {
 			return err
 		}
-		o, err := blackout.Run(ctx, blackout.Config{Server: server, Dir: dir, Database: database, Full: full}, s)
+		o, err := blackout.Run(ctx, blackout.Config{Server: server, Dir: dir, Full: full, Postgres: db}, s)
 		if err != nil {
 			return fmt.Errorf("seed %d in %s: %w", s.Seed, dir, err)
 		}
