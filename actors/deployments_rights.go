@@ -53,11 +53,12 @@ func (d *deployments) forbidden(s *config.Snapshot, r *message.Submit) *message.
 	return nil
 }
 
-// revoke ends the operations that a loss leaves without a right: whole ones, because what is half done is of no use.
+// revoke ends the operations that a loss leaves without a right: whole ones, because what is half done is of no use. Those that are planned
+// again after a restart are looked at then.
 func (d *deployments) revoke(ctx actor.Context, m endOperations) {
 	for _, id := range d.order {
 		o := d.operations[id]
-		if o.ended == nil && m.concerns(o.job) && (m.gone || d.ledger.check(o.job.request.GetUser(), o.job.needed()) != nil) {
+		if o.ended == nil && o.job.nodes != nil && m.concerns(o.job) && (m.gone || d.ledger.check(o.job.request.GetUser(), o.job.needed()) != nil) {
 			d.log.Info("operation loses its right", "id", id, "user", o.job.request.GetUser(), "why", m.why)
 			d.stop(ctx, o, m.why)
 		}
