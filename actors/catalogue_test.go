@@ -63,7 +63,7 @@ var _ = Describe("The catalogue of environments", func() {
 
 	BeforeEach(func() {
 		kept = &drawer{}
-		s = newSite(blueprint{nodes: 1, uploads: true, envs: kept})
+		s = newSite(blueprint{nodes: 1, uploads: true, envs: kept, memory: true})
 		s.give(add("*", "node-1"))
 	})
 
@@ -124,6 +124,22 @@ var _ = Describe("The catalogue of environments", func() {
 			o := s.run(byName("dana", r))
 			Expect(o.events[0].GetStarted().GetEnvironment()).To(Equal(version))
 		}
+	})
+
+	It("goes on with the version that was newest when the request came, also in another server", func() {
+		s.cluster = map[string]string{"sandbox_boot_delay": "1"}
+		s.writeConfig()
+		s.restart()
+		added("dana", adding("private"))
+		o := s.begin(byName("dana", ref("tiny", "")))
+		o.enters("node-1", "wait_reboot")
+		added("dana", adding("private"))
+		s.restart()
+		again := &operation{client: s.clientOf("dana"), id: o.id, events: o.events}
+		again.send(&message.Subscribe{Id: o.id, From: uint64(len(o.events) + 1), Credit: 1000, ClientId: again.client.id})
+		Expect(again.end().GetOutcome()).To(Equal(message.Outcome_ALL_OK), again.ended.String())
+		nodes := s.client().ask(&message.NodesRequest{ClientId: "n"}).(*message.Nodes).GetNodes()
+		Expect(nodes[0].GetEnvironment()).To(Equal("tiny:1"))
 	})
 
 	It("adds once what a client asks for twice, because the answer was lost", func() {

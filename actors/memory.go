@@ -102,11 +102,22 @@ func stored(e *message.Event) (store.Event, error) {
 
 // opened is a request as the store has it from the moment on that it is accepted.
 func (j *job) opened(since time.Time) (store.Operation, error) {
-	request, err := proto.Marshal(j.request)
+	request, err := proto.Marshal(j.exact())
 	return store.Operation{
 		ID: j.id, User: j.request.GetUser(), ClientID: j.request.GetClientId(), Kind: kindOf(j.request.GetOperation()), Environment: j.envName(),
 		MinNodes: j.minNodes, Total: len(j.order), Since: since, Request: request, Resumed: j.resumed,
 	}, err
+}
+
+// exact is the request with the very environment of the catalogue that it was taken for: the newest one may be another when it goes on.
+func (j *job) exact() *message.Submit {
+	if j.entry == nil {
+		return j.request
+	}
+	r := proto.CloneOf(j.request)
+	version := uint32(j.entry.Version)
+	r.EnvironmentUser, r.EnvironmentVersion = j.entry.Owner, &version
+	return r
 }
 
 func kindOf(o message.Operation) string {
