@@ -42,7 +42,7 @@ func (h *history) pruned(ctx actor.Context, m supervisor.TaskDone) {
 		h.log.Error("bug while the database was pruned", "reason", m.Panic, "stack", string(m.Panic.Stack))
 	case f.err != nil:
 		h.log.Warn("the database could not be pruned; it is tried again later", "reason", line(f.err.Error()), "removed", f.operations, "again", h.every)
-	default:
+	case f.operations > 0:
 		h.log.Info("database pruned", "removed", f.operations, "ended_before", f.before.Format(time.DateTime))
 	}
 	h.timers.After(ctx, h.every, pruneNow{})
