@@ -122,14 +122,6 @@ func (p *past) leave(host string, at time.Time) {
 	delete(p.inside, host)
 }
 
-// settled is what became of a node; nil when it was still under way.
-func (p *past) settled(host string) *workflow.Past {
-	if w := p.nodes[host]; w != nil && w.Phase.Settled() {
-		return w
-	}
-	return nil
-}
-
 func (p *past) counts() (ok, ko int) {
 	for _, w := range p.nodes {
 		switch w.Phase {

@@ -68,7 +68,8 @@ func Knock(ctx context.Context, cfg ClientConfig) (*Door, error) {
 		return nil, err
 	}
 	toDaemon := func() *tls.Config { return pki.ClientTLS(cfg.Own) }
-	d := &Door{cfg: cfg, local: local, place: &parking{server: cfg.Server, config: toDaemon, address: newClientAddress(), local: func() string { return local }}}
+	d := &Door{cfg: cfg, local: local}
+	d.place = &parking{server: cfg.Server, config: toDaemon, address: newClientAddress(), local: func() string { return d.local }}
 	if d.first, err = d.place.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -77,6 +78,9 @@ func Knock(ctx context.Context, cfg ClientConfig) (*Door, error) {
 
 // Start opens the client's side: what was parked, and a port on the loopback that nobody but the daemon gets an answer from.
 func (d *Door) Start(system *actor.ActorSystem) (*Link, error) {
+	if err := d.settle(); err != nil {
+		return nil, err
+	}
 	l, err := start(system, parts{
 		listen: d.local, address: d.place.address, server: pki.ServerTLS(d.cfg.Own), policy: d.cfg.Policy, log: d.cfg.Log,
 		calls: calls{owner: onlyDaemon, config: func(pki.Identity) *tls.Config { return d.place.config() }},
@@ -107,8 +111,25 @@ func (d *Door) Start(system *actor.ActorSystem) (*Link, error) {
 	return l, nil
 }
 
-// freePort is where the library will listen: it does not tell which port it got. Should another take it first, the client does not
-// start, and says so.
+// settle looks whether the port is still free, now that the daemon has answered, and takes another one if not.
+func (d *Door) settle() (err error) {
+	for range portTries {
+		if _, _, err = listenable(d.local); err == nil {
+			return nil
+		}
+		if d.local, err = freePort(); err != nil {
+			break
+		}
+	}
+	d.first.Close()
+	return err
+}
+
+// portTries is how often a port is lost before a client gives up.
+const portTries = 10
+
+// freePort is where the library will listen: it does not tell which port it got. Should another take it at the last moment, the client
+// does not start, and says so.
 func freePort() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
