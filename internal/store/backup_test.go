@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,6 +48,28 @@ var _ = Describe("A backup", func() {
 			Expect(whole(copied)).To(BeNumerically(">", 10*i))
 		}
 		Expect(filepath.Glob(filepath.Join(dir, "*.tmp"))).To(BeEmpty())
+	})
+
+	It("is also had by a program of another version, which changes nothing of the database", func() {
+		url := sqliteURL()
+		s := opened(url)
+		Expect(s.Write(ctx, begun())).To(Succeed())
+		Expect(s.Exec(ctx, "UPDATE schema_versions SET version_id = version_id + 98 WHERE version_id > $1", 0)).To(Succeed())
+		_, err := store.Open(ctx, store.Config{URL: url})
+		Expect(err).To(BeAssignableToTypeOf(&store.NewerError{}))
+		path := strings.TrimPrefix(url, "sqlite:")
+		before, err := os.Stat(path)
+		Expect(err).NotTo(HaveOccurred())
+		other, err := store.Open(ctx, store.Config{URL: url, AsIs: true})
+		Expect(err).NotTo(HaveOccurred())
+		file := filepath.Join(GinkgoT().TempDir(), "backup.db")
+		Expect(other.Backup(ctx, file)).To(Succeed())
+		Expect(other.Close()).To(Succeed())
+		after, err := os.Stat(path)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(after.Size()).To(Equal(before.Size()))
+		_, err = store.Open(ctx, store.Config{URL: "sqlite:" + file})
+		Expect(err).To(BeAssignableToTypeOf(&store.NewerError{}), "the copy is of that version, too")
 	})
 
 	It("takes nobody's place, and leaves nothing when it fails", func() {

@@ -50,6 +50,9 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	if err := f.examine(ctx, "PRAGMA quick_check(1)"); err != nil {
 		return err
 	}
+	if s.asIs {
+		return nil
+	}
 	if err := f.explain(s.migrate(ctx, goose.DialectSQLite3)); err != nil {
 		return err
 	}

@@ -14,6 +14,10 @@ import (
 type Config struct {
 	URL string // "sqlite:/path/kadeploy.db" or "postgres://USER@HOST/DATABASE"
 	Log *slog.Logger
+
+	// AsIs leaves the schema and the file as they are, whatever version made them: for Backup and Check beside a daemon of another version.
+	// Nothing else is to be called then.
+	AsIs bool
 }
 
 // Store is an open database. Its methods may be called from any goroutine; changes are made one after the other.
@@ -22,6 +26,7 @@ type Store struct {
 	write *sql.DB // one connection: writers that compete in SQLite starve each other for seconds
 	read  *sql.DB
 	log   *slog.Logger
+	asIs  bool
 	engine
 }
 
@@ -47,7 +52,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{log: c.Log}
+	s := &Store{log: c.Log, asIs: c.AsIs}
 	scheme, rest, _ := strings.Cut(c.URL, ":")
 	var err error
 	switch scheme {

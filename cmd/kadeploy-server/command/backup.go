@@ -27,7 +27,7 @@ func (r *runner) backup(c *cli.Context) error {
 			return fmt.Errorf("database %s: there is none yet: it is made when the daemon starts", path)
 		}
 	}
-	db, err := store.Open(c.Context, store.Config{URL: url})
+	db, err := store.Open(c.Context, store.Config{URL: url, AsIs: true})
 	if err != nil {
 		return err
 	}
