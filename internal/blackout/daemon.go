@@ -22,8 +22,8 @@ type daemon struct {
 }
 
 // start runs it in the foreground. It does not wait until it serves: a kill may come before.
-func (d *daemon) start(args ...string) error {
-	d.cmd = exec.Command(d.program, append([]string{"start", "--foreground", "-d", d.dir}, args...)...)
+func (d *daemon) start() error {
+	d.cmd = exec.Command(d.program, "start", "--foreground", "-d", d.dir)
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := d.cmd.Start(); err != nil {

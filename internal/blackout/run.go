@@ -2,7 +2,6 @@ package blackout
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -186,7 +185,7 @@ func (r *run) database(ctx context.Context, url string) (resumed int, err error)
 		}
 		clients[o.ClientID] = o.ID
 	}
-	return resumed, errors.Join(ctx.Err())
+	return resumed, nil
 }
 
 // String is one line for people.

@@ -42,7 +42,7 @@ func (w *witness) watch(ctx context.Context, c *client.Client, id string) {
 		return nil
 	})
 	if err != nil {
-		w.blame("%s: who watched it heard no end after %d events: %v", id, len(w.seen[id]), err)
+		w.blame("%s: who watched it heard no end: %v", id, err)
 	}
 }
 
