@@ -57,8 +57,8 @@ var _ = Describe("A crash", func() {
 		Expect(s.run(s.deployment()).ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK))
 	})
 
-	It("of the journal never leaves a client without the end", func() {
-		s := newSite(blueprint{nodes: 1, node: map[int]string{1: "sandbox_fault=never-boots timeout_reboot=60"}})
+	DescribeTable("of the journal never leaves a client without the end", func(memory bool) {
+		s := newSite(blueprint{nodes: 1, memory: memory, node: map[int]string{1: "sandbox_fault=never-boots timeout_reboot=60"}})
 		for range 4 { // one more and the server would give up
 			o := s.begin(s.deployment())
 			o.enters("node-1", "wait_reboot")
@@ -67,7 +67,10 @@ var _ = Describe("A crash", func() {
 			o.end()
 			Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ABORTED))
 		}
-	})
+	},
+		Entry("when it forgets with the process", false),
+		Entry("when it writes to a database", true),
+	)
 
 	It("of who runs the requests ends those under way and frees their nodes", func() {
 		s := newSite(blueprint{cluster: map[string]string{"sandbox_boot_delay": "0.3"}})

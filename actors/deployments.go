@@ -53,9 +53,9 @@ func newDeployments(cfg Config, inForce *snapshot, nodes *nodeStates, uplink *ra
 func (d *deployments) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		d.nodes.interrupt()
+		left := d.nodes.interrupt()
 		d.sources.holds.dropAll()
-		ctx.Send(local(ctx.ActorSystem(), journalName), endOrphans{"the server lost this operation by an internal error", d.recall(ctx)})
+		ctx.Send(local(ctx.ActorSystem(), journalName), endOrphans{"the server lost this operation by an internal error", d.recall(ctx), left})
 	case *actor.Stopping, *actor.Restarting:
 		d.tasks.CancelAll()
 	case asked:

@@ -15,7 +15,7 @@ var discard = slog.New(slog.DiscardHandler)
 // Poison is a message that the permanent actor of that name fails of: no actor of the tree ever sends one.
 func Poison(actor string) any {
 	return map[string]any{
-		"journal":   appendFact{id: "poison"},
+		"journal":   readEvents{id: "poison"}, // without a reader
 		"config":    reloadConfig{reply: closed()},
 		"netboot":   setProfile{},
 		"reboot":    powerRequest{node: &config.Node{}},

@@ -46,6 +46,9 @@ func (j *journal) Receive(ctx actor.Context) {
 			ctx.Send(local(ctx.ActorSystem(), deploymentsName), journalStarted{})
 		}
 		j.record.begun = true
+		for id := range j.record.operations { // the one before may have written what it told nobody any more
+			j.serve(ctx, id)
+		}
 		j.write(ctx)
 		supervisor.Ready(ctx)
 	case *actor.Restarting:
@@ -135,13 +138,11 @@ func (j *journal) done(ctx actor.Context, m supervisor.TaskDone) {
 		j.ill = ""
 		j.log.Info("the journal is written again")
 	}
-	leaf := j.record.flying
-	j.record.flying = nil
+	leaf := j.record.landed()
 	for _, id := range leaf.opened {
 		ctx.Send(local(ctx.ActorSystem(), deploymentsName), logOpened{id: id})
 	}
-	for id, upTo := range leaf.upTo {
-		j.record.wrote(id, upTo)
+	for id := range leaf.upTo {
 		j.serve(ctx, id)
 	}
 	j.write(ctx)
@@ -161,7 +162,7 @@ func (j *journal) unwritten(ctx actor.Context, err error) {
 	j.timers.After(ctx, writeAgain, tryAgain{})
 }
 
-// stop writes what is left.
+// stop writes what is left. Nobody is told: at the end of the server nobody listens, and the next incarnation does it.
 func (j *journal) stop() {
 	j.tasks.CancelAll()
 	j.timers.StopAll()
@@ -177,7 +178,7 @@ func (j *journal) stop() {
 		j.log.Error("the end of the journal is not written", "events", len(leaf.Events), "reason", err)
 		return
 	}
-	j.record.flying = nil
+	j.record.landed()
 }
 
 // serve gives readers that wait what is new.
@@ -248,6 +249,9 @@ func (j *journal) loaded(ctx actor.Context, m readEvents, l *operationLog, err e
 }
 
 func (j *journal) endOrphans(ctx actor.Context, m endOrphans) {
+	if j.record.store != nil {
+		j.record.pending.Nodes = append(j.record.pending.Nodes, m.nodes...)
+	}
 	for id, l := range j.record.operations {
 		if !l.ended && !m.but[id] {
 			j.append(ctx, appendFact{id: id, fact: &message.Event{Fact: &message.Event_Ended{

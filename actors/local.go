@@ -66,8 +66,9 @@ type (
 		parked  bool // there is nothing yet; another eventsRead follows when there is
 	}
 	endOrphans struct { // operations whose actor is gone are ended
-		text string
-		but  map[string]bool
+		text  string
+		but   map[string]bool
+		nodes []store.NodeState // what they leave
 	}
 
 	// journal -> deployments, when it starts: what it was told before may be lost

@@ -213,6 +213,19 @@ var _ = Describe("A journal whose database", func() {
 		Expect(s.states()).To(Equal([]string{"deployed", "deployed"}))
 	})
 
+	It("is slow when the journal crashes tells the end all the same, once it is written", func() {
+		s := site()
+		o := s.begin(s.deployment("node-2"))
+		o.enters("node-2", "wait_reboot")
+		db.mu.Lock()
+		s.cancel(o.id)
+		Eventually(func() string { return s.states()[1] }).Should(Equal("aborted"), "the end is under way to the database")
+		s.system.Root.Send(s.pid("root/journal"), actors.Poison("journal"))
+		Consistently(o.C).ShouldNot(Receive(Satisfy(isEvent)))
+		db.mu.Unlock()
+		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ABORTED))
+	})
+
 	It("does not answer yet has no request answered, and no machine touched", func() {
 		s := site()
 		c := s.client()
@@ -223,6 +236,21 @@ var _ = Describe("A journal whose database", func() {
 		Expect(s.rack.Console("node-1")).To(BeEmpty())
 		db.mu.Unlock()
 		Expect(c.next()).To(BeAssignableToTypeOf(&message.Accepted{}))
+	})
+})
+
+var _ = Describe("A crash of who runs the requests", func() {
+	It("leaves word of what it did to the nodes, for the next server, too", func() {
+		s := slowSecond(nil)
+		Expect(s.run(s.deployment("node-2")).ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK))
+		o := s.begin(s.deployment("node-2"))
+		o.enters("node-2", "wait_reboot")
+		s.system.Root.Stop(s.pid("root/deployments"))
+		o.end()
+		s.restart()
+		nodes := s.client().ask(&message.NodesRequest{ClientId: "n"}).(*message.Nodes).GetNodes()
+		Expect(nodes[1].GetState()).To(Equal("aborted"))
+		Expect(nodes[1].GetEnvironment()).To(BeEmpty(), "nobody can promise what is on its disk")
 	})
 })
 

@@ -106,8 +106,7 @@ func (s *nodeStates) release(j *job, end operationEnded) (left []store.NodeState
 		default:
 			n.state = ko
 		}
-		left = append(left, store.NodeState{Node: report.GetName(), State: n.state, Operation: n.operation, User: n.user,
-			Environment: n.environment, Image: n.image, Since: n.since})
+		left = append(left, n.row(report.GetName()))
 	}
 	return left
 }
@@ -123,13 +122,20 @@ func (j *job) deployed() (environment, image string) {
 	return j.envName(), image
 }
 
-// interrupt marks the nodes of operations whose actors died with the actor that owned them.
-func (s *nodeStates) interrupt() {
-	for _, n := range s.known {
+// interrupt marks the nodes of operations whose actors died with the actor that owned them, and returns them.
+func (s *nodeStates) interrupt() (left []store.NodeState) {
+	for name, n := range s.known {
 		if n.held {
 			n.held, n.state, n.since = false, "aborted", time.Now()
+			left = append(left, n.row(name))
 		}
 	}
+	return left
+}
+
+// row is what is written down of a node.
+func (n *nodeState) row(name string) store.NodeState {
+	return store.NodeState{Node: name, State: n.state, Operation: n.operation, User: n.user, Environment: n.environment, Image: n.image, Since: n.since}
 }
 
 func (s *nodeStates) list(clientID string, snapshot *config.Snapshot) *message.Nodes {

@@ -48,7 +48,7 @@ type leaf struct {
 func newLeaf() *leaf { return &leaf{upTo: make(map[string]uint64)} }
 
 func (l *leaf) empty() bool {
-	return len(l.Events) == 0 && len(l.Begin) == 0 && len(l.Resumed) == 0 && len(l.Ends) == 0
+	return len(l.Events) == 0 && len(l.Begin) == 0 && len(l.Resumed) == 0 && len(l.Nodes) == 0 && len(l.Ends) == 0
 }
 
 func newRecord(m *Memory) *record {
@@ -129,6 +129,16 @@ func (r *record) fly() *leaf {
 	}
 	r.flying, r.pending = r.pending, newLeaf()
 	return r.flying
+}
+
+// landed makes what was being written known, and returns it.
+func (r *record) landed() *leaf {
+	l := r.flying
+	r.flying = nil
+	for id, upTo := range l.upTo {
+		r.wrote(id, upTo)
+	}
+	return l
 }
 
 // back puts what was not written before what has come since.
