@@ -31,7 +31,7 @@ type ReceiveConfig struct {
 
 	Begun    func()              // called once: a predecessor has proved the key, the transfer has begun
 	Progress func(written int64) // calls never overlap
-	Ring     int64               // bytes kept for the follower; 0: 64 MiB; at least three chunks are kept
+	Ring     int64               // bytes that the sink or the follower may lag behind; a quarter stays for the next follower; 0: 64 MiB; at least three chunks
 	SlowSink time.Duration       // the link asks to leave the chain when its ring was full because of its sink for so long; 0: 2 s; negative: never
 	DialFrom string              // local IP to call the follower from; "": any
 
