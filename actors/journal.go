@@ -114,8 +114,8 @@ func (j *journal) write(ctx actor.Context) {
 		return
 	}
 	if leaf := j.record.fly(); leaf != nil {
-		s := j.record.store
-		j.tasks.Start(ctx, "write", func(ctx context.Context) any { return s.Write(ctx, leaf.Batch) })
+		s, batch := j.record.store, leaf.Batch // as it is now: the leaf may grow when this incarnation ends (record.back)
+		j.tasks.Start(ctx, "write", func(ctx context.Context) any { return s.Write(ctx, batch) })
 	}
 }
 
