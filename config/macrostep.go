@@ -62,14 +62,7 @@ func setStepRetries(t *target, v value) error {
 
 func microNames() []string {
 	var names []string
-	for _, micro := range []workflow.Micro{
-		workflow.SwitchPXE, workflow.SetVLAN, workflow.RebootNode, workflow.WaitReboot, workflow.SendKeyInDeployEnv,
-		workflow.CreatePartitionTable, workflow.FormatDeployPart, workflow.MountDeployPart, workflow.FormatTmpPart,
-		workflow.FormatSwapPart, workflow.MountTmpPart, workflow.CheckNodes, workflow.SendDeploymentKernel,
-		workflow.ManageAdminPre, workflow.SendEnvironment, workflow.DecompressEnv, workflow.ManageAdminPost,
-		workflow.ManageUserPost, workflow.CheckKernelFiles, workflow.SendKey, workflow.InstallBootloader, workflow.Sync,
-		workflow.UmountDeployPart, workflow.RebootFromDeployEnv, workflow.Kexec, workflow.Dummy,
-	} {
+	for _, micro := range workflow.Micros() {
 		names = append(names, string(micro))
 	}
 	return names

@@ -35,6 +35,7 @@ type (
 		Micro    Micro  // the step it entered last, "" when none had begun
 		Cause    string // one line, "" when OK
 		Evidence string // of its last failure, "" when OK
+		Stopped  bool   // OK, and at a breakpoint before Micro: it has no new system
 	}
 
 	// End: every node is settled and the deployment is over.
@@ -50,7 +51,7 @@ type Attempt struct {
 	Instance string
 	Try      int    // of this instance, from 1
 	From     int    // index in Steps of the step to begin with: more than 0 when a step is tried again in place
-	Steps    []Step // not to be changed
+	Steps    []Step // not to be changed; none where a breakpoint is before the first
 
 	// Timeout is what is left of the try's time; 0: no limit. The time from Arrived to Broadcast does not count: the node
 	// waits for others then.

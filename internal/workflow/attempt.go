@@ -21,7 +21,7 @@ func (n *node) prepare(hard bool) {
 //   - BroadcastEnv begins with umount_deploy_part when an earlier try has come to mount_deploy_part (a dd image is mounted
 //     after it was sent): nothing may be written under a mounted file system. The step is done when nothing is mounted.
 //   - BootNewEnv reaches no agent any more when an earlier try has come to leave the deployment system, or has lost it:
-//     umount_deploy_part falls away and a hard reboot stands in for reboot_from_deploy_env.
+//     what it was to do to its disk falls away and a hard reboot stands in for reboot_from_deploy_env and kexec.
 func (n *node) adapt(plan []Step, hard bool) []Step {
 	macro := n.Plan.Macros[n.macro].Macro
 	var adapted []Step
@@ -31,9 +31,9 @@ func (n *node) adapt(plan []Step, hard bool) []Step {
 	gone := macro == BootNewEnv && n.gone
 	for _, s := range plan {
 		switch {
-		case gone && s.Micro == UmountDeployPart:
+		case gone && (s.Micro == UmountDeployPart || s.Micro == MountDeployPart || s.Custom != nil):
 			continue
-		case gone && s.Micro == RebootFromDeployEnv:
+		case gone && (s.Micro == RebootFromDeployEnv || s.Micro == Kexec):
 			s = Step{Micro: RebootNode, Level: Hard}
 		case hard && s.Level == Soft:
 			s.Level = Hard

@@ -153,5 +153,5 @@ func (d *Deployment) failed(now time.Time, n *node, failure Failed) {
 func (d *Deployment) settle(now time.Time, n *node, phase Phase) {
 	n.leave(now)
 	n.phase = phase
-	d.do(Settled{n.Host, phase, n.place.macro, n.place.instance, n.place.micro, n.cause, n.evidence})
+	d.do(Settled{n.Host, phase, n.place.macro, n.place.instance, n.place.micro, n.cause, n.evidence, n.stopped})
 }

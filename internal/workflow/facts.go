@@ -36,6 +36,8 @@ type Facts struct {
 	NoBootloader   bool
 	NoKexec        bool
 	VLAN           bool
+	Breakpoint     *Breakpoint // nil: none
+	Custom         []Customs
 }
 
 // Names that Facts shares with the configuration.

@@ -25,7 +25,7 @@ func instances(macro Macro) []instance {
 			{name: "Kexec", reason: needsSSH},
 			{name: "UntrustedCustomPreInstall"},
 			{name: "Prod", reason: needsSSH},
-			{name: "Nfsroot", reason: "needs a deployment system over NFS, not in this version"},
+			{name: "Nfsroot"},
 			{name: dummy},
 		}
 	case BroadcastEnv:
@@ -41,7 +41,7 @@ func instances(macro Macro) []instance {
 	case BootNewEnv:
 		return []instance{
 			{name: "Classical"},
-			{name: "Kexec", reason: "needs kexec in the deployment system, not in this version"},
+			{name: "Kexec"},
 			{name: "HardReboot"},
 			{name: "PivotRoot", reason: "was never implemented in Kadeploy3 either"},
 			{name: dummy},

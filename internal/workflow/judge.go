@@ -31,6 +31,8 @@ func (d *Deployment) success() (Outcome, string) {
 	switch {
 	case t.ok == 0:
 		return OutcomeFailed, fmt.Sprintf("none of %d nodes is OK", t.total)
+	case t.stopped == t.total:
+		return OutcomeAllOK, fmt.Sprintf("all %d nodes stand at the breakpoint", t.total)
 	case t.ok == t.total:
 		return OutcomeAllOK, fmt.Sprintf("all %d nodes are OK", t.total)
 	case d.min > 0:
@@ -43,6 +45,9 @@ func (d *Deployment) success() (Outcome, string) {
 func (d *Deployment) rest() string {
 	t := d.tally
 	var text strings.Builder
+	if t.stopped > 0 {
+		fmt.Fprintf(&text, ", %d of them at the breakpoint", t.stopped)
+	}
 	if t.ko > 0 {
 		fmt.Fprintf(&text, ", %d KO", t.ko)
 	}

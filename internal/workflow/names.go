@@ -43,8 +43,21 @@ const (
 	UmountDeployPart     Micro = "umount_deploy_part"
 	RebootFromDeployEnv  Micro = "reboot_from_deploy_env"
 	Kexec                Micro = "kexec"
+	CustomPre            Micro = "custom_pre"
+	CustomSub            Micro = "custom_sub"
+	CustomPost           Micro = "custom_post"
 	Dummy                Micro = "dummy"
 )
+
+// Micros lists the micro-steps that Kadeploy3 has, as far as they can be named in configurations: not those of custom operations.
+func Micros() []Micro {
+	return []Micro{
+		SwitchPXE, SetVLAN, RebootNode, WaitReboot, SendKeyInDeployEnv, CreatePartitionTable, FormatDeployPart, MountDeployPart,
+		FormatTmpPart, FormatSwapPart, MountTmpPart, CheckNodes, SendDeploymentKernel, ManageAdminPre, SendEnvironment, DecompressEnv,
+		ManageAdminPost, ManageUserPost, CheckKernelFiles, SendKey, InstallBootloader, Sync, UmountDeployPart, RebootFromDeployEnv,
+		Kexec, Dummy,
+	}
+}
 
 // Spec is one instance of a macro-step as the site configured it: "Untrusted", 2 tries of 400 s each.
 type Spec struct {

@@ -36,6 +36,7 @@ type node struct {
 	tries    int  // over all macro-steps
 	failures int  // over all
 	mounted  bool // the target was mounted behind the broadcast: another broadcast must unmount it first
+	stopped  bool // at a breakpoint
 	gone     bool // the deployment system was left or lost on the way to the new one: no order reaches the node
 
 	cause, evidence string // of the last failure, "" once OK
@@ -153,6 +154,10 @@ func (n *node) sending() int { return indexOf(n.attempt.Steps, SendEnvironment) 
 // next moves on to the next macro-step and says whether there is one.
 func (n *node) next(now time.Time) bool {
 	n.leave(now)
+	if n.instance().Break != "" {
+		n.stopped, n.place.micro = true, n.instance().Break
+		return false
+	}
 	if n.macro+1 == len(n.Plan.Macros) {
 		return false
 	}
@@ -183,8 +188,12 @@ func (n *node) expectsImage() bool {
 	}
 	for i := n.macro; i < len(n.Plan.Macros); i++ {
 		m := n.Plan.Macros[i]
+		instance := m.Instances[n.visits[i].instance]
 		if m.Macro == BroadcastEnv {
-			return indexOf(m.Instances[n.visits[i].instance].Steps, SendEnvironment) >= 0
+			return indexOf(instance.Steps, SendEnvironment) >= 0
+		}
+		if instance.Break != "" {
+			return false
 		}
 	}
 	return false

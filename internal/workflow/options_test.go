@@ -47,7 +47,50 @@ func (p *player) facts(o map[string]string) workflow.Facts {
 		NoBootloader:     has("no_bootloader"),
 		NoKexec:          has("no_kexec"),
 		VLAN:             has("vlan"),
+		Breakpoint:       p.breakpoint(o["break"]),
+		Custom:           p.customs(o["custom"]),
 	}
+}
+
+func (p *player) breakpoint(text string) *workflow.Breakpoint {
+	if text == "" {
+		return nil
+	}
+	b, err := workflow.ParseBreakpoint(text)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return &b
+}
+
+// customs reads MACRO[INSTANCE]/MICRO/(pre|post|sub)=NAME+NAME, several with commas.
+func (p *player) customs(list string) (all []workflow.Customs) {
+	for item := range strings.SplitSeq(list, ",") {
+		if item == "" {
+			continue
+		}
+		words := strings.Split(item, "/")
+		place, err := workflow.ParseBreakpoint(words[0] + ":" + words[1])
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		c := workflow.Customs{Macro: place.Macro, Instance: place.Instance, Micro: place.Micro}
+		where, names, _ := strings.Cut(words[2], "=")
+		var ops []workflow.Custom
+		for name := range strings.SplitSeq(names, "+") {
+			ops = append(ops, workflow.Custom{Name: name, Do: workflow.Exec, Command: "true"})
+		}
+		switch where {
+		case "pre":
+			c.Pre = ops
+		case "post":
+			c.Post = ops
+		case "sub":
+			c.Substitute = ops
+		}
+		all = append(all, c)
+	}
+	return all
 }
 
 // deploy starts a deployment: nodes=COUNT min=COUNT grace=TIME backoff=TIME (times the failures) retries=MICRO:TRIES,...

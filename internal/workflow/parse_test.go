@@ -89,9 +89,9 @@ var _ = Describe("Supported", func() {
 			}
 		}
 		Expect(supported).To(Equal([]string{
-			"SetDeploymentEnvUntrusted", "SetDeploymentEnvUntrustedCustomPreInstall", "SetDeploymentEnvDummy",
+			"SetDeploymentEnvUntrusted", "SetDeploymentEnvUntrustedCustomPreInstall", "SetDeploymentEnvNfsroot", "SetDeploymentEnvDummy",
 			"BroadcastEnvChain", "BroadcastEnvTree", "BroadcastEnvKastafior", "BroadcastEnvKascade", "BroadcastEnvDummy",
-			"BootNewEnvClassical", "BootNewEnvHardReboot", "BootNewEnvDummy",
+			"BootNewEnvClassical", "BootNewEnvKexec", "BootNewEnvHardReboot", "BootNewEnvDummy",
 			"RebootSimple",
 		}))
 	})

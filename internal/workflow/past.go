@@ -74,7 +74,7 @@ func (n *node) resumeTry(at int, p Past) {
 
 // left says whether a node that came to this step of BootNewEnv was told to leave the deployment system, with its disk unmounted.
 func left(m Micro) bool {
-	return m == RebootFromDeployEnv || m == RebootNode || m == WaitReboot
+	return m == RebootFromDeployEnv || m == RebootNode || m == Kexec || m == WaitReboot
 }
 
 func (n *node) macroAt(m Macro) int {

@@ -9,10 +9,11 @@ import (
 // Boot is a system that a node boots.
 type Boot string
 
-// The two systems of a deployment.
+// The systems of a deployment.
 const (
-	BootDeploy Boot = "deploy" // the deployment system, over the network
-	BootUser   Boot = "user"   // the system that was deployed, or whatever the node boots by itself
+	BootDeploy  Boot = "deploy"  // the deployment system, over the network
+	BootNFSRoot Boot = "nfsroot" // the same with its root file system on a server
+	BootUser    Boot = "user"    // the system that was deployed, or whatever the node boots by itself
 )
 
 // Level is how roughly a node is rebooted.
@@ -27,9 +28,10 @@ const (
 
 // Step is one micro-step of an instance.
 type Step struct {
-	Micro Micro
-	Boot  Boot  // switch_pxe, set_vlan: what the node is to boot next; wait_reboot: what must come up; "" elsewhere
-	Level Level // reboot: the level to start with; "" elsewhere
+	Micro  Micro
+	Boot   Boot    // switch_pxe, set_vlan: what the node is to boot next; wait_reboot: what must come up; "" elsewhere
+	Level  Level   // reboot: the level to start with; "" elsewhere
+	Custom *Custom // custom_pre, custom_sub, custom_post: what to do; nil elsewhere; not to be changed
 }
 
 // String is the step as people and transcripts know it: "reboot(hard)".
@@ -39,6 +41,8 @@ func (s Step) String() string {
 		return fmt.Sprintf("%s(%s)", s.Micro, s.Level)
 	case s.Boot != "":
 		return fmt.Sprintf("%s(%s)", s.Micro, s.Boot)
+	case s.Custom != nil:
+		return fmt.Sprintf("%s(%s)", s.Micro, s.Custom.Name)
 	}
 	return string(s.Micro)
 }
@@ -61,6 +65,7 @@ type InstancePlan struct {
 	Tries   int           // 1 or more
 	Timeout time.Duration // of each try; 0: none
 	Steps   []Step
+	Break   Micro // a breakpoint: after Steps, before this one, the node leaves the operation and stays as it is; "": there is none
 }
 
 // Skipped is a configured instance that no node will try.
@@ -74,7 +79,7 @@ type Skipped struct {
 const kexecFallbackGrace = 200 * time.Second
 
 // NewPlan makes the plan of a deployment for one node: the configured instances of the three macro-steps, each with the
-// micro-steps of Kadeploy3 1.4 that the bypass rules leave for this node's facts.
+// micro-steps of Kadeploy3 1.4 that the bypass rules leave for this node's facts, up to the breakpoint, with the custom operations.
 //
 // Instances that this version cannot do, those with 0 tries and a Dummy beside others are skipped and listed. The error, one line, names the
 // macro-step that is left with no instance, or what in the facts makes the deployment impossible.
@@ -96,7 +101,7 @@ func NewPlan(configured map[Macro][]Spec, facts Facts) (Plan, error) {
 			if err := facts.fit(macro, spec.Name, steps); err != nil {
 				return Plan{}, err
 			}
-			m.Instances = append(m.Instances, InstancePlan{spec.Name, spec.Tries, spec.Timeout, steps})
+			m.Instances = append(m.Instances, InstancePlan{Name: spec.Name, Tries: spec.Tries, Timeout: spec.Timeout, Steps: steps})
 		}
 		if len(m.Instances) == 0 {
 			return Plan{}, noInstance(macro, skipped)
@@ -104,6 +109,10 @@ func NewPlan(configured map[Macro][]Spec, facts Facts) (Plan, error) {
 		plan.Macros = append(plan.Macros, m)
 		plan.Skipped = append(plan.Skipped, skipped...)
 	}
+	if err := plan.breakAt(facts.Breakpoint); err != nil {
+		return Plan{}, err
+	}
+	plan.customize(facts.Custom)
 	return plan, nil
 }
 

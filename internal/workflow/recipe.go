@@ -15,7 +15,7 @@ func recipe(macro Macro, name string) []Step {
 	}
 	switch macro {
 	case SetDeploymentEnv:
-		return append(bootDeploymentSystem(), prepareDisk(name)...)
+		return append(bootDeploymentSystem(name), prepareDisk(name)...)
 	case BroadcastEnv:
 		return steps(SendEnvironment, DecompressEnv, MountDeployPart, ManageAdminPost, ManageUserPost,
 			CheckKernelFiles, SendKey, InstallBootloader, Sync)
@@ -23,9 +23,13 @@ func recipe(macro Macro, name string) []Step {
 	return bootNewSystem(name)
 }
 
-func bootDeploymentSystem() []Step {
+func bootDeploymentSystem(name string) []Step {
+	boot := BootDeploy
+	if name == "Nfsroot" {
+		boot = BootNFSRoot
+	}
 	return []Step{
-		{Micro: SwitchPXE, Boot: BootDeploy},
+		{Micro: SwitchPXE, Boot: boot},
 		{Micro: SetVLAN, Boot: BootDeploy},
 		{Micro: RebootNode, Level: Soft},
 		{Micro: WaitReboot, Boot: BootDeploy},
@@ -42,8 +46,11 @@ func prepareDisk(name string) []Step {
 
 func bootNewSystem(name string) []Step {
 	leave := []Step{{Micro: UmountDeployPart}, {Micro: RebootFromDeployEnv}}
-	if name == "HardReboot" {
+	switch name {
+	case "HardReboot":
 		leave = []Step{{Micro: RebootNode, Level: Hard}}
+	case "Kexec": // from a file system that has been unmounted once, so that what the kernel is read from is what the disk has
+		leave = steps(UmountDeployPart, MountDeployPart, Kexec)
 	}
 	all := append([]Step{{Micro: SwitchPXE, Boot: BootUser}}, leave...)
 	return append(all, Step{Micro: SetVLAN, Boot: BootUser}, Step{Micro: WaitReboot, Boot: BootUser})
@@ -77,7 +84,7 @@ func (f Facts) keeps(macro Macro, micro Micro) bool {
 		return f.ImageKind == imageTar
 	case MountDeployPart:
 		// A tar image is unpacked into the mounted target; the others bring the file system that is then mounted.
-		return f.mountable() && (f.ImageKind == imageTar) == (macro == SetDeploymentEnv)
+		return f.mountable() && (macro == BootNewEnv || (f.ImageKind == imageTar) == (macro == SetDeploymentEnv))
 	case FormatTmpPart:
 		return f.FormatTmp && f.spare(f.TmpPart)
 	case FormatSwapPart:

@@ -12,6 +12,7 @@ type HostReport struct {
 	Micro    Micro
 	Cause    string // of its last failure, or why it was cut off; one line, "" when none and when it is OK
 	Evidence string
+	Stopped  bool // OK, and at a breakpoint before Micro
 }
 
 // MacroTime is what a macro-step took a node.
@@ -53,6 +54,7 @@ func (n *node) report(now time.Time) HostReport {
 		Micro:    n.place.micro,
 		Cause:    n.cause,
 		Evidence: n.evidence,
+		Stopped:  n.stopped,
 	}
 	for i, v := range n.visits {
 		if v.entered {

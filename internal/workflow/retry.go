@@ -116,7 +116,7 @@ func (n *node) remember(lost bool) {
 	case BroadcastEnv:
 		n.mounted = n.mounted || reached(MountDeployPart)
 	case BootNewEnv:
-		n.gone = n.gone || lost || reached(RebootFromDeployEnv) || reached(RebootNode)
+		n.gone = n.gone || lost || reached(RebootFromDeployEnv) || reached(RebootNode) || reached(Kexec)
 	}
 }
 

@@ -18,13 +18,20 @@ func show(plan workflow.Plan, err error) []string {
 	var lines []string
 	for _, m := range plan.Macros {
 		for _, i := range m.Instances {
-			lines = append(lines, fmt.Sprintf("%s/%s %d x %v: %s", m.Macro, i.Name, i.Tries, seconds(i.Timeout), join(i.Steps)))
+			lines = append(lines, fmt.Sprintf("%s/%s %d x %v: %s", m.Macro, i.Name, i.Tries, seconds(i.Timeout), join(i.Steps)+stop(i)))
 		}
 	}
 	for _, s := range plan.Skipped {
 		lines = append(lines, fmt.Sprintf("skipped %s/%s: %s", s.Macro, s.Name, s.Reason))
 	}
 	return lines
+}
+
+func stop(i workflow.InstancePlan) string {
+	if i.Break == "" {
+		return ""
+	}
+	return " STOP before " + string(i.Break)
 }
 
 func join(steps []workflow.Step) string {
@@ -55,6 +62,9 @@ func describe(a workflow.Action) (host, text string) {
 	case workflow.Retry:
 		return a.Host, fmt.Sprintf("retry after %v", a.Delay)
 	case workflow.Settled:
+		if a.Phase == workflow.PhaseOK && a.Stopped {
+			return a.Host, fmt.Sprintf("is OK, stopped before %s/%s/%s", a.Macro, a.Instance, a.Micro)
+		}
 		if a.Phase == workflow.PhaseOK {
 			return a.Host, "is OK"
 		}

@@ -8,6 +8,8 @@ type tally struct {
 	ko    int
 	alive int // not settled
 
+	stopped int // of those that are OK, at a breakpoint
+
 	expected int // alive, and still to come to the chain or standing before it
 	arrived  int // of these, standing before it
 }
@@ -17,6 +19,9 @@ func (t *tally) add(n *node, sign int) {
 	switch n.phase {
 	case PhaseOK:
 		t.ok += sign
+		if n.stopped {
+			t.stopped += sign
+		}
 	case PhaseKO:
 		t.ko += sign
 	case PhaseCut, PhaseCancelled:

@@ -58,7 +58,7 @@ func (w *watch) one(a workflow.Action) error {
 	switch a := a.(type) {
 	case workflow.Run:
 		w.runs[a.Host]++
-		if a.From < 0 || a.From >= len(a.Steps) || a.Try < 1 || a.Timeout < 0 {
+		if a.From < 0 || a.From > 0 && a.From >= len(a.Steps) || a.Try < 1 || a.Timeout < 0 {
 			return fmt.Errorf("an attempt that cannot be run: %#v", a)
 		}
 		return w.alive(a.Host, a)
