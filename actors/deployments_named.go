@@ -10,9 +10,10 @@ import (
 // named finds the environment of the catalogue that a request names, nil when it names none, and what its files are found with.
 func (d *deployments) named(m *message.Submit) (*catalogue.Environment, fileAccess, error) {
 	by := catalogue.Asker{User: m.GetUser(), Admin: d.ledger.admin(m.GetUser())}
-	if m.GetEnvironmentName() == "" {
-		uploads, err := uploadsOf(m.GetUploads())
-		return nil, d.sources.access(by.User, by.Admin, uploads), err
+	uploads, err := uploadsOf(m.GetUploads())
+	own := d.sources.access(by.User, by.Admin, uploads)
+	if m.GetEnvironmentName() == "" || err != nil {
+		return nil, own, err
 	}
 	if len(m.GetEnvironment()) > 0 {
 		return nil, fileAccess{}, errors.New("the request has a description and names an environment: one of them is wanted")
@@ -24,5 +25,7 @@ func (d *deployments) named(m *message.Submit) (*catalogue.Environment, fileAcce
 	if err != nil {
 		return nil, fileAccess{}, err
 	}
-	return &e, d.sources.accessOf(e, d.ledger), nil
+	may := d.sources.accessOf(e, d.ledger)
+	may.asker = &own
+	return &e, may, nil
 }

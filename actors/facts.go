@@ -63,9 +63,19 @@ func retryEvent(f workflow.Failed, v *view) *message.Event {
 }
 
 func settledEvent(s workflow.Settled, v *view) *message.Event {
+	if s.Stopped {
+		v.micro = s.Micro
+	}
 	n := v.changed(s.Host, phases[s.Phase])
 	n.Cause, n.Evidence = line(s.Cause), s.Evidence
+	if s.Stopped {
+		n.Cause = stoppedBefore(s.Macro, s.Instance, s.Micro)
+	}
 	return nodeEvent(n)
+}
+
+func stoppedBefore(macro workflow.Macro, instance string, micro workflow.Micro) string {
+	return fmt.Sprintf("stands at the breakpoint before %s/%s/%s", macro, instance, micro)
 }
 
 var phases = map[workflow.Phase]message.NodePhase{
@@ -152,8 +162,11 @@ func (d *deploy) report(r workflow.HostReport) *message.NodeReport {
 		n.Tries += uint32(max(m.Tries-1, 0))
 	}
 	n.Tries++
-	if v := d.views[r.Host]; r.Phase != workflow.PhaseOK && v.attempt.Macro != "" {
+	if v := d.views[r.Host]; (r.Phase != workflow.PhaseOK || r.Stopped) && v.attempt.Macro != "" {
 		n.State = fmt.Sprintf("%s/%s/%s", v.attempt.Macro, v.attempt.Instance, v.micro)
+	}
+	if n.Stopped = r.Stopped; r.Stopped {
+		n.Cause = stoppedBefore(r.Macro, r.Instance, r.Micro)
 	}
 	return n
 }

@@ -64,6 +64,72 @@ var _ = Describe("A deployment with more than an image", func() {
 	})
 })
 
+var _ = Describe("A deployment that is looked into", func() {
+	It("stops at its breakpoint, and nobody takes the node for one with the new system", func() {
+		s := newSite(blueprint{nodes: 2})
+		r := s.deployment()
+		r.Breakpoint = "BootNewEnv"
+		o := s.run(r)
+		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK))
+		Expect(o.ended.GetText()).To(Equal("all 2 nodes stand at the breakpoint"))
+		Expect(o.report("node-1").GetStopped()).To(BeTrue())
+		Expect(o.report("node-1").GetState()).To(Equal("BootNewEnv/Classical/switch_pxe"))
+		Expect(s.state("node-1").GetState()).To(Equal("deploy_env"))
+		Expect(s.state("node-1").GetEnvironment()).To(BeEmpty())
+	})
+
+	It("stops behind a post-install whose script is called breakpoint", func() {
+		s := newSite(blueprint{nodes: 1})
+		s.file("tools.tgz", string(gzipped(tarOf(entry{name: "tool", content: "x"}))))
+		s.file("image.env", description("image.tar|tar", "postinstall : tools.tgz|tgz|breakpoint"))
+		Expect(s.run(s.deployment()).report("node-1").GetState()).To(Equal("BroadcastEnv/Chain/check_kernel_files"))
+	})
+
+	It("refuses a breakpoint that no node comes to", func() {
+		s := newSite(blueprint{nodes: 1})
+		r := s.deployment()
+		r.Breakpoint = "BroadcastEnv:send_key"
+		Expect(s.client().refused(r).GetText()).To(ContainSubstring("no way of these nodes comes there"))
+	})
+
+	It("does custom operations around its steps: files, command lines, programs", func() {
+		s := newSite(blueprint{nodes: 1})
+		s.file("motd", "welcome\n")
+		s.file("prog", "#!/bin/sh\necho \"$1 $KADEPLOY_NODE\" > $KADEPLOY_ENV_EXTRACTION_DIR/etc/prog\n")
+		r := s.deployment()
+		r.CustomOperationsPath = s.path("steps.yaml")
+		r.CustomOperations = []byte(`
+BroadcastEnvChain:
+  sync:
+    pre-ops:
+      - {action: send, file: motd, destination: $KADEPLOY_ENV_EXTRACTION_DIR/etc}
+      - {action: exec, command: "cp $KADEPLOY_ENV_EXTRACTION_DIR/etc/motd $KADEPLOY_ENV_EXTRACTION_DIR/etc/issue"}
+    post-ops:
+      - {action: run, file: prog, params: hello}
+`)
+		o := s.run(r)
+		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.report("node-1").GetCause())
+		Expect(s.disk("node-1", "etc/issue")).To(Equal("welcome\n"))
+		Expect(s.disk("node-1", "etc/prog")).To(Equal("hello node-1\n"))
+	})
+
+	It("fails the node whose custom operation fails, after its retries, with what it said", func() {
+		s := newSite(blueprint{nodes: 1, cluster: map[string]string{"macrostep": "SetDeploymentEnv|Untrusted:1:20"}})
+		r := s.deployment()
+		r.CustomOperationsPath = s.path("steps.yaml")
+		r.CustomOperations = []byte(`
+SetDeploymentEnv:
+  format_deploy_part:
+    substitute:
+      - {name: own mkfs, action: exec, command: "echo x >> again; wc -l < again; exit 4", retries: 2}
+`)
+		ko := s.run(r).report("node-1")
+		Expect(ko.GetState()).To(Equal("SetDeploymentEnv/Untrusted/custom_sub"))
+		Expect(ko.GetCause()).To(ContainSubstring("own mkfs: "))
+		Expect(ko.GetCause()).To(ContainSubstring("exit status 4: 3"))
+	})
+})
+
 var _ = Describe("A reboot", func() {
 	It("boots what was deployed and leaves it there", func() {
 		s := newSite(blueprint{})

@@ -22,6 +22,7 @@ type fileAccess struct {
 	admin   bool              // the user may name every file of the server
 	uploads map[string]depot.Digest
 	holds   *holds
+	asker   *fileAccess // of who asks, where the files are another's; nil: his own
 }
 
 // maxUploads is an image, a preinstall and the postinstalls that a description may have.
@@ -42,37 +43,59 @@ func (e *needsFilesError) Error() string {
 // has ended. A description of the site's own may name any file of the server; what an environment of the catalogue names was
 // looked at when it was added, and its owner may have lost it since.
 func (j *job) resolve(s *config.Snapshot, a fileAccess) error {
-	if len(j.request.GetEnvironment()) == 0 && j.entry == nil || a.admin && a.depot == nil {
-		return nil
+	var missing []string
+	if len(j.request.GetEnvironment()) > 0 || j.entry != nil {
+		var err error
+		if missing, err = j.find(s, a, j.files()); err != nil {
+			return err
+		}
+	}
+	own := a
+	if a.asker != nil {
+		own = *a.asker
+	}
+	more, err := j.find(s, own, j.customFiles())
+	if err != nil {
+		return err
+	}
+	if j.missing = append(missing, more...); len(j.missing) > 0 && !j.request.GetDryRun() {
+		return &needsFilesError{j.missing}
+	}
+	return nil
+}
+
+// namedFiles are places where a file is named, and what each is.
+type namedFiles = func(yield func(string, *string) bool)
+
+// find puts in the server's places of files, and lists those that have to be uploaded.
+func (j *job) find(s *config.Snapshot, a fileAccess, files namedFiles) (missing []string, err error) {
+	if a.admin && a.depot == nil {
+		return nil, nil
 	}
 	may := depot.Access{
 		Roots: s.Global.ImageRoots, Private: []string{s.Global.UploadDir, s.Global.CacheDir, s.Global.ImageCache}, Admin: a.admin, Uploads: a.uploads,
 	}
-	var missing []string
-	for what, path := range j.files() {
+	for what, path := range files {
 		err := j.place(path, may, &s.Global, a)
 		var needs *depot.NeedsUploadError
 		switch {
 		case errors.As(err, &needs) && a.depot == nil:
-			return fmt.Errorf("%s of %s: %s is not below the image_roots of the site, and this server takes no uploads", what, j.env.Name, needs.Path)
-		case errors.As(err, &needs) && j.entry != nil:
-			return fmt.Errorf("%s of %s: %s is not at the server any more, or %s may not name it any more; he may add the environment again", what, j.entry, needs.Path, a.user)
+			return nil, fmt.Errorf("%s of %s: %s is not below the image_roots of the site, and this server takes no uploads", what, j.env.Name, needs.Path)
+		case errors.As(err, &needs) && a.asker != nil:
+			return nil, fmt.Errorf("%s of %s: %s is not at the server any more, or %s may not name it any more; he may add the environment again", what, j.entry, needs.Path, a.user)
 		case errors.As(err, &needs):
 			if !slices.Contains(missing, needs.Path) {
 				missing = append(missing, needs.Path)
 			}
 		case err != nil:
-			return fmt.Errorf("%s of %s: %w", what, j.env.Name, err)
+			return nil, fmt.Errorf("%s of %s: %w", what, j.env.Name, err)
 		}
 	}
-	if j.missing = missing; len(missing) > 0 && !j.request.GetDryRun() {
-		return &needsFilesError{missing}
-	}
-	return nil
+	return missing, nil
 }
 
 // files are the places in the description where a file is named, and what each is.
-func (j *job) files() func(yield func(string, *string) bool) {
+func (j *job) files() namedFiles {
 	return func(yield func(string, *string) bool) {
 		if !yield("image", &j.env.Image.Path) || j.env.PreInstall != nil && !yield("preinstall", &j.env.PreInstall.Path) {
 			return

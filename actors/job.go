@@ -35,6 +35,8 @@ type job struct {
 	uplink          *rate.Limiter   // of all broadcasts of the server
 	stall           time.Duration   // silence of a dead link
 	key             []byte
+	breakpoint      *workflow.Breakpoint
+	customs         []workflow.Customs // of the user
 	tmpFS           string
 	interval        time.Duration // between probes
 	minNodes        int

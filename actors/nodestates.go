@@ -98,7 +98,9 @@ func (s *nodeStates) release(j *job, end operationEnded) (left []store.NodeState
 		switch report.GetPhase() {
 		case message.NodePhase_OK:
 			n.state = ok
-			if deploys {
+			if report.GetStopped() { // Kadeploy3's name of a node in the deployment system
+				n.state = "deploy_env"
+			} else if deploys {
 				n.environment, n.image = j.deployed()
 			}
 		case message.NodePhase_CUT, message.NodePhase_CANCELLED:

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -30,7 +31,7 @@ func (s sources) prepare(ctx context.Context, j *job, tell func(string)) error {
 	if err := s.fetch(ctx, j, tell); err != nil {
 		return j.worded(err)
 	}
-	if err := j.checkArchives(); err != nil {
+	if err := errors.Join(j.checkArchives(), j.checkCustomFiles()); err != nil {
 		return j.worded(err)
 	}
 	tell(fmt.Sprintf("checking the image %s", j.shown(j.env.Image.Path)))

@@ -34,6 +34,8 @@ func (w *walker) step(ctx context.Context, s workflow.Step, clock *clock) error 
 		return w.receive(ctx, clock)
 	case workflow.InstallBootloader:
 		return w.checkBootFiles()
+	case workflow.CustomPre, workflow.CustomSub, workflow.CustomPost:
+		return w.custom(ctx, s.Micro, s.Custom)
 	case workflow.Dummy:
 		return nil
 	}

@@ -140,6 +140,9 @@ func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a fileAccess)
 	if err != nil {
 		return err
 	}
+	if err := j.readCustoms(); err != nil {
+		return err
+	}
 	if err := j.resolve(s, a); err != nil {
 		return err
 	}
@@ -223,6 +226,7 @@ func (j *job) facts(n *config.Node) workflow.Facts {
 		DeployPart: n.DeployPart, TmpPart: n.TmpPart, SwapPart: n.SwapPart, SupportedFS: n.SupportedFS,
 		AdminPreInstall: len(n.PreInstall) > 0, AdminPostInstall: len(n.PostInstall) > 0,
 		Bootloader: n.Bootloader, RebootTimeout: n.TimeoutReboot,
-		Key: len(j.key) > 0, FormatTmp: r.GetFormatTmp(), NoPartitioning: r.GetNoPartitioning(), NoKexec: true,
+		Key: len(j.key) > 0, FormatTmp: r.GetFormatTmp(), NoPartitioning: r.GetNoPartitioning(), NoKexec: r.GetNoKexec(),
+		PauseAfter: j.pauses(n), Breakpoint: j.breakpoint, Custom: j.customs,
 	}
 }

@@ -16,22 +16,30 @@ import (
 // readYAML reads the description of Kadeploy3. The nodes of the document are read as they are written: 1.10 stays 1.10
 // and yes is a boolean where one is wanted.
 func (d *draft) readYAML() {
-	decoder := yaml.NewDecoder(bytes.NewReader(d.src.text))
-	var document, second yaml.Node
-	if err := decoder.Decode(&document); err != nil {
-		d.yamlError(err)
+	top := d.yamlDocument()
+	if top == nil {
 		return
 	}
-	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
-		d.report.add(Error, d.yamlPosition(&second), "", "more than one document in the file")
-	}
-	top := document.Content[0]
 	if top.Kind != yaml.MappingNode {
 		d.unreadable = true
 		d.report.add(Error, d.yamlPosition(top), "write name: NAME and the other fields, one on a line", "not a description")
 		return
 	}
 	d.yamlTop(top)
+}
+
+// yamlDocument is the top of the file's one document; nil when it cannot be read, which is reported.
+func (d *draft) yamlDocument() *yaml.Node {
+	decoder := yaml.NewDecoder(bytes.NewReader(d.src.text))
+	var document, second yaml.Node
+	if err := decoder.Decode(&document); err != nil {
+		d.yamlError(err)
+		return nil
+	}
+	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
+		d.report.add(Error, d.yamlPosition(&second), "", "more than one document in the file")
+	}
+	return document.Content[0]
 }
 
 var yamlMessage = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
@@ -41,7 +49,7 @@ func (d *draft) yamlError(err error) {
 	at := position{source: d.src}
 	message := err.Error()
 	if errors.Is(err, io.EOF) {
-		message = "the description is empty"
+		message = "the file is empty"
 	}
 	if match := yamlMessage.FindStringSubmatch(message); match != nil {
 		message = match[2]

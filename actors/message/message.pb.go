@@ -303,27 +303,31 @@ func (TryOutcome) EnumDescriptor() ([]byte, []int) {
 
 // Submit asks for an operation. The answer is Accepted or Refused. Sending the same client_id again is answered as the first time.
 type Submit struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	ClientId           string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"` // unique, made by the client
-	Deadline           *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=deadline,proto3" json:"deadline,omitempty"`                 // a request read later than this is refused
-	User               string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`                         // set by the server: who the link says it is
-	Operation          Operation              `protobuf:"varint,4,opt,name=operation,proto3,enum=kadeploy.v1.Operation" json:"operation,omitempty"`
-	Nodes              []string               `protobuf:"bytes,5,rep,name=nodes,proto3" json:"nodes,omitempty"`                                            // expanded host names
-	MinNodes           string                 `protobuf:"bytes,6,opt,name=min_nodes,json=minNodes,proto3" json:"min_nodes,omitempty"`                      // "": the server's default; "7" or "90%"
-	Environment        []byte                 `protobuf:"bytes,7,opt,name=environment,proto3" json:"environment,omitempty"`                                // DEPLOY: the description's text
-	EnvironmentPath    string                 `protobuf:"bytes,8,opt,name=environment_path,json=environmentPath,proto3" json:"environment_path,omitempty"` // DEPLOY: absolute path it was read from; relative image paths start there
-	Key                []byte                 `protobuf:"bytes,9,opt,name=key,proto3" json:"key,omitempty"`                                                // DEPLOY: ssh public keys for root
-	RebootLevel        string                 `protobuf:"bytes,10,opt,name=reboot_level,json=rebootLevel,proto3" json:"reboot_level,omitempty"`            // REBOOT: soft, hard, very_hard
-	FormatTmp          bool                   `protobuf:"varint,11,opt,name=format_tmp,json=formatTmp,proto3" json:"format_tmp,omitempty"`                 // DEPLOY: the tmp partition is formatted with tmp_filesystem
-	TmpFilesystem      string                 `protobuf:"bytes,12,opt,name=tmp_filesystem,json=tmpFilesystem,proto3" json:"tmp_filesystem,omitempty"`
-	NoPartitioning     bool                   `protobuf:"varint,13,opt,name=no_partitioning,json=noPartitioning,proto3" json:"no_partitioning,omitempty"`                   // DEPLOY: leave the partition table alone
-	DryRun             bool                   `protobuf:"varint,14,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`                                           // check everything, change nothing; answered by Checked
-	Uploads            []*UploadedFile        `protobuf:"bytes,15,rep,name=uploads,proto3" json:"uploads,omitempty"`                                                        // DEPLOY: files of the description that the client has uploaded
-	EnvironmentName    string                 `protobuf:"bytes,16,opt,name=environment_name,json=environmentName,proto3" json:"environment_name,omitempty"`                 // DEPLOY: of the catalogue, instead of a description
-	EnvironmentUser    string                 `protobuf:"bytes,17,opt,name=environment_user,json=environmentUser,proto3" json:"environment_user,omitempty"`                 // its owner; "": one's own, or else a public one
-	EnvironmentVersion *uint32                `protobuf:"varint,18,opt,name=environment_version,json=environmentVersion,proto3,oneof" json:"environment_version,omitempty"` // none: the newest
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state                protoimpl.MessageState `protogen:"open.v1"`
+	ClientId             string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"` // unique, made by the client
+	Deadline             *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=deadline,proto3" json:"deadline,omitempty"`                 // a request read later than this is refused
+	User                 string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`                         // set by the server: who the link says it is
+	Operation            Operation              `protobuf:"varint,4,opt,name=operation,proto3,enum=kadeploy.v1.Operation" json:"operation,omitempty"`
+	Nodes                []string               `protobuf:"bytes,5,rep,name=nodes,proto3" json:"nodes,omitempty"`                                            // expanded host names
+	MinNodes             string                 `protobuf:"bytes,6,opt,name=min_nodes,json=minNodes,proto3" json:"min_nodes,omitempty"`                      // "": the server's default; "7" or "90%"
+	Environment          []byte                 `protobuf:"bytes,7,opt,name=environment,proto3" json:"environment,omitempty"`                                // DEPLOY: the description's text
+	EnvironmentPath      string                 `protobuf:"bytes,8,opt,name=environment_path,json=environmentPath,proto3" json:"environment_path,omitempty"` // DEPLOY: absolute path it was read from; relative image paths start there
+	Key                  []byte                 `protobuf:"bytes,9,opt,name=key,proto3" json:"key,omitempty"`                                                // DEPLOY: ssh public keys for root
+	RebootLevel          string                 `protobuf:"bytes,10,opt,name=reboot_level,json=rebootLevel,proto3" json:"reboot_level,omitempty"`            // REBOOT: soft, hard, very_hard
+	FormatTmp            bool                   `protobuf:"varint,11,opt,name=format_tmp,json=formatTmp,proto3" json:"format_tmp,omitempty"`                 // DEPLOY: the tmp partition is formatted with tmp_filesystem
+	TmpFilesystem        string                 `protobuf:"bytes,12,opt,name=tmp_filesystem,json=tmpFilesystem,proto3" json:"tmp_filesystem,omitempty"`
+	NoPartitioning       bool                   `protobuf:"varint,13,opt,name=no_partitioning,json=noPartitioning,proto3" json:"no_partitioning,omitempty"`                    // DEPLOY: leave the partition table alone
+	DryRun               bool                   `protobuf:"varint,14,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`                                            // check everything, change nothing; answered by Checked
+	Uploads              []*UploadedFile        `protobuf:"bytes,15,rep,name=uploads,proto3" json:"uploads,omitempty"`                                                         // DEPLOY: files of the description that the client has uploaded
+	EnvironmentName      string                 `protobuf:"bytes,16,opt,name=environment_name,json=environmentName,proto3" json:"environment_name,omitempty"`                  // DEPLOY: of the catalogue, instead of a description
+	EnvironmentUser      string                 `protobuf:"bytes,17,opt,name=environment_user,json=environmentUser,proto3" json:"environment_user,omitempty"`                  // its owner; "": one's own, or else a public one
+	EnvironmentVersion   *uint32                `protobuf:"varint,18,opt,name=environment_version,json=environmentVersion,proto3,oneof" json:"environment_version,omitempty"`  // none: the newest
+	Breakpoint           string                 `protobuf:"bytes,30,opt,name=breakpoint,proto3" json:"breakpoint,omitempty"`                                                   // DEPLOY: MACRO[:MICRO]: nodes stop before it and stay in the deployment system
+	CustomOperations     []byte                 `protobuf:"bytes,31,opt,name=custom_operations,json=customOperations,proto3" json:"custom_operations,omitempty"`               // DEPLOY: a file of custom operations
+	CustomOperationsPath string                 `protobuf:"bytes,32,opt,name=custom_operations_path,json=customOperationsPath,proto3" json:"custom_operations_path,omitempty"` // absolute path it was read from; relative files start there
+	NoKexec              bool                   `protobuf:"varint,33,opt,name=no_kexec,json=noKexec,proto3" json:"no_kexec,omitempty"`                                         // DEPLOY: reboot where the site would kexec
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Submit) Reset() {
@@ -480,6 +484,34 @@ func (x *Submit) GetEnvironmentVersion() uint32 {
 		return *x.EnvironmentVersion
 	}
 	return 0
+}
+
+func (x *Submit) GetBreakpoint() string {
+	if x != nil {
+		return x.Breakpoint
+	}
+	return ""
+}
+
+func (x *Submit) GetCustomOperations() []byte {
+	if x != nil {
+		return x.CustomOperations
+	}
+	return nil
+}
+
+func (x *Submit) GetCustomOperationsPath() string {
+	if x != nil {
+		return x.CustomOperationsPath
+	}
+	return ""
+}
+
+func (x *Submit) GetNoKexec() bool {
+	if x != nil {
+		return x.NoKexec
+	}
+	return false
 }
 
 // UploadedFile is one of the server's uploads that stands for a file of the description. It is believed only if the user who
@@ -1690,6 +1722,7 @@ type NodeReport struct {
 	Cause         string                 `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`
 	Evidence      string                 `protobuf:"bytes,8,opt,name=evidence,proto3" json:"evidence,omitempty"`
 	Transfer      *NodeTransfer          `protobuf:"bytes,9,opt,name=transfer,proto3" json:"transfer,omitempty"` // of the last broadcast that it was in
+	Stopped       bool                   `protobuf:"varint,20,opt,name=stopped,proto3" json:"stopped,omitempty"` // OK, and at the breakpoint before `state`: it has no new system
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1785,6 +1818,13 @@ func (x *NodeReport) GetTransfer() *NodeTransfer {
 		return x.Transfer
 	}
 	return nil
+}
+
+func (x *NodeReport) GetStopped() bool {
+	if x != nil {
+		return x.Stopped
+	}
+	return false
 }
 
 type MacroTime struct {
@@ -4987,7 +5027,7 @@ var File_actors_message_message_proto protoreflect.FileDescriptor
 
 const file_actors_message_message_proto_rawDesc = "" +
 	"\n" +
-	"\x1cactors/message/message.proto\x12\vkadeploy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x05\n" +
+	"\x1cactors/message/message.proto\x12\vkadeploy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x06\n" +
 	"\x06Submit\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x126\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x12\n" +
@@ -5008,7 +5048,13 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\auploads\x18\x0f \x03(\v2\x19.kadeploy.v1.UploadedFileR\auploads\x12)\n" +
 	"\x10environment_name\x18\x10 \x01(\tR\x0fenvironmentName\x12)\n" +
 	"\x10environment_user\x18\x11 \x01(\tR\x0fenvironmentUser\x124\n" +
-	"\x13environment_version\x18\x12 \x01(\rH\x00R\x12environmentVersion\x88\x01\x01B\x16\n" +
+	"\x13environment_version\x18\x12 \x01(\rH\x00R\x12environmentVersion\x88\x01\x01\x12\x1e\n" +
+	"\n" +
+	"breakpoint\x18\x1e \x01(\tR\n" +
+	"breakpoint\x12+\n" +
+	"\x11custom_operations\x18\x1f \x01(\fR\x10customOperations\x124\n" +
+	"\x16custom_operations_path\x18  \x01(\tR\x14customOperationsPath\x12\x19\n" +
+	"\bno_kexec\x18! \x01(\bR\anoKexecB\x16\n" +
 	"\x14_environment_version\"N\n" +
 	"\fUploadedFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
@@ -5099,7 +5145,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x14.kadeploy.v1.OutcomeR\aoutcome\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12-\n" +
 	"\x05nodes\x18\x03 \x03(\v2\x17.kadeploy.v1.NodeReportR\x05nodes\x12-\n" +
-	"\x04took\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04took\"\xad\x02\n" +
+	"\x04took\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04took\"\xc7\x02\n" +
 	"\n" +
 	"NodeReport\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -5110,7 +5156,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x05state\x18\x06 \x01(\tR\x05state\x12\x14\n" +
 	"\x05cause\x18\a \x01(\tR\x05cause\x12\x1a\n" +
 	"\bevidence\x18\b \x01(\tR\bevidence\x125\n" +
-	"\btransfer\x18\t \x01(\v2\x19.kadeploy.v1.NodeTransferR\btransfer\"\x82\x01\n" +
+	"\btransfer\x18\t \x01(\v2\x19.kadeploy.v1.NodeTransferR\btransfer\x12\x18\n" +
+	"\astopped\x18\x14 \x01(\bR\astopped\"\x82\x01\n" +
 	"\tMacroTime\x12\x14\n" +
 	"\x05macro\x18\x01 \x01(\tR\x05macro\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x14\n" +

@@ -24,7 +24,7 @@ func (w *work) runArchive(k *agentpb.RunArchive) error {
 	}
 	ctx, cancel := context.WithCancelCause(w.ctx)
 	defer cancel(nil)
-	file, err := w.fetch(ctx, k)
+	file, err := w.fetch(ctx, k.File, k.Size)
 	if err != nil {
 		return fmt.Errorf("fetch archive %s: %w", k.File, err)
 	}
@@ -42,13 +42,13 @@ func (w *work) runArchive(k *agentpb.RunArchive) error {
 	return err
 }
 
-// fetch opens a stream of exactly k.Size bytes, until ctx ends.
-func (w *work) fetch(ctx context.Context, k *agentpb.RunArchive) (io.Reader, error) {
-	stream, err := w.loop.link.client.Fetch(ctx, &agentpb.FetchRequest{Session: w.loop.link.session, File: k.File})
+// fetch opens a stream of exactly so many bytes, until ctx ends.
+func (w *work) fetch(ctx context.Context, file string, size uint64) (io.Reader, error) {
+	stream, err := w.loop.link.client.Fetch(ctx, &agentpb.FetchRequest{Session: w.loop.link.session, File: file})
 	if err != nil {
 		return nil, err
 	}
-	return &fetched{stream: stream, left: k.Size}, nil
+	return &fetched{stream: stream, left: size}, nil
 }
 
 // fetched reads the chunks of a stream. More bytes than announced, or fewer, are an error.

@@ -93,6 +93,8 @@ func (w *work) do() error {
 		return w.receive(k.Receive)
 	case *agentpb.Order_RunArchive:
 		return w.runArchive(k.RunArchive)
+	case *agentpb.Order_Custom:
+		return w.custom(k.Custom)
 	case *agentpb.Order_InstallKey:
 		return installKey(m, k.InstallKey)
 	case *agentpb.Order_CheckFiles:

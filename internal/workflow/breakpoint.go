@@ -102,3 +102,20 @@ func (i *InstancePlan) breakAt(b Breakpoint) bool {
 	i.Steps = slices.Clone(i.Steps[:at])
 	return true
 }
+
+// pauseAfter stops nodes behind a step, in every instance that has it (Kadeploy3 1.3: the script breakpoint).
+func (p *Plan) pauseAfter(micro Micro) {
+	for i, m := range p.Macros {
+		for j := range m.Instances {
+			instance := &m.Instances[j]
+			at := indexOf(instance.Steps, micro) + 1
+			switch {
+			case at == 0:
+			case at < len(instance.Steps):
+				instance.Break, instance.Steps = instance.Steps[at].Micro, slices.Clone(instance.Steps[:at])
+			case i+1 < len(p.Macros) && instance.Break == "":
+				instance.Break = p.Macros[i+1].Instances[0].Steps[0].Micro
+			}
+		}
+	}
+}

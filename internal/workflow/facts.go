@@ -17,6 +17,7 @@ type Facts struct {
 	Multipart       bool   // the image holds several partitions
 	UserPreInstall  bool   // the environment has a preinstall: it replaces the first macro-step
 	UserPostInstall bool
+	PauseAfter      []Micro // steps whose script is called breakpoint: the node stops behind them
 
 	// The node's configuration.
 	DeployPart, TmpPart, SwapPart string // partition suffixes; "" or none: there is no such partition

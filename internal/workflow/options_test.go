@@ -49,7 +49,15 @@ func (p *player) facts(o map[string]string) workflow.Facts {
 		VLAN:             has("vlan"),
 		Breakpoint:       p.breakpoint(o["break"]),
 		Custom:           p.customs(o["custom"]),
+		PauseAfter:       pauses(o["pause"]),
 	}
+}
+
+func pauses(list string) (micros []workflow.Micro) {
+	for micro := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ',' }) {
+		micros = append(micros, workflow.Micro(micro))
+	}
+	return micros
 }
 
 func (p *player) breakpoint(text string) *workflow.Breakpoint {

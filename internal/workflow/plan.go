@@ -112,6 +112,9 @@ func NewPlan(configured map[Macro][]Spec, facts Facts) (Plan, error) {
 	if err := plan.breakAt(facts.Breakpoint); err != nil {
 		return Plan{}, err
 	}
+	for _, micro := range facts.PauseAfter {
+		plan.pauseAfter(micro)
+	}
 	plan.customize(facts.Custom)
 	return plan, nil
 }

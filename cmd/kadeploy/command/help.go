@@ -48,9 +48,12 @@ With --output json one document is written when all is over:
     "nodes": [{"name", "cluster", "phase", "tries", "state", "cause", "evidence", "seconds": {MACRO-STEP: N}}]}
 outcome: all_ok, quorum, partial, failed, aborted, unknown; phase: ok, ko, cut, cancelled, and waiting, running,
 retrying when the end is not known; tries: 1, and 1 more for each time a macro-step had to be tried again.
+A node that stands at a breakpoint is ok with "stopped": true, and has no new system.
 
 EXAMPLES:
    kadeploy deploy -m 'node-[1-8].demo' -a debian.env
+   kadeploy deploy -m node-1.demo -a debian.env --breakpoint BroadcastEnv:sync
+   kadeploy deploy -m node-1.demo -a debian.env --custom-steps steps.yaml
    kadeploy deploy -f nodes.txt -a debian.env --min-nodes 7 -k -o ok.txt -n ko.txt
    oarprint host | kadeploy deploy -f - -a debian.env --output json
    kadeploy deploy -m node-1.demo -a debian.env --dry-run

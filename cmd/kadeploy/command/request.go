@@ -11,7 +11,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/wording"
+	"github.com/kadeploy/kadeploy/internal/workflow"
 )
 
 const (
@@ -126,9 +128,32 @@ func (r *runner) addDeployment(p *plan, c *cli.Context) (err error) {
 		}
 	}
 	if c.IsSet("key") {
-		s.Key, err = r.readKeys(p.command, c.String("key"))
+		if s.Key, err = r.readKeys(p.command, c.String("key")); err != nil {
+			return err
+		}
 	}
-	return err
+	s.NoKexec = c.Bool("no-kexec")
+	if s.Breakpoint = c.String("breakpoint"); c.IsSet("breakpoint") {
+		if _, err := workflow.ParseBreakpoint(s.Breakpoint); err != nil {
+			return usage(p.command, "--%w", err)
+		}
+	}
+	if name := c.String("custom-steps"); name != "" {
+		return p.readCustoms(name)
+	}
+	return nil
+}
+
+// readCustoms reads a file of custom operations, and finds what is wrong with it before the server does.
+func (p *plan) readCustoms(name string) (err error) {
+	s := p.submit
+	if s.CustomOperations, s.CustomOperationsPath, err = readDescription(p.command, "--custom-steps", name); err != nil {
+		return err
+	}
+	if _, problems := config.ParseCustomOperations(s.CustomOperations, s.CustomOperationsPath); problems.HasErrors() {
+		return usage(p.command, "--custom-steps %s", problems.Error())
+	}
+	return nil
 }
 
 // minNodes checks a count or a percentage against the number of nodes asked.

@@ -635,6 +635,7 @@ type Order struct {
 	//	*Order_Sync
 	//	*Order_Reboot
 	//	*Order_Swap
+	//	*Order_Custom
 	Kind          isOrder_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -797,6 +798,15 @@ func (x *Order) GetSwap() *Swap {
 	return nil
 }
 
+func (x *Order) GetCustom() *Custom {
+	if x != nil {
+		if x, ok := x.Kind.(*Order_Custom); ok {
+			return x.Custom
+		}
+	}
+	return nil
+}
+
 type isOrder_Kind interface {
 	isOrder_Kind()
 }
@@ -845,6 +855,10 @@ type Order_Swap struct {
 	Swap *Swap `protobuf:"bytes,20,opt,name=swap,proto3,oneof"`
 }
 
+type Order_Custom struct {
+	Custom *Custom `protobuf:"bytes,40,opt,name=custom,proto3,oneof"`
+}
+
 func (*Order_Partition) isOrder_Kind() {}
 
 func (*Order_Format) isOrder_Kind() {}
@@ -866,6 +880,8 @@ func (*Order_Sync) isOrder_Kind() {}
 func (*Order_Reboot) isOrder_Kind() {}
 
 func (*Order_Swap) isOrder_Kind() {}
+
+func (*Order_Custom) isOrder_Kind() {}
 
 type Partition struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1359,6 +1375,107 @@ func (x *RunArchive) GetEnv() map[string]string {
 	return nil
 }
 
+// Custom is a custom operation: a file is sent, a file is sent and run, or a line is given to the shell.
+type Custom struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`       // exec, send, run
+	Command       string                 `protobuf:"bytes,2,opt,name=command,proto3" json:"command,omitempty"` // exec
+	File          string                 `protobuf:"bytes,3,opt,name=file,proto3" json:"file,omitempty"`       // send, run: name for Fetch
+	Size          uint64                 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`     // of the file on the node
+	Dir           string                 `protobuf:"bytes,6,opt,name=dir,proto3" json:"dir,omitempty"`       // where it goes, made when missing; exec: the working directory
+	Params        string                 `protobuf:"bytes,7,opt,name=params,proto3" json:"params,omitempty"` // run: arguments, split on blanks
+	Env           map[string]string      `protobuf:"bytes,8,rep,name=env,proto3" json:"env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Custom) Reset() {
+	*x = Custom{}
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Custom) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Custom) ProtoMessage() {}
+
+func (x *Custom) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Custom.ProtoReflect.Descriptor instead.
+func (*Custom) Descriptor() ([]byte, []int) {
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Custom) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Custom) GetCommand() string {
+	if x != nil {
+		return x.Command
+	}
+	return ""
+}
+
+func (x *Custom) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Custom) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Custom) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Custom) GetDir() string {
+	if x != nil {
+		return x.Dir
+	}
+	return ""
+}
+
+func (x *Custom) GetParams() string {
+	if x != nil {
+		return x.Params
+	}
+	return ""
+}
+
+func (x *Custom) GetEnv() map[string]string {
+	if x != nil {
+		return x.Env
+	}
+	return nil
+}
+
 type InstallKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Keys          []byte                 `protobuf:"bytes,1,opt,name=keys,proto3" json:"keys,omitempty"`
@@ -1369,7 +1486,7 @@ type InstallKey struct {
 
 func (x *InstallKey) Reset() {
 	*x = InstallKey{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[17]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1381,7 +1498,7 @@ func (x *InstallKey) String() string {
 func (*InstallKey) ProtoMessage() {}
 
 func (x *InstallKey) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[17]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1394,7 +1511,7 @@ func (x *InstallKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallKey.ProtoReflect.Descriptor instead.
 func (*InstallKey) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{17}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *InstallKey) GetKeys() []byte {
@@ -1421,7 +1538,7 @@ type CheckFiles struct {
 
 func (x *CheckFiles) Reset() {
 	*x = CheckFiles{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[18]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1433,7 +1550,7 @@ func (x *CheckFiles) String() string {
 func (*CheckFiles) ProtoMessage() {}
 
 func (x *CheckFiles) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[18]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1446,7 +1563,7 @@ func (x *CheckFiles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckFiles.ProtoReflect.Descriptor instead.
 func (*CheckFiles) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{18}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CheckFiles) GetRoot() string {
@@ -1471,7 +1588,7 @@ type Sync struct {
 
 func (x *Sync) Reset() {
 	*x = Sync{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[19]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1483,7 +1600,7 @@ func (x *Sync) String() string {
 func (*Sync) ProtoMessage() {}
 
 func (x *Sync) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[19]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1496,7 +1613,7 @@ func (x *Sync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sync.ProtoReflect.Descriptor instead.
 func (*Sync) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{19}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{20}
 }
 
 type Reboot struct {
@@ -1507,7 +1624,7 @@ type Reboot struct {
 
 func (x *Reboot) Reset() {
 	*x = Reboot{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[20]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1519,7 +1636,7 @@ func (x *Reboot) String() string {
 func (*Reboot) ProtoMessage() {}
 
 func (x *Reboot) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[20]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1532,7 +1649,7 @@ func (x *Reboot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reboot.ProtoReflect.Descriptor instead.
 func (*Reboot) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{20}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{21}
 }
 
 type FetchRequest struct {
@@ -1545,7 +1662,7 @@ type FetchRequest struct {
 
 func (x *FetchRequest) Reset() {
 	*x = FetchRequest{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[21]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1557,7 +1674,7 @@ func (x *FetchRequest) String() string {
 func (*FetchRequest) ProtoMessage() {}
 
 func (x *FetchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[21]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1570,7 +1687,7 @@ func (x *FetchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
 func (*FetchRequest) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{21}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *FetchRequest) GetSession() []byte {
@@ -1596,7 +1713,7 @@ type FetchChunk struct {
 
 func (x *FetchChunk) Reset() {
 	*x = FetchChunk{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[22]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +1725,7 @@ func (x *FetchChunk) String() string {
 func (*FetchChunk) ProtoMessage() {}
 
 func (x *FetchChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[22]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +1738,7 @@ func (x *FetchChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchChunk.ProtoReflect.Descriptor instead.
 func (*FetchChunk) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{22}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *FetchChunk) GetData() []byte {
@@ -1670,7 +1787,7 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\aWelcome\x12\x18\n" +
 	"\asession\x18\x01 \x01(\fR\asession\"\x1d\n" +
 	"\x05Abort\x12\x14\n" +
-	"\x05order\x18\x01 \x01(\x04R\x05order\"\xd3\x05\n" +
+	"\x05order\x18\x01 \x01(\x04R\x05order\"\x88\x06\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\tR\x04step\x123\n" +
@@ -1689,7 +1806,8 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"checkFiles\x12-\n" +
 	"\x04sync\x18\x12 \x01(\v2\x17.kadeploy.agent.v1.SyncH\x00R\x04sync\x123\n" +
 	"\x06reboot\x18\x13 \x01(\v2\x19.kadeploy.agent.v1.RebootH\x00R\x06reboot\x12-\n" +
-	"\x04swap\x18\x14 \x01(\v2\x17.kadeploy.agent.v1.SwapH\x00R\x04swapB\x06\n" +
+	"\x04swap\x18\x14 \x01(\v2\x17.kadeploy.agent.v1.SwapH\x00R\x04swap\x123\n" +
+	"\x06custom\x18( \x01(\v2\x19.kadeploy.agent.v1.CustomH\x00R\x06customB\x06\n" +
 	"\x04kind\"\xc0\x01\n" +
 	"\tPartition\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x12\n" +
@@ -1739,6 +1857,18 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x03env\x18\x06 \x03(\v2&.kadeploy.agent.v1.RunArchive.EnvEntryR\x03env\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8a\x02\n" +
+	"\x06Custom\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
+	"\acommand\x18\x02 \x01(\tR\acommand\x12\x12\n" +
+	"\x04file\x18\x03 \x01(\tR\x04file\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x04R\x04size\x12\x12\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\x12\x10\n" +
+	"\x03dir\x18\x06 \x01(\tR\x03dir\x12\x16\n" +
+	"\x06params\x18\a \x01(\tR\x06params\x124\n" +
+	"\x03env\x18\b \x03(\v2\".kadeploy.agent.v1.Custom.EnvEntryR\x03env\x1a6\n" +
+	"\bEnvEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"4\n" +
 	"\n" +
 	"InstallKey\x12\x12\n" +
@@ -1773,7 +1903,7 @@ func file_internal_agentlink_agentpb_agent_proto_rawDescGZIP() []byte {
 	return file_internal_agentlink_agentpb_agent_proto_rawDescData
 }
 
-var file_internal_agentlink_agentpb_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_internal_agentlink_agentpb_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_internal_agentlink_agentpb_agent_proto_goTypes = []any{
 	(*FromAgent)(nil),           // 0: kadeploy.agent.v1.FromAgent
 	(*EnrolRequest)(nil),        // 1: kadeploy.agent.v1.EnrolRequest
@@ -1792,15 +1922,17 @@ var file_internal_agentlink_agentpb_agent_proto_goTypes = []any{
 	(*Umount)(nil),              // 14: kadeploy.agent.v1.Umount
 	(*Receive)(nil),             // 15: kadeploy.agent.v1.Receive
 	(*RunArchive)(nil),          // 16: kadeploy.agent.v1.RunArchive
-	(*InstallKey)(nil),          // 17: kadeploy.agent.v1.InstallKey
-	(*CheckFiles)(nil),          // 18: kadeploy.agent.v1.CheckFiles
-	(*Sync)(nil),                // 19: kadeploy.agent.v1.Sync
-	(*Reboot)(nil),              // 20: kadeploy.agent.v1.Reboot
-	(*FetchRequest)(nil),        // 21: kadeploy.agent.v1.FetchRequest
-	(*FetchChunk)(nil),          // 22: kadeploy.agent.v1.FetchChunk
-	nil,                         // 23: kadeploy.agent.v1.Partition.EnvEntry
-	nil,                         // 24: kadeploy.agent.v1.RunArchive.EnvEntry
-	(*durationpb.Duration)(nil), // 25: google.protobuf.Duration
+	(*Custom)(nil),              // 17: kadeploy.agent.v1.Custom
+	(*InstallKey)(nil),          // 18: kadeploy.agent.v1.InstallKey
+	(*CheckFiles)(nil),          // 19: kadeploy.agent.v1.CheckFiles
+	(*Sync)(nil),                // 20: kadeploy.agent.v1.Sync
+	(*Reboot)(nil),              // 21: kadeploy.agent.v1.Reboot
+	(*FetchRequest)(nil),        // 22: kadeploy.agent.v1.FetchRequest
+	(*FetchChunk)(nil),          // 23: kadeploy.agent.v1.FetchChunk
+	nil,                         // 24: kadeploy.agent.v1.Partition.EnvEntry
+	nil,                         // 25: kadeploy.agent.v1.RunArchive.EnvEntry
+	nil,                         // 26: kadeploy.agent.v1.Custom.EnvEntry
+	(*durationpb.Duration)(nil), // 27: google.protobuf.Duration
 }
 var file_internal_agentlink_agentpb_agent_proto_depIdxs = []int32{
 	3,  // 0: kadeploy.agent.v1.FromAgent.hello:type_name -> kadeploy.agent.v1.Hello
@@ -1809,33 +1941,35 @@ var file_internal_agentlink_agentpb_agent_proto_depIdxs = []int32{
 	7,  // 3: kadeploy.agent.v1.ToAgent.welcome:type_name -> kadeploy.agent.v1.Welcome
 	9,  // 4: kadeploy.agent.v1.ToAgent.order:type_name -> kadeploy.agent.v1.Order
 	8,  // 5: kadeploy.agent.v1.ToAgent.abort:type_name -> kadeploy.agent.v1.Abort
-	25, // 6: kadeploy.agent.v1.Order.timeout:type_name -> google.protobuf.Duration
+	27, // 6: kadeploy.agent.v1.Order.timeout:type_name -> google.protobuf.Duration
 	10, // 7: kadeploy.agent.v1.Order.partition:type_name -> kadeploy.agent.v1.Partition
 	11, // 8: kadeploy.agent.v1.Order.format:type_name -> kadeploy.agent.v1.Format
 	13, // 9: kadeploy.agent.v1.Order.mount:type_name -> kadeploy.agent.v1.Mount
 	14, // 10: kadeploy.agent.v1.Order.umount:type_name -> kadeploy.agent.v1.Umount
 	15, // 11: kadeploy.agent.v1.Order.receive:type_name -> kadeploy.agent.v1.Receive
 	16, // 12: kadeploy.agent.v1.Order.run_archive:type_name -> kadeploy.agent.v1.RunArchive
-	17, // 13: kadeploy.agent.v1.Order.install_key:type_name -> kadeploy.agent.v1.InstallKey
-	18, // 14: kadeploy.agent.v1.Order.check_files:type_name -> kadeploy.agent.v1.CheckFiles
-	19, // 15: kadeploy.agent.v1.Order.sync:type_name -> kadeploy.agent.v1.Sync
-	20, // 16: kadeploy.agent.v1.Order.reboot:type_name -> kadeploy.agent.v1.Reboot
+	18, // 13: kadeploy.agent.v1.Order.install_key:type_name -> kadeploy.agent.v1.InstallKey
+	19, // 14: kadeploy.agent.v1.Order.check_files:type_name -> kadeploy.agent.v1.CheckFiles
+	20, // 15: kadeploy.agent.v1.Order.sync:type_name -> kadeploy.agent.v1.Sync
+	21, // 16: kadeploy.agent.v1.Order.reboot:type_name -> kadeploy.agent.v1.Reboot
 	12, // 17: kadeploy.agent.v1.Order.swap:type_name -> kadeploy.agent.v1.Swap
-	23, // 18: kadeploy.agent.v1.Partition.env:type_name -> kadeploy.agent.v1.Partition.EnvEntry
-	25, // 19: kadeploy.agent.v1.Receive.slow_disk:type_name -> google.protobuf.Duration
-	25, // 20: kadeploy.agent.v1.Receive.stall:type_name -> google.protobuf.Duration
-	24, // 21: kadeploy.agent.v1.RunArchive.env:type_name -> kadeploy.agent.v1.RunArchive.EnvEntry
-	1,  // 22: kadeploy.agent.v1.Agents.Enrol:input_type -> kadeploy.agent.v1.EnrolRequest
-	0,  // 23: kadeploy.agent.v1.Agents.Session:input_type -> kadeploy.agent.v1.FromAgent
-	21, // 24: kadeploy.agent.v1.Agents.Fetch:input_type -> kadeploy.agent.v1.FetchRequest
-	2,  // 25: kadeploy.agent.v1.Agents.Enrol:output_type -> kadeploy.agent.v1.Enrolled
-	6,  // 26: kadeploy.agent.v1.Agents.Session:output_type -> kadeploy.agent.v1.ToAgent
-	22, // 27: kadeploy.agent.v1.Agents.Fetch:output_type -> kadeploy.agent.v1.FetchChunk
-	25, // [25:28] is the sub-list for method output_type
-	22, // [22:25] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	17, // 18: kadeploy.agent.v1.Order.custom:type_name -> kadeploy.agent.v1.Custom
+	24, // 19: kadeploy.agent.v1.Partition.env:type_name -> kadeploy.agent.v1.Partition.EnvEntry
+	27, // 20: kadeploy.agent.v1.Receive.slow_disk:type_name -> google.protobuf.Duration
+	27, // 21: kadeploy.agent.v1.Receive.stall:type_name -> google.protobuf.Duration
+	25, // 22: kadeploy.agent.v1.RunArchive.env:type_name -> kadeploy.agent.v1.RunArchive.EnvEntry
+	26, // 23: kadeploy.agent.v1.Custom.env:type_name -> kadeploy.agent.v1.Custom.EnvEntry
+	1,  // 24: kadeploy.agent.v1.Agents.Enrol:input_type -> kadeploy.agent.v1.EnrolRequest
+	0,  // 25: kadeploy.agent.v1.Agents.Session:input_type -> kadeploy.agent.v1.FromAgent
+	22, // 26: kadeploy.agent.v1.Agents.Fetch:input_type -> kadeploy.agent.v1.FetchRequest
+	2,  // 27: kadeploy.agent.v1.Agents.Enrol:output_type -> kadeploy.agent.v1.Enrolled
+	6,  // 28: kadeploy.agent.v1.Agents.Session:output_type -> kadeploy.agent.v1.ToAgent
+	23, // 29: kadeploy.agent.v1.Agents.Fetch:output_type -> kadeploy.agent.v1.FetchChunk
+	27, // [27:30] is the sub-list for method output_type
+	24, // [24:27] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_internal_agentlink_agentpb_agent_proto_init() }
@@ -1865,6 +1999,7 @@ func file_internal_agentlink_agentpb_agent_proto_init() {
 		(*Order_Sync)(nil),
 		(*Order_Reboot)(nil),
 		(*Order_Swap)(nil),
+		(*Order_Custom)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1872,7 +2007,7 @@ func file_internal_agentlink_agentpb_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_agentlink_agentpb_agent_proto_rawDesc), len(file_internal_agentlink_agentpb_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
