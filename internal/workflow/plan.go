@@ -9,10 +9,11 @@ import (
 // Boot is a system that a node boots.
 type Boot string
 
-// The two systems of a deployment.
+// The systems of a deployment.
 const (
-	BootDeploy Boot = "deploy" // the deployment system, over the network
-	BootUser   Boot = "user"   // the system that was deployed, or whatever the node boots by itself
+	BootDeploy  Boot = "deploy"  // the deployment system, over the network
+	BootNFSRoot Boot = "nfsroot" // the same with its root file system on a server
+	BootUser    Boot = "user"    // the system that was deployed, or whatever the node boots by itself
 )
 
 // Level is how roughly a node is rebooted.
