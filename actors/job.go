@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"os"
 	"path"
 	"strconv"
@@ -85,22 +86,36 @@ func (j *job) evidence(node string) string {
 	return strings.Join(lines[max(0, len(lines)-evidenceLines):], "\n")
 }
 
-// deployProfile boots the deployment system, whose agent finds the server, what to know it by, and its token on the kernel's command
-// line. The token is the only secret there.
-func (j *job) deployProfile(h *hostJob, home expected, token string) pxe.Profile {
+// panicReboots is the first argument of every kernel: one that finds no root starts again, and is not found hanging. What a site says of it
+// comes later, and wins.
+const panicReboots = "panic=10 "
+
+// deployProfile boots the deployment system, or the one whose root is on an NFS server. Its agent finds the server, what to know it by, and
+// its token on the kernel's command line. The token is the only secret there.
+func (j *job) deployProfile(h *hostJob, boot workflow.Boot, home expected, token string) (pxe.Profile, error) {
 	n := h.node
-	args := strings.Join([]string{
-		n.DeployKernelArgs, "kadeploy.server=" + home.server, "kadeploy.pin=" + home.pin,
+	kernel, initrds, site := n.DeployKernel, n.DeployInitrd, n.DeployKernelArgs
+	if boot == workflow.BootNFSRoot {
+		if n.NFSRootKernel == "" {
+			return pxe.Profile{}, fmt.Errorf("node %s has no deployment system over NFS: set nfsroot_kernel and nfsroot_params", n.Name)
+		}
+		kernel, initrds, site = n.NFSRootKernel, nil, n.NFSRootParams
+	}
+	args := []string{
+		site, "kadeploy.server=" + home.server, "kadeploy.pin=" + home.pin,
 		"kadeploy.node=" + n.Name, "kadeploy.token=" + token, "kadeploy.marker=" + strconv.Itoa(n.MarkerPort),
-	}, " ")
-	return pxe.Deployment(path.Join(j.imagesTFTP, n.DeployKernel), j.prefixed(n.DeployInitrd), strings.TrimSpace(args))
+	}
+	if len(n.Drivers) > 0 {
+		args = append(args, "kadeploy.drivers="+strings.Join(n.Drivers, ","))
+	}
+	return pxe.Deployment(path.Join(j.imagesTFTP, kernel), j.prefixed(initrds), panicReboots+strings.TrimSpace(strings.Join(args, " "))), nil
 }
 
-// userProfile boots what was deployed: the image's own kernel by the network where we have it (bootloader pure_pxe), else
-// whatever the disk boots.
+// userProfile boots what was deployed: the image's own kernel, below its own hypervisor if it has one, by the network where we have them
+// (bootloader pure_pxe), else whatever the disk boots.
 func (j *job) userProfile(h *hostJob) pxe.Profile {
 	n := h.node
-	if j.boot.Kernel == "" {
+	if j.boot.Kernel == "" || n.Bootloader == "chainload_pxe" {
 		return pxe.FromDisk()
 	}
 	params := j.env.KernelParams
@@ -111,7 +126,11 @@ func (j *job) userProfile(h *hostJob) pxe.Profile {
 	if j.boot.Initrd != "" {
 		initrd = path.Join(j.imagesTFTP, j.boot.Initrd)
 	}
-	return pxe.Deployed(path.Join(j.imagesTFTP, j.boot.Kernel), initrd, n.DeployDevice(), params)
+	p := pxe.Deployed(path.Join(j.imagesTFTP, j.boot.Kernel), initrd, n.DeployDevice(), panicReboots+params)
+	if j.boot.Hypervisor != "" {
+		p.Kind, p.Hypervisor, p.HypervisorArgs = pxe.Xen, path.Join(j.imagesTFTP, j.boot.Hypervisor), j.env.HypervisorParams
+	}
+	return p
 }
 
 // target is where an image goes on a node: a tar file into the mounted file system, a dd image onto the partition.

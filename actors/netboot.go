@@ -8,16 +8,19 @@ import (
 
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/pxe"
+	"github.com/kadeploy/kadeploy/pxe/http"
+	"github.com/kadeploy/kadeploy/pxe/loaders"
 	"github.com/kadeploy/kadeploy/pxe/tftp"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
-// netboot owns the TFTP listener and the boot profiles. Its start is acknowledged once the listener is bound.
+// netboot owns the boot profiles and the listeners of machines that start from the network: TFTP, and HTTP where the site says so. Its
+// start is acknowledged once the listeners are bound.
 type netboot struct {
 	global config.Global
 	log    *slog.Logger
 	dir    *pxe.Dir
-	server *tftp.Server
+	open   []listener
 	tasks  supervisor.Tasks
 
 	queue   []setProfile // profiles are written one after the other, so that a node's last one wins
@@ -27,7 +30,7 @@ type netboot struct {
 func (n *netboot) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		if err := n.open(); err != nil {
+		if err := n.start(); err != nil {
 			supervisor.StartFailed(ctx, err)
 			return
 		}
@@ -61,28 +64,53 @@ func (n *netboot) write(ctx actor.Context) {
 		n.writing = true
 		dir := n.dir
 		n.tasks.Start(ctx, "profile", func(context.Context) any {
-			m.reply <- dir.Write(pxe.Node{Name: m.node.Name, Addr: m.node.Addr, MAC: m.node.MAC}, m.profile)
+			m.reply <- dir.Write(n.machine(m.node), m.profile)
 			return nil
 		})
 	}
 }
 
-func (n *netboot) open() (err error) {
+// listener is a server of netboot. Close waits for what is under way, until ctx ends.
+type listener interface {
+	Close(ctx context.Context) error
+}
+
+func (n *netboot) start() (err error) {
+	g := &n.global
 	n.dir, err = pxe.OpenDir(pxe.DirConfig{
-		Root: n.global.TFTPRoot, Profiles: n.global.ProfilePath, Naming: pxe.Naming(n.global.ProfileName),
+		Root: g.TFTPRoot, Profiles: g.ProfilePath, Naming: pxe.Naming(g.ProfileName), Loaders: loaders.Files(),
 	})
 	if err != nil {
 		return err
 	}
-	n.server, err = tftp.Start(tftp.Config{Listen: n.global.TFTPListen, Root: n.global.TFTPRoot, Log: n.log})
+	if err := n.listen(tftp.Start(tftp.Config{Listen: g.TFTPListen, Root: g.TFTPRoot, Serves: n.dir.Serves, Log: n.log})); err != nil {
+		return err
+	}
+	if g.HTTPListen == "" {
+		return nil
+	}
+	return n.listen(http.Start(http.Config{Listen: g.HTTPListen, Root: g.TFTPRoot, Serves: n.dir.Serves, Log: n.log}))
+}
+
+func (n *netboot) listen(l listener, err error) error {
+	if err == nil {
+		n.open = append(n.open, l)
+	}
 	return err
 }
 
+// machine is a node as its boot loader sees it.
+func (n *netboot) machine(node *config.Node) pxe.Node {
+	return pxe.Node{Name: node.Name, Addr: node.Addr, MAC: node.MAC, UUID: node.UUID, Loader: pxe.Loader{
+		Language: pxe.Language(node.PXEKind), Firmware: pxe.Firmware(node.Firmware), URL: n.global.HTTPURL,
+	}}
+}
+
 func (n *netboot) close() {
-	if n.server != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-		defer cancel()
-		_ = n.server.Close(ctx)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	for _, l := range n.open {
+		_ = l.Close(ctx)
 	}
 	if n.dir != nil {
 		n.dir.Close()

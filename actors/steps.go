@@ -46,7 +46,7 @@ func (w *walker) step(ctx context.Context, s workflow.Step, clock *clock) error 
 func (w *walker) switchPXE(ctx context.Context, boot workflow.Boot) error {
 	profile := w.job.userProfile(w.target)
 	w.boot = nil
-	if boot == workflow.BootDeploy {
+	if boot == workflow.BootDeploy || boot == workflow.BootNFSRoot {
 		token, until := newToken(), time.Now().Add(cmp.Or(w.attempt.Timeout, longestBoot))
 		home, err := ask(ctx, w.system, agentsName, func(reply chan<- expected) any {
 			return expectAgent{w.target.node, token, until, reply}
@@ -54,7 +54,9 @@ func (w *walker) switchPXE(ctx context.Context, boot workflow.Boot) error {
 		if err = errors.Join(err, home.err); err != nil {
 			return err
 		}
-		profile = w.job.deployProfile(w.target, home, token)
+		if profile, err = w.job.deployProfile(w.target, boot, home, token); err != nil {
+			return err
+		}
 		w.boot = &agentlink.Expected{Token: agentlink.TokenDigest(token), Until: until}
 	}
 	return do(ctx, w.system, netbootName, func(reply chan<- error) any {
@@ -94,7 +96,7 @@ func (w *walker) reboot(ctx context.Context, level power.Level) error {
 // boot, which no probe of ports could forge; the user's system is seen by its ports (Kadeploy3 1.5).
 func (w *walker) waitReboot(ctx context.Context, boot workflow.Boot) error {
 	n := w.target.node
-	if boot == workflow.BootDeploy {
+	if boot == workflow.BootDeploy || boot == workflow.BootNFSRoot {
 		_, err := agentFor(ctx, w.system, n.Name, n.TimeoutReboot)
 		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("the deployment system did not call within %s after the reboot", n.TimeoutReboot)

@@ -23,6 +23,7 @@ func (b *builder) checkGlobal(s *Snapshot, layers stack) {
 			}
 		}
 	}
+	b.checkNetboot(s, layers)
 	b.checkImageRoots(s, layers)
 	if g.Environment != "" {
 		b.checkEnvironment(g.Environment)

@@ -43,7 +43,7 @@ var _ = Describe("Load", func() {
 		It("reads the parameters of the daemon", func() {
 			Expect(site.Dir).To(Equal(dir))
 			Expect(site.Global).To(Equal(config.Global{
-				Server: "localhost:25310", AgentsListen: "127.0.0.1:25311", TFTPListen: "127.0.0.1:25369",
+				Server: "localhost:25310", AgentsListen: "127.0.0.1:25311", TFTPListen: "127.0.0.1:25369", DHCP: config.DHCP{Mode: "off"},
 				StateDir: dir + "/var", TFTPRoot: dir + "/var/tftp", ImagesPath: dir + "/var/tftp/kernels",
 				ProfilePath: dir + "/var/tftp/pxelinux.cfg", ProfileName: "ip_hex", LocalSocket: dir + "/var/kadeploy.sock", LogFile: dir + "/var/kadeploy-server.log",
 				CacheDir: dir + "/var/cache", CacheSize: 200 << 20, RebootWindow: 4,
@@ -58,6 +58,7 @@ var _ = Describe("Load", func() {
 		It("reads the settings of a cluster", func() {
 			Expect(node(site, "blue-01.lab").Settings).To(Equal(config.Settings{
 				DeployKernel: "vmlinuz-dep", DeployInitrd: []string{"initrd-dep.gz"}, DeployKernelArgs: "console=ttyS0,115200 rw",
+				PXEKind: "pxelinux", Firmware: "bios",
 				BlockDevice: "/dev/sda", DeployPart: "3", ProdPart: "2", TmpPart: "5",
 				PartitionKind: "fdisk", PartitionFile: dir + "/partition_file_blue", SupportedFS: []string{"ext2", "ext3", "ext4", "vfat"},
 				MkfsOptions: map[string]string{"ext3": "-m 0", "ext4": "-O ^metadata_csum"},
@@ -151,7 +152,7 @@ var _ = Describe("Load", func() {
 		dir := minimal().write()
 		site := loaded(config.Load(dir))
 		Expect(site.Global).To(Equal(config.Global{
-			Server: "127.0.0.1:25300", AgentsListen: "127.0.0.1:25301", TFTPListen: "127.0.0.1:6969",
+			Server: "127.0.0.1:25300", AgentsListen: "127.0.0.1:25301", TFTPListen: "127.0.0.1:6969", DHCP: config.DHCP{Mode: "off"},
 			StateDir: dir + "/var", TFTPRoot: dir + "/var/tftp", ImagesPath: dir + "/var/tftp/kernels",
 			ProfilePath: dir + "/var/tftp/pxelinux.cfg", ProfileName: "ip_hex", LocalSocket: dir + "/var/kadeploy.sock", LogFile: dir + "/var/kadeploy-server.log",
 			CacheDir: dir + "/var/cache", CacheSize: 10 << 30, RebootWindow: 50, RebootCommandTimeout: 30 * time.Second,

@@ -35,12 +35,15 @@ type Global struct {
 	Server       string // kadeploy_server:kadeploy_server_port, the remote API
 	AgentsListen string // agents_listen, where node agents call home (host:port)
 	TFTPListen   string // tftp_listen (host:port)
+	HTTPListen   string // http_listen (host:port), of kernels, profiles and loaders; "": off
+	HTTPURL      string // http_url, what nodes call it, no slash at its end; "" when nobody can know
+	DHCP         DHCP
 
 	StateDir    string // state_dir: pid, log, cache, boot files, sandbox disks; default DIR/var
 	TFTPRoot    string // tftp_repository; default STATE/tftp
 	ImagesPath  string // tftp_images_path, absolute and below TFTPRoot: kernels and initrds
 	ProfilePath string // tftp_cfg, absolute and below TFTPRoot: boot profiles
-	ProfileName string // pxe_profile_name: ip_hex (default), ip, mac, hostname, hostname_short
+	ProfileName string // pxe_profile_name: ip_hex (default), ip, mac, hostname, hostname_short, uuid
 	LocalSocket string // local_socket; default STATE/kadeploy.sock
 	LogFile     string // log_to_file; default STATE/kadeploy-server.log
 	CacheDir    string // kadeploy_cache_dir; default STATE/cache
@@ -77,6 +80,14 @@ type Global struct {
 	Admins         []string // admins: beside root and the daemon's own user
 }
 
+// DHCP is how the daemon answers machines that ask for an address or for what to boot.
+type DHCP struct {
+	Mode      string // off, proxy or full
+	Interface string
+	Router    netip.Addr // zero: none
+	DNS       []netip.Addr
+}
+
 // TFTPName is the name that firmware asks the TFTP server by, for a path below TFTPRoot.
 func (g *Global) TFTPName(path string) string {
 	rel, err := filepath.Rel(g.TFTPRoot, path)
@@ -110,6 +121,12 @@ type Settings struct {
 	DeployKernel     string   // deploy_kernel: file below ImagesPath
 	DeployInitrd     []string // deploy_initrd, first word
 	DeployKernelArgs string   // the rest of deploy_initrd, then deploy_kernel_args
+
+	PXEKind       string // pxelinux, ipxe or grub
+	Firmware      string // bios or uefi
+	UUID          string // of the firmware, lower case; "" when unknown
+	NFSRootKernel string // file below ImagesPath; "" for no deployment system over NFS
+	NFSRootParams string
 
 	BlockDevice string // /dev/sda
 	DeployPart  string // suffix: "3", also "p3" or "-part3"; the device is BlockDevice+DeployPart (p between when both are digits there)

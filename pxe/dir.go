@@ -1,6 +1,7 @@
 package pxe
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -8,33 +9,40 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 )
 
 // Node is who a profile is for.
 type Node struct {
-	Name string
-	Addr netip.Addr
-	MAC  net.HardwareAddr // nil when unknown
+	Name   string
+	Addr   netip.Addr
+	MAC    net.HardwareAddr // nil when unknown
+	UUID   string           // of the machine's firmware; "" when unknown
+	Loader Loader           // what reads the profile
 }
 
 // DirConfig says where profiles are.
 type DirConfig struct {
-	Root     string // the TFTP root; must exist
-	Profiles string // tftp_cfg: relative to Root, or absolute below it; made when missing
-	Naming   Naming // "" for ip_hex
+	Root     string   // the TFTP root; must exist
+	Profiles string   // tftp_cfg, those of PXELINUX: relative to Root, or absolute below it; made when missing
+	Naming   Naming   // "" for ip_hex
+	Loaders  []string // further files below Root that any machine may have
 }
 
-// Dir is the directory of the nodes' profiles. Its methods may be called from any goroutine; two writers of one node
-// leave one of the two profiles, whole.
+// Dir is the directories of the nodes' profiles, one for each language, and knows which files below the root they name. Its methods may be
+// called from any goroutine; two writers of one node leave one of the two profiles, whole.
 type Dir struct {
-	root   *os.Root
+	root   *os.Root // the TFTP root
 	path   string
+	dirs   map[Language]string // relative to root, with slashes
 	naming Naming
+	named  *named
 }
 
-// OpenDir opens the directory of profiles and forgets temporary files of a server that was killed.
+// OpenDir makes the directories of profiles, writes the first stages that lead machines there, and forgets temporary files of a server
+// that was killed.
 func OpenDir(c DirConfig) (*Dir, error) {
 	profiles := c.Profiles
 	if filepath.IsAbs(profiles) {
@@ -44,20 +52,41 @@ func OpenDir(c DirConfig) (*Dir, error) {
 		}
 		profiles = rel
 	}
-	tftp, err := os.OpenRoot(c.Root)
+	root, err := os.OpenRoot(c.Root)
 	if err != nil {
 		return nil, fmt.Errorf("boot profiles: open the TFTP root: %w", err)
 	}
-	defer tftp.Close()
-	if err := tftp.MkdirAll(profiles, 0o755); err != nil {
-		return nil, fmt.Errorf("boot profiles: make %s: %w", filepath.Join(c.Root, profiles), err)
+	d := &Dir{
+		root: root, path: c.Root, naming: c.Naming, named: newNamed(c.Loaders),
+		dirs: map[Language]string{PXELINUX: filepath.ToSlash(profiles), IPXE: Dirs[IPXE], GRUB: Dirs[GRUB]},
 	}
-	root, err := tftp.OpenRoot(profiles)
-	if err != nil {
-		return nil, fmt.Errorf("boot profiles: open %s: %w", filepath.Join(c.Root, profiles), err)
+	if err := d.prepare(); err != nil {
+		return nil, errors.Join(err, root.Close())
 	}
-	d := &Dir{root: root, path: filepath.Join(c.Root, profiles), naming: c.Naming}
-	return d, d.sweep()
+	return d, nil
+}
+
+// FirstStage is the script that DHCP names to iPXE, below the TFTP root.
+const FirstStage = "boot.ipxe"
+
+func (d *Dir) prepare() error {
+	for _, dir := range d.dirs {
+		if err := d.root.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("boot profiles: make %s: %w", filepath.Join(d.path, dir), err)
+		}
+		if err := d.sweep(dir); err != nil {
+			return err
+		}
+	}
+	for name, text := range map[string]string{
+		FirstStage:                        ipxeFirstStage(d.naming),
+		path.Join(Dirs[GRUB], "grub.cfg"): grubFirstStage(d.naming),
+	} {
+		if err := d.replace(name, text); err != nil {
+			return fmt.Errorf("boot profiles: write %s: %w", filepath.Join(d.path, name), err)
+		}
+	}
+	return nil
 }
 
 // Close gives the directory back; profiles stay.
@@ -65,42 +94,63 @@ func (d *Dir) Close() error { return d.root.Close() }
 
 // Path is where the node's profile is or would be.
 func (d *Dir) Path(n Node) (string, error) {
-	name, err := FileName(d.naming, n.Addr, n.MAC, n.Name)
-	return filepath.Join(d.path, name), err
+	file, err := d.file(n, cmp.Or(n.Loader.Language, PXELINUX))
+	return filepath.Join(d.path, filepath.FromSlash(file)), err
 }
 
-// Write puts the node's profile in place at once: a node that is reading gets the old text or the new one, whole.
+func (d *Dir) file(n Node, language Language) (string, error) {
+	name, err := n.name(d.naming, language)
+	return path.Join(d.dirs[language], name), err
+}
+
+// Write puts the node's profile in place at once: a node that is reading gets the old text or the new one, whole. A profile in another
+// language, of a time when the node had another loader, goes.
 func (d *Dir) Write(n Node, p Profile) error {
-	name, err := FileName(d.naming, n.Addr, n.MAC, n.Name)
+	language := cmp.Or(n.Loader.Language, PXELINUX)
+	file, err := d.file(n, language)
 	if err != nil {
 		return fmt.Errorf("boot profile of %s: %w", n.Name, err)
 	}
-	text, err := p.Render()
+	text, err := n.Loader.Render(p)
 	if err != nil {
 		return fmt.Errorf("boot profile of %s: %w", n.Name, err)
 	}
-	if err := d.replace(name, text); err != nil {
-		return fmt.Errorf("write boot profile of %s (%s): %w", n.Name, filepath.Join(d.path, name), err)
+	if err := d.replace(file, text); err != nil {
+		return fmt.Errorf("write boot profile of %s (%s): %w", n.Name, filepath.Join(d.path, file), err)
 	}
-	return nil
+	d.named.put(file, text)
+	for other := range d.dirs {
+		if other != language {
+			err = errors.Join(err, d.remove(n, other))
+		}
+	}
+	return err
 }
 
-// Remove takes the node's profile away; one that is not there is no error.
-func (d *Dir) Remove(n Node) error {
-	name, err := FileName(d.naming, n.Addr, n.MAC, n.Name)
+// Remove takes the node's profiles away; one that is not there is no error.
+func (d *Dir) Remove(n Node) (err error) {
+	for language := range d.dirs {
+		err = errors.Join(err, d.remove(n, language))
+	}
+	return err
+}
+
+func (d *Dir) remove(n Node, language Language) error {
+	file, err := d.file(n, language)
 	if err != nil {
-		return fmt.Errorf("boot profile of %s: %w", n.Name, err)
+		return nil // it has no name there, so there is none
 	}
-	if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove boot profile of %s (%s): %w", n.Name, filepath.Join(d.path, name), err)
+	if err := d.root.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove boot profile of %s (%s): %w", n.Name, filepath.Join(d.path, file), err)
 	}
+	d.named.drop(file)
 	return nil
 }
 
 const tempPrefix = ".new-" // no name of a profile starts with a dot
 
 func (d *Dir) replace(name, text string) error {
-	temp := tempPrefix + rand.Text()
+	temp := path.Join(path.Dir(name), tempPrefix+rand.Text())
 	f, err := d.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
@@ -115,15 +165,15 @@ func (d *Dir) replace(name, text string) error {
 	return nil
 }
 
-func (d *Dir) sweep() error {
-	files, err := fs.ReadDir(d.root.FS(), ".")
+func (d *Dir) sweep(dir string) error {
+	files, err := fs.ReadDir(d.root.FS(), dir)
 	if err != nil {
-		return fmt.Errorf("boot profiles: list %s: %w", d.path, err)
+		return fmt.Errorf("boot profiles: list %s: %w", filepath.Join(d.path, dir), err)
 	}
 	for _, f := range files {
 		if strings.HasPrefix(f.Name(), tempPrefix) {
-			if err := d.root.Remove(f.Name()); err != nil {
-				return fmt.Errorf("boot profiles: sweep %s: %w", d.path, err)
+			if err := d.root.Remove(path.Join(dir, f.Name())); err != nil {
+				return fmt.Errorf("boot profiles: sweep %s: %w", filepath.Join(d.path, dir), err)
 			}
 		}
 	}

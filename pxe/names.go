@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
 	"strings"
 )
 
@@ -18,7 +19,48 @@ const (
 	MAC           Naming = "mac"            // 01-aa-bb-cc-dd-ee-ff, PXELINUX's own, Ethernet
 	Hostname      Naming = "hostname"       // node-1.lab
 	HostnameShort Naming = "hostname_short" // node-1
+	UUID          Naming = "uuid"           // 6a2f41a3-c54c-fce8-32d2-0324e1c32e22, PXELINUX's own
 )
+
+// Dirs are where profiles are below the TFTP root, but for those of PXELINUX, whose place is tftp_cfg.
+var Dirs = map[Language]string{IPXE: "ipxe", GRUB: "grub"}
+
+// name is the file of a node's profile in the directory of its language. PXELINUX and iPXE know all namings; GRUB names a machine by its
+// hardware address or, for all other namings, by its address.
+func (n Node) name(naming Naming, language Language) (string, error) {
+	if naming == UUID && language != GRUB {
+		return withSuffix(strings.ToLower(n.UUID), language, checkUUID(n.UUID, n.Name))
+	}
+	byAddress := naming == IPHex || naming == "" || language == GRUB && naming != MAC
+	switch {
+	case language == GRUB && naming == MAC:
+		name, err := FileName(MAC, n.Addr, n.MAC, n.Name)
+		return "grub.cfg-" + strings.ReplaceAll(strings.TrimPrefix(name, "01-"), "-", ":"), err
+	case byAddress && (language == GRUB || language == IPXE):
+		naming = IP
+	}
+	name, err := FileName(naming, n.Addr, n.MAC, n.Name)
+	return withSuffix(name, language, err)
+}
+
+func withSuffix(name string, language Language, err error) (string, error) {
+	switch language {
+	case IPXE:
+		name += ".ipxe"
+	case GRUB:
+		name = "grub.cfg-" + name
+	}
+	return name, err
+}
+
+var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+func checkUUID(uuid, host string) error {
+	if !uuidForm.MatchString(uuid) {
+		return fmt.Errorf("profile name uuid needs the UUID of %s: add uuid=6a2f41a3-... to its line of nodes.conf", host)
+	}
+	return nil
+}
 
 // FileName is the name of a node's profile. What the naming does not use may be the zero value.
 func FileName(naming Naming, addr netip.Addr, mac net.HardwareAddr, host string) (string, error) {
@@ -45,7 +87,7 @@ func FileName(naming Naming, addr netip.Addr, mac net.HardwareAddr, host string)
 		short, _, _ := strings.Cut(host, ".")
 		return short, checkHost(short)
 	}
-	return "", fmt.Errorf("unknown profile name %q (known: ip_hex, ip, mac, hostname, hostname_short)", naming)
+	return "", fmt.Errorf("unknown profile name %q (known: ip_hex, ip, mac, hostname, hostname_short, uuid)", naming)
 }
 
 // SearchOrder is the list of names that PXELINUX tries for a machine: its Ethernet address, its address in hexadecimal,

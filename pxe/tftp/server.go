@@ -8,18 +8,21 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/pin/tftp/v3"
+
+	"github.com/kadeploy/kadeploy/pxe/tree"
 )
 
 // Config of a server.
 type Config struct {
 	Listen string // host:port; port 0 for any
 	Root   string // directory that is served
+	// Serves says whether a file, by its clean name below Root, may be had; nil: every one.
+	Serves func(name string) bool
 	Log    *slog.Logger
 	// Observe is told of each transfer that ended, from the transfer's goroutine; nil for nobody.
 	Observe func(Transfer)
@@ -46,7 +49,7 @@ var ErrAborted = errors.New("ended by the peer before the first block")
 // Server answers read requests until it is closed.
 type Server struct {
 	config Config
-	root   *os.Root
+	tree   *tree.Tree
 	addr   netip.AddrPort
 	tftp   *tftp.Server
 	slots  chan struct{}
@@ -64,17 +67,17 @@ func Start(c Config) (*Server, error) {
 	c.Timeout = cmp.Or(c.Timeout, time.Second)
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 
-	root, err := os.OpenRoot(c.Root)
+	files, err := tree.Open(c.Root, c.Serves, c.Log)
 	if err != nil {
-		return nil, fmt.Errorf("tftp: open the root: %w", err)
+		return nil, fmt.Errorf("tftp: %w", err)
 	}
 	conn, err := listen(c.Listen)
 	if err != nil {
-		return nil, errors.Join(err, root.Close())
+		return nil, errors.Join(err, files.Close())
 	}
 	s := &Server{
 		config: c,
-		root:   root,
+		tree:   files,
 		conn:   conn,
 		addr:   conn.LocalAddr().(*net.UDPAddr).AddrPort(),
 		slots:  make(chan struct{}, c.MaxTransfers),
@@ -114,7 +117,7 @@ func (s *Server) serve() {
 	if err := s.tftp.Serve(s.conn); err != nil {
 		s.config.Log.Error("tftp server stopped", "listen", s.config.Listen, "error", err)
 	}
-	s.root.Close()
+	s.tree.Close()
 	close(s.done)
 }
 

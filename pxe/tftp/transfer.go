@@ -5,22 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/netip"
-	"os"
-	"path"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/pin/tftp/v3"
+
+	"github.com/kadeploy/kadeploy/pxe/tree"
 )
 
-// What peers are told; the library sends it as an error packet. None says anything of the world outside the root.
+// What peers are told beside the errors of the tree; the library sends it as an error packet.
 var (
-	errNotFound = errors.New("file not found")
-	errNotFile  = errors.New("not a regular file")
-	errName     = errors.New("bad file name")
 	errBusy     = errors.New("too many transfers, try again later")
 	errClosing  = errors.New("server is stopping")
 	errInternal = errors.New("internal error")
@@ -53,11 +48,15 @@ func (s *Server) read(name string, to io.ReaderFrom) (err error) {
 }
 
 func (s *Server) send(name string, to io.ReaderFrom) (int64, error) {
-	f, size, err := s.open(name)
+	if s.ctx.Err() != nil {
+		return 0, errClosing
+	}
+	f, info, err := s.tree.Open(name)
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
+	size := info.Size()
 	ctx, cancel := context.WithTimeoutCause(s.ctx, s.config.MaxTime, fmt.Errorf("longer than %v", s.config.MaxTime))
 	defer cancel()
 	if sized, ok := to.(tftp.OutgoingTransfer); ok {
@@ -70,38 +69,12 @@ func (s *Server) send(name string, to io.ReaderFrom) (int64, error) {
 	return n, err
 }
 
-// open finds a regular file below the root. Names may start with a slash, as firmware likes them to.
-func (s *Server) open(name string) (*os.File, int64, error) {
-	if s.ctx.Err() != nil {
-		return nil, 0, errClosing
-	}
-	if len(name) > 512 || strings.ContainsAny(name, "\x00\\") {
-		return nil, 0, errName
-	}
-	name = path.Clean(strings.TrimLeft(name, "/"))
-	if !fs.ValidPath(name) || name == "." {
-		return nil, 0, errName
-	}
-	// Without O_NONBLOCK the open of a named pipe would hold the transfer until somebody writes to it.
-	f, err := s.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		s.config.Log.Debug("tftp open", "file", name, "error", err)
-		return nil, 0, errNotFound
-	}
-	info, err := f.Stat()
-	if err == nil && info.Mode().IsRegular() {
-		return f, info.Size(), nil
-	}
-	f.Close()
-	return nil, 0, errNotFile
-}
-
 func (s *Server) ended(t Transfer) {
 	log := s.config.Log.With("peer", t.Peer, "file", t.File, "bytes", t.Bytes, "took", t.Took)
 	switch {
 	case t.Err == nil:
 		log.Debug("tftp transfer")
-	case errors.Is(t.Err, ErrAborted), errors.Is(t.Err, errNotFound): // how firmware asks for sizes and tries names
+	case errors.Is(t.Err, ErrAborted), errors.Is(t.Err, tree.ErrNotFound): // how firmware asks for sizes and tries names
 		log.Debug("tftp transfer failed", "error", t.Err)
 	default:
 		log.Info("tftp transfer failed", "error", t.Err)
