@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 
@@ -20,10 +21,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kadeploy/kadeploy/internal/agent"
+	"github.com/kadeploy/kadeploy/internal/deploysystem"
+	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/dirdisk"
 )
 
 func main() {
+	if os.Getpid() == 1 {
+		deploysystem.Init()
+	}
+	if filepath.Base(os.Args[0]) == "modprobe" {
+		os.Exit(deploysystem.Modprobe(os.Args[1:]))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals()...)
 	context.AfterFunc(ctx, stop) // the second one ends the process as usual
 	os.Exit(complain(execute(ctx, os.Args)))
@@ -62,6 +71,7 @@ func runCommand() *cli.Command {
 		Action: run,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "cmdline", EnvVars: []string{"KADEPLOY_CMDLINE"}, Usage: "kernel command `LINE`; it holds a token, so give it by the environment (default: /proc/cmdline)"},
+			&cli.BoolFlag{Name: "disks", Usage: "work on the disks of this machine: what is on them is lost"},
 			&cli.StringFlag{Name: "sandbox-disk", Usage: "work on a disk that is the `DIRECTORY`"},
 			&cli.Int64Flag{Name: "sandbox-capacity", Usage: "size of that disk in `BYTES` (0: unlimited)"},
 			&cli.Int64Flag{Name: "sandbox-rate", Usage: "write to that disk with so many `BYTES` a second (0: as fast as can be)"},
@@ -77,9 +87,6 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.String("sandbox-disk") == "" {
-		return errors.New("this version has no driver for real disks: give --sandbox-disk DIRECTORY")
-	}
 	address, err := netip.ParseAddr(c.String("address"))
 	if err != nil {
 		return fmt.Errorf("--address %q: want an IP address", c.String("address"))
@@ -88,7 +95,7 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	disk, err := dirdisk.Open(dirdisk.Config{Root: c.String("sandbox-disk"), Capacity: c.Int64("sandbox-capacity"), Rate: c.Int64("sandbox-rate")})
+	disk, err := diskOf(c)
 	if err != nil {
 		return err
 	}
@@ -103,6 +110,17 @@ func run(c *cli.Context) error {
 		err = errors.New("the session ended without an order to reboot")
 	}
 	return err
+}
+
+// diskOf is the driver of what the agent works on.
+func diskOf(c *cli.Context) (machine.Machine, error) {
+	switch dir := c.String("sandbox-disk"); {
+	case dir != "":
+		return dirdisk.Open(dirdisk.Config{Root: dir, Capacity: c.Int64("sandbox-capacity"), Rate: c.Int64("sandbox-rate")})
+	case c.Bool("disks"):
+		return noDisks{}, nil
+	}
+	return nil, errors.New("this version has no driver for real disks: give --sandbox-disk DIRECTORY")
 }
 
 // bootOf reads the command line and takes it, which holds a token, out of the environment.

@@ -56,7 +56,7 @@ func (r *runner) app() *cli.App {
 		Name: "kadeploy-server", HelpName: "kadeploy-server", Usage: "the daemon that reimages nodes",
 		Description: rootHelp, CustomAppHelpTemplate: rootTemplate,
 		Writer: r.Stdout, ErrWriter: io.Discard,
-		HideVersion: true, HideHelpCommand: true,
+		HideVersion: true, HideHelpCommand: true, DisableSliceFlagSeparator: true,
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Action:         func(c *cli.Context) error { return noCommand(c) },
@@ -75,6 +75,8 @@ func (r *runner) app() *cli.App {
 				Flags: []cli.Flag{dirFlag()}},
 			{Name: "import", Usage: "make a configuration, descriptions and rights of what Kadeploy3 has", ArgsUsage: "kadeploy3", Description: importHelp,
 				Action: r.importing, Flags: importFlags()},
+			{Name: "mkenv", Usage: "make the deployment system, kernel and initrd, that nodes are booted into", Description: mkenvHelp, Action: r.mkenv,
+				Flags: mkenvFlags()},
 			{Name: "version", Usage: "show the version of this program", Description: versionHelp, Action: r.version},
 			{Name: "help", Usage: "show the help of a command", ArgsUsage: "[COMMAND]", Description: helpHelp, Action: help},
 		},
@@ -134,7 +136,7 @@ func withoutArguments(action cli.ActionFunc) cli.ActionFunc {
 func noCommand(c *cli.Context) error {
 	name := c.Args().First()
 	if name == "" {
-		return usage("", "no command: start, stop, restart, status, check-config, backup or import")
+		return usage("", "no command: start, stop, restart, status, check-config, backup, import or mkenv")
 	}
 	return usage("", "unknown command %q. %s", name, cli.SuggestCommand(c.App.Commands, name))
 }

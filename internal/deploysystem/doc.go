@@ -1,0 +1,7 @@
+// Package deploysystem is the init of the deployment system: process 1 of a node that was booted from what internal/initramfs has built.
+//
+// It mounts what Linux needs, loads the modules that the hardware asks for, gets an address from whichever network leads to the server,
+// and runs the agent as its child. When the agent ends because a reboot was ordered, it reboots; when the agent is lost, it says so on
+// the console and reboots after a minute: what comes next is the decision of the boot profile. It never ends itself, which would be a panic of
+// the kernel. Under the name modprobe the same program is what the kernel calls for a module. Start reading at init.go.
+package deploysystem

@@ -1,0 +1,128 @@
+//go:build qemu
+
+package deploysystem_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gexec"
+
+	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/initramfs"
+	"github.com/kadeploy/kadeploy/internal/pki"
+)
+
+const (
+	emulator = "qemu-system-x86_64"
+	slow     = "90s" // a machine without hardware help, beside other tests
+)
+
+// built is what mkenv makes, once for all specs.
+var built struct{ kernel, initrd string }
+
+var _ = BeforeSuite(func() {
+	if _, err := exec.LookPath(emulator); err != nil {
+		Skip(emulator + " is not installed (package qemu-system-x86)")
+	}
+	dir := GinkgoT().TempDir()
+	agent := filepath.Join(dir, "kadeploy-agent")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", agent, "github.com/kadeploy/kadeploy/cmd/kadeploy-agent")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Stdout, build.Stderr = GinkgoWriter, GinkgoWriter
+	Expect(build.Run()).To(Succeed())
+	system, err := initramfs.Build(context.Background(), initramfs.Config{Agent: agent})
+	if err != nil {
+		Skip("no deployment system can be built here: " + err.Error())
+	}
+	built.kernel, built.initrd = system.Kernel, filepath.Join(dir, "initrd")
+	f, err := os.Create(built.initrd)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(system.WriteInitrd(f, 0)).To(Succeed())
+	Expect(f.Close()).To(Succeed())
+})
+
+// guest is a machine in QEMU whose only network is QEMU's own, in which the host is 10.0.2.2.
+type guest struct {
+	*gexec.Session
+	console string // file
+	started time.Time
+}
+
+// boot starts a machine with the deployment system; it ends when the guest reboots.
+func boot(words string, extra ...string) *guest {
+	GinkgoHelper()
+	dir := GinkgoT().TempDir()
+	g := &guest{console: filepath.Join(dir, "console"), started: time.Now()}
+	args := []string{
+		"-machine", "pc,graphics=off", "-accel", "tcg,thread=multi,tb-size=64", "-cpu", "max", "-smp", "1", "-m", "256",
+		"-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-no-reboot",
+		"-device", "virtio-rng-pci", "-chardev", "file,id=ser0,path=" + g.console, "-serial", "chardev:ser0",
+		"-kernel", built.kernel, "-initrd", built.initrd, "-append", "console=ttyS0 quiet panic=-1 " + words,
+	}
+	cmd := exec.Command(emulator, slices.Concat(args, extra)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var err error
+	g.Session, err = gexec.Start(cmd, GinkgoWriter, GinkgoWriter)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() {
+		g.Kill()
+		Eventually(g.Session, "10s").Should(gexec.Exit())
+		AddReportEntry("console", ReportEntryVisibilityFailureOrVerbose, g.said())
+	})
+	return g
+}
+
+// said is all that the console has shown.
+func (g *guest) said() string {
+	text, _ := os.ReadFile(g.console)
+	return strings.ReplaceAll(string(text), "\r", "")
+}
+
+// card is a network card of a kind that is on QEMU's network.
+func card(model, id string) []string {
+	return []string{"-netdev", "user,id=" + id, "-device", model + ",netdev=" + id}
+}
+
+// site is a server that expects the machine.
+type site struct {
+	server *agentlink.Server
+	pin    string
+	joined chan *agentlink.Session
+	left   chan error
+}
+
+const token = "one-time-secret"
+
+func newSite() *site {
+	GinkgoHelper()
+	s := &site{joined: make(chan *agentlink.Session, 1), left: make(chan error, 1)}
+	authority, err := pki.Open(pki.Config{Dir: filepath.Join(GinkgoT().TempDir(), "pki")})
+	Expect(err).NotTo(HaveOccurred())
+	s.pin = authority.Pin()
+	boots := agentlink.NewBoots(nil)
+	Expect(boots.Expect("node-1", token, time.Now().Add(5*time.Minute))).To(Succeed())
+	s.server, err = agentlink.Start(agentlink.Config{
+		Listen: "127.0.0.1:0", Authority: authority, Boots: boots,
+		Joined: func(session *agentlink.Session) { s.joined <- session },
+		Left:   func(_ *agentlink.Session, err error) { s.left <- err },
+	})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(s.server.Close)
+	return s
+}
+
+// words are those of the kernel command line for this site.
+func (s *site) words() string {
+	_, port, _ := strings.Cut(s.server.Addr().String(), ":")
+	return fmt.Sprintf("kadeploy.server=10.0.2.2:%s kadeploy.node=node-1 kadeploy.token=%s kadeploy.pin=%s kadeploy.marker=25300", port, token, s.pin)
+}

@@ -1,0 +1,124 @@
+package deploysystem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kadeploy/kadeploy/internal/agent"
+)
+
+const (
+	lostDelay  = time.Minute      // from the loss of the agent to the reboot: somebody may want to read why
+	crashDelay = 10 * time.Second // from a fault of ours to the reboot
+)
+
+// programs is the PATH of all that is started here.
+const programs = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+// system is this boot.
+type system struct {
+	words    words
+	children *children
+	modules  *modules
+}
+
+// Init is the life of process 1. It does not return: at its end the machine reboots.
+func Init() {
+	defer func() {
+		reboot(unix.LINUX_REBOOT_CMD_RESTART)
+	}()
+	defer recovered()
+	unix.Umask(0o022)
+	os.Clearenv()
+	os.Setenv("PATH", programs)
+	os.Setenv("HOME", "/root")
+	if err := mountBase(); err != nil {
+		say("%v", err)
+	}
+	s := &system{words: readWords(), children: newChildren()}
+	s.spawn(s.children.reap)
+	s.spawn(s.obeySignals)
+	say("kadeploy deployment system, kernel %s", release())
+	s.run()
+}
+
+// run brings the system up, has the agent do its work, and returns when it is time to reboot.
+func (s *system) run() {
+	if s.words.shell {
+		s.spawn(s.shells)
+	}
+	s.startHardware()
+	boot, err := agent.ParseCmdline(s.words.line)
+	if err == nil {
+		err = s.serve(boot)
+	}
+	if err == nil {
+		say("a reboot was ordered")
+		return
+	}
+	say("%v", err)
+	if s.words.shell {
+		say("there is a shell on the console, so the machine stays as it is; the command reboot ends it")
+		select {}
+	}
+	say("the machine reboots in %v", lostDelay)
+	time.Sleep(lostDelay)
+}
+
+// serve runs the agent once the server can be reached. A nil error is an ordered reboot.
+func (s *system) serve(boot agent.Boot) error {
+	server, err := netip.ParseAddrPort(boot.Server)
+	if err != nil {
+		return err
+	}
+	address := s.connect(context.Background(), server, boot.Node)
+	say("address %v leads to the server at %v", address, server)
+	status, err := s.children.run(process{args: []string{"/init", "run", "--disks", "--address", address.String()}})
+	switch {
+	case err != nil:
+		return fmt.Errorf("the agent cannot be started: %w", err)
+	case status.Signaled():
+		return fmt.Errorf("the agent was killed by signal %v", status.Signal())
+	case status.ExitStatus() != 0:
+		return errors.New("the agent has lost the server, or was refused: its last line says why")
+	}
+	return nil
+}
+
+// spawn runs a part beside the others. A fault in it is told and ends with a reboot, not with a panic of the kernel.
+func (s *system) spawn(part func()) {
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				crashed(r)
+				reboot(unix.LINUX_REBOOT_CMD_RESTART)
+			}
+		}()
+		part()
+	}()
+}
+
+// recovered is deferred by what must go on to a reboot.
+func recovered() {
+	if r := recover(); r != nil {
+		crashed(r)
+	}
+}
+
+func crashed(r any) {
+	say("a fault of the deployment system: %v\n%s", r, debug.Stack())
+	say("the machine reboots in %v", crashDelay)
+	time.Sleep(crashDelay)
+}
+
+// say writes a line on the console.
+func say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "kadeploy: "+format+"\n", args...)
+}

@@ -1,0 +1,172 @@
+package deploysystem
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kadeploy/kadeploy/internal/initramfs/layout"
+)
+
+// modules are those of the running kernel that are in the deployment system. Safe for concurrent use.
+type modules struct {
+	dir     string
+	insert  func(file string) error // has the kernel load a file
+	paths   map[string]string       // of a name, below dir
+	needs   map[string][]string     // paths, of a path
+	soft    map[string][]string     // names that a name wants loaded before it
+	aliases []alias
+
+	mu    sync.Mutex
+	tried map[string]bool // paths that were loaded or cannot be
+}
+
+// alias stands for a module; pattern is as in fnmatch(3), start its part before the first wildcard.
+type alias struct{ start, pattern, name string }
+
+// errNoModule says that there is none of that name; it may be built in.
+var errNoModule = errors.New("no such module in the deployment system")
+
+// openModules reads the tables of depmod(8). Without them there are no modules, which is no error: the kernel may have all built in.
+func openModules(dir string) (*modules, error) {
+	m := &modules{
+		dir: dir, insert: insertModule,
+		paths: map[string]string{}, needs: map[string][]string{}, soft: map[string][]string{}, tried: map[string]bool{},
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "modules.dep"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		file, needs, _ := strings.Cut(strings.TrimSpace(line), ":")
+		m.paths[moduleName(file)], m.needs[file] = file, strings.Fields(needs)
+	}
+	text, err = os.ReadFile(filepath.Join(dir, "modules.alias"))
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if w := strings.Fields(line); len(w) == 3 && w[0] == "alias" {
+			m.aliases = append(m.aliases, alias{w[1][:wildcard(w[1])], w[1], plain(w[2])})
+		}
+	}
+	text, err = os.ReadFile(filepath.Join(dir, "modules.softdep"))
+	for line := range strings.Lines(string(text)) {
+		if w := strings.Fields(line); len(w) > 2 && w[0] == "softdep" {
+			m.soft[plain(w[1])] = append(m.soft[plain(w[1])], w[2:]...)
+		}
+	}
+	return m, err
+}
+
+// wildcard is where the first one is.
+func wildcard(pattern string) int {
+	if i := strings.IndexAny(pattern, "*?["); i >= 0 {
+		return i
+	}
+	return len(pattern)
+}
+
+// plain is a name as the kernel has it.
+func plain(name string) string { return strings.ReplaceAll(name, "-", "_") }
+
+func moduleName(file string) string { return plain(strings.TrimSuffix(path.Base(file), ".ko")) }
+
+// load loads a module by its name or an alias, such as fs-xfs or what hardware says it is (modalias), with all it needs.
+func (m *modules) load(name string) error {
+	if file, ok := m.paths[plain(name)]; ok {
+		return m.loadFile(file)
+	}
+	found := false
+	var errs []error
+	for _, a := range m.aliases {
+		if !strings.HasPrefix(name, a.start) {
+			continue
+		}
+		if ok, err := path.Match(a.pattern, name); err == nil && ok {
+			found = true
+			errs = append(errs, m.loadFile(m.paths[a.name]))
+		}
+	}
+	if !found {
+		return fmt.Errorf("%s: %w", name, errNoModule)
+	}
+	return errors.Join(errs...)
+}
+
+// loadFile loads what a module needs, the deepest first, and then the module; each is tried once.
+func (m *modules) loadFile(file string) error {
+	if !m.first(file) {
+		return nil
+	}
+	for _, want := range m.soft[moduleName(file)] {
+		if need, ok := m.paths[plain(want)]; ok { // else it is built in, or an alias that the module asks for by itself
+			m.loadFile(need)
+		}
+	}
+	needs := m.needs[file]
+	for i := len(needs) - 1; i >= 0; i-- {
+		if err := m.loadFile(needs[i]); err != nil {
+			return err
+		}
+	}
+	err := m.insert(filepath.Join(m.dir, file))
+	if err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("module %s: %w", moduleName(file), err)
+	}
+	return nil
+}
+
+// first says whether nobody has tried the file yet.
+func (m *modules) first(file string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.tried[file] {
+		return false
+	}
+	m.tried[file] = true
+	return true
+}
+
+func insertModule(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.FinitModule(int(f.Fd()), "", 0)
+}
+
+// Modprobe is this program as the kernel calls it for a module (/proc/sys/kernel/modprobe), and as scripts do: modprobe [-OPTION]... NAME...
+// It returns the exit code.
+func Modprobe(args []string) int {
+	m, err := openModules(filepath.Join(layout.Modules, release()))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "modprobe:", err)
+		return 1
+	}
+	code, quiet := 0, false
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "-") {
+			quiet = quiet || arg == "-q" || arg == "--quiet"
+			continue
+		}
+		if err := m.load(arg); err != nil {
+			code = 1
+			if !quiet {
+				fmt.Fprintln(os.Stderr, "modprobe:", err)
+			}
+		}
+	}
+	return code
+}

@@ -1,0 +1,13 @@
+// Package layout is what the one who builds the deployment system and the one who runs in it agree on.
+package layout
+
+const (
+	// ShellMarker is a file that says: there is a shell on the console, whatever the kernel command line says.
+	ShellMarker = "/etc/kadeploy/shell"
+	// Keys is the file of the keys that may log in, as sshd(8) has it.
+	Keys = "/root/.ssh/authorized_keys"
+	// Grub is the directory of boot loaders: boot.img and core.img for BIOS, BOOTX64.EFI for UEFI.
+	Grub = "/usr/lib/kadeploy/grub"
+	// Modules is the directory of a kernel's modules: modules.dep, .alias, .softdep and .builtin as depmod(8) has them.
+	Modules = "/lib/modules"
+)
