@@ -21,7 +21,7 @@ func TestImportDirections(t *testing.T) {
 		{pkg: "chain", forbidden: []string{protoactor}, allowed: []string{}},
 		{pkg: "supervisor", allowed: []string{}},
 		{pkg: "pxe", forbidden: []string{protoactor, us + "actors"}},
-		{pkg: "config", forbidden: []string{protoactor, us + "actors"}, allowed: []string{"internal/workflow", "internal/nodeset", "internal/compress"}},
+		{pkg: "config", forbidden: []string{protoactor, us + "actors"}, allowed: []string{"internal/workflow", "internal/nodeset", "internal/compress", "internal/blockdev"}},
 		{pkg: "internal/agent", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "internal/agentlink", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "internal/sandbox", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/kadeploy/kadeploy/internal/blockdev"
 )
 
 // nodeKeys are the parameters that a cluster or one node may redefine.
@@ -20,7 +22,7 @@ func nodeKeys() []*key {
 		{name: "deploy_kernel_args", scope: clusterScope, initial: one(""), set: setDeployArgs,
 			doc: "kernel arguments of the deployment system, after those of deploy_initrd"},
 		{name: "block_device", scope: clusterScope, required: true, set: setDevice,
-			doc: "disk of the node: /dev/sda"},
+			doc: "disk of the node: /dev/sda, /dev/disk/by-id/NAME, /dev/disk/by-path/NAME, or what it is like: serial=TEXT, model=TEXT, size>=100G"},
 		{name: "deploy_part", scope: clusterScope, required: true, set: setPart(func(t *target) *string { return &t.settings.DeployPart }),
 			doc: "partition that is deployed: 3"},
 		{name: "prod_part", scope: clusterScope, initial: one("none"), set: setPart(func(t *target) *string { return &t.settings.ProdPart }),
@@ -30,8 +32,8 @@ func nodeKeys() []*key {
 		{name: "swap_part", scope: clusterScope, initial: one("none"), set: setPart(func(t *target) *string { return &t.settings.SwapPart }),
 			doc: "swap partition, or none"},
 		{name: "partition_creation_kind", scope: clusterScope, initial: one("fdisk"),
-			set: setChoice(func(t *target) *string { return &t.settings.PartitionKind }, "fdisk", "parted"),
-			doc: "what partition_file holds: fdisk input or a parted script"},
+			set: setChoice(func(t *target) *string { return &t.settings.PartitionKind }, "fdisk", "parted", "sfdisk"),
+			doc: "what partition_file holds: fdisk input, a parted script or an sfdisk script"},
 		{name: "partition_file", scope: clusterScope, fallback: partitionFileBeside, set: setPartitionFile,
 			doc: "file with the partition table; default partition_file_CLUSTER in the configuration directory when there is one"},
 		{name: "supported_fs", scope: clusterScope, form: list, initial: one("ext2,ext3,ext4,vfat"),
@@ -117,14 +119,14 @@ func setDeployArgs(t *target, v value) error {
 }
 
 var (
-	device = regexp.MustCompile(`^/dev/[A-Za-z0-9_.:+-]+(/[A-Za-z0-9_.:+-]+)*$`)
+	device = regexp.MustCompile(`^[A-Za-z0-9_.:+/>= -]+$`) // goes into scripts' variables
 	part   = regexp.MustCompile(`^(p|-part)?[1-9][0-9]{0,2}$`)
 )
 
 func setDevice(t *target, v value) error {
 	t.settings.BlockDevice = v.text
-	if !device.MatchString(v.text) || strings.Contains(v.text, "..") {
-		return &fault{msg: "not a device: " + v.text, hint: "write /dev/sda or /dev/disk/by-id/NAME"}
+	if blockdev.Check(v.text) != nil || !device.MatchString(v.text) {
+		return &fault{msg: "not a device: " + v.text, hint: "write /dev/sda, /dev/disk/by-id/NAME, serial=TEXT, model=TEXT or size>=100G"}
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/kadeploy/kadeploy/internal/blockdev"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 )
 
@@ -128,8 +129,8 @@ type Settings struct {
 	NFSRootKernel string // file below ImagesPath; "" for no deployment system over NFS
 	NFSRootParams string
 
-	BlockDevice string // /dev/sda
-	DeployPart  string // suffix: "3", also "p3" or "-part3"; the device is BlockDevice+DeployPart (p between when both are digits there)
+	BlockDevice string // /dev/sda; how else a disk is written says internal/blockdev
+	DeployPart  string // suffix: "3", also "p3" or "-part3"; the device is blockdev.Partition of both
 	ProdPart    string
 	TmpPart     string
 	SwapPart    string // "" when none
@@ -183,16 +184,7 @@ func (s *Settings) SwapDevice() string {
 	return s.device(s.SwapPart)
 }
 
-func (s *Settings) device(part string) string {
-	if part != "" && endsInDigit(s.BlockDevice) && part[0] >= '0' && part[0] <= '9' {
-		return s.BlockDevice + "p" + part
-	}
-	return s.BlockDevice + part
-}
-
-func endsInDigit(text string) bool {
-	return text != "" && text[len(text)-1] >= '0' && text[len(text)-1] <= '9'
-}
+func (s *Settings) device(part string) string { return blockdev.Partition(s.BlockDevice, part) }
 
 // Command is the argument vector of a power or console command with HOSTNAME_FQDN and HOSTNAME_SHORT still in it,
 // and the file of node groups it acts on, "" for a command of one node.

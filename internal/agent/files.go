@@ -89,7 +89,7 @@ func appendKeys(root *os.Root, keys []byte) error {
 	if err != nil {
 		return err
 	}
-	return replace(root, file, merge(there, keys))
+	return rooted.Replace(root, file, merge(there, keys), 0o600)
 }
 
 // makeDir follows links to a directory and makes it when it is missing, for root only.
@@ -145,26 +145,4 @@ func merge(there, more []byte) []byte {
 		there = append(append(there, key...), '\n')
 	}
 	return there
-}
-
-func replace(root *os.Root, file string, text []byte) error {
-	temp := file + ".kadeploy"
-	if err := root.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	f, err := root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = root.Rename(temp, file)
-	}
-	if err != nil {
-		root.Remove(temp)
-	}
-	return err
 }

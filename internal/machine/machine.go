@@ -1,5 +1,5 @@
 // Package machine says what an agent may do to the machine it runs on. It holds the vocabulary only; a driver does the
-// work: dirdisk, whose disk is a directory (the sandbox), is the one there is. Drivers for real disks are later work.
+// work: linux, for the disks of a real machine, or dirdisk, whose disk is a directory (the sandbox).
 //
 // Every operation is idempotent: repeating it after a half-done try works, or says why it cannot. Devices and
 // directories are named as the deployment system names them (/dev/sda3, /mnt/dest), whatever a driver makes of them.
@@ -73,7 +73,7 @@ type Tree struct {
 // Table is the order to partition a disk (Kadeploy3 create_partition_table).
 type Table struct {
 	Device string            // /dev/sda
-	Kind   string            // fdisk: Script is typed into fdisk; parted: Script is an executable
+	Kind   string            // fdisk: Script is typed into fdisk; parted: Script is an executable; sfdisk: Script is read by sfdisk
 	Script []byte            //
 	Env    map[string]string // KADEPLOY_* variables
 }
@@ -84,3 +84,53 @@ type Script struct {
 	Line string            // path below Dir and arguments, split on blanks
 	Env  map[string]string // KADEPLOY_* variables
 }
+
+// Kexecer is a machine that can start another kernel without its firmware (Kadeploy3 kexec).
+type Kexecer interface {
+	// LoadKernel puts a kernel where the restart of the machine finds it. Afterwards nothing is mounted by this driver any more and
+	// everything written is on the disk.
+	LoadKernel(ctx context.Context, k Kernel) error
+}
+
+// Kernel is how a deployed system is started.
+type Kernel struct {
+	Root   string // the directory that the system is mounted on
+	Device string // its partition; becomes root=DEVICE where Params have no root=
+	Kernel string // path in the system, links followed as the system itself would
+	Initrd string // likewise; "": none
+	Params string // kernel arguments
+}
+
+// Bootable is a machine whose disk can be made one that the firmware boots.
+type Bootable interface {
+	// InstallBootloader writes a boot loader that starts the system, for the firmware that this boot was started by. The text says where.
+	InstallBootloader(ctx context.Context, k Kernel) (string, error)
+}
+
+// Inventorier is a machine that says what it has.
+type Inventorier interface {
+	Inventory(ctx context.Context) ([]DiskInfo, error)
+}
+
+// DiskInfo describes a disk.
+type DiskInfo struct {
+	Device        string // /dev/sda
+	Model, Serial string
+	WWID          string // world-wide name as the kernel writes it: naa.5000c500a1b2c3d4
+	Path          string // as udev names it: pci-0000:00:1f.2-ata-1
+	Size          int64  // bytes
+	Content       Content
+	Partitions    []PartitionInfo // in the order of their numbers
+	InUse         string          // why it cannot be partitioned; "": it can
+}
+
+// PartitionInfo describes a partition as the kernel knows it.
+type PartitionInfo struct {
+	Number      int
+	Start, Size int64 // bytes
+	Content     Content
+	Mounted     string // directory; "": not mounted
+}
+
+// Content is what the first bytes of a device say.
+type Content struct{ Filesystem, Label, UUID string }

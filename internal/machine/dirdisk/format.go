@@ -7,16 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
-)
 
-// filesystems are names of the field's length and letters; what they mean is mkfs's business on a real disk.
-var filesystems = regexp.MustCompile(`^[a-z][a-z0-9._-]{0,15}$`)
+	"github.com/kadeploy/kadeploy/internal/machine"
+)
 
 // Format empties a partition and notes its file system. Options are for mkfs and change nothing here.
 func (d *Disk) Format(_ context.Context, device, filesystem, _ string) error {
-	if !filesystems.MatchString(filesystem) || filesystem == swap {
-		return fmt.Errorf("format %s: %q is no file system", device, filesystem)
+	if err := machine.CheckFilesystem(filesystem); err != nil {
+		return fmt.Errorf("format %s: %w", device, err)
 	}
 	if err := d.fill(device, filesystem); err != nil {
 		return fmt.Errorf("format %w", err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/kadeploy/kadeploy/internal/machine"
@@ -15,7 +14,7 @@ import (
 
 // Mount attaches a formatted partition to a directory of the deployment system.
 func (d *Disk) Mount(_ context.Context, device, dir, filesystem string) error {
-	dir, err := mountPoint(dir)
+	dir, err := machine.MountPoint(dir)
 	if err != nil {
 		return fmt.Errorf("mount %s: %w", device, err)
 	}
@@ -43,7 +42,7 @@ func (d *Disk) Mount(_ context.Context, device, dir, filesystem string) error {
 
 // Umount detaches a directory.
 func (d *Disk) Umount(_ context.Context, dir string) error {
-	dir, err := mountPoint(dir)
+	dir, err := machine.MountPoint(dir)
 	if err != nil {
 		return fmt.Errorf("umount: %w", err)
 	}
@@ -66,13 +65,6 @@ func (d *Disk) detach(number int) {
 // written.
 func (d *Disk) Sync(context.Context) error { return nil }
 
-func mountPoint(dir string) (string, error) {
-	if !path.IsAbs(dir) || path.Clean(dir) == "/" || len(dir) > 1024 || strings.ContainsRune(dir, 0) {
-		return "", fmt.Errorf("%q: want an absolute directory other than /", dir)
-	}
-	return path.Clean(dir), nil
-}
-
 // Tree gives the real directory of a mounted one; that of / is in memory, where the deployment system itself runs.
 func (d *Disk) Tree(dir string) (machine.Tree, error) {
 	if dir == "/" {
@@ -80,7 +72,7 @@ func (d *Disk) Tree(dir string) (machine.Tree, error) {
 		defer d.mu.Unlock()
 		return machine.Tree{Path: d.ram(), Budget: d.memory}, d.boot()
 	}
-	dir, err := mountPoint(dir)
+	dir, err := machine.MountPoint(dir)
 	if err != nil {
 		return machine.Tree{}, err
 	}
@@ -90,7 +82,7 @@ func (d *Disk) Tree(dir string) (machine.Tree, error) {
 	if !ok {
 		return machine.Tree{}, fmt.Errorf("nothing is mounted on %s", dir)
 	}
-	real, err := below(d.content(number), strings.TrimPrefix(dir, at))
+	real, err := rooted.Dir(d.content(number), strings.TrimPrefix(dir, at))
 	if err != nil {
 		return machine.Tree{}, fmt.Errorf("%s: %w", dir, err)
 	}
@@ -107,30 +99,9 @@ func (d *Disk) mounted(dir string) (at string, number int, ok bool) {
 	return "", 0, false
 }
 
-// below names an existing directory of a tree, whose links lead nowhere else.
-func below(root, name string) (string, error) {
-	r, err := os.OpenRoot(root)
-	if err != nil {
-		return "", err
-	}
-	defer r.Close()
-	at, err := rooted.Resolve(r, name)
-	if err != nil {
-		return "", err
-	}
-	info, err := r.Stat(at)
-	if err != nil {
-		return "", err
-	}
-	if !info.IsDir() {
-		return "", fmt.Errorf("%s is no directory", name)
-	}
-	return filepath.Join(root, at), nil
-}
-
 // Scratch gives a directory of ram/, which is emptied when it is first used in this boot, or makes one below a mount.
 func (d *Disk) Scratch(dir string) (machine.Tree, error) {
-	dir, err := mountPoint(dir)
+	dir, err := machine.MountPoint(dir)
 	if err != nil {
 		return machine.Tree{}, err
 	}
@@ -150,7 +121,7 @@ func (d *Disk) Scratch(dir string) (machine.Tree, error) {
 	if err := r.MkdirAll(path.Join(".", name), 0o755); err != nil {
 		return machine.Tree{}, fmt.Errorf("sandbox disk: %w", err)
 	}
-	real, err := below(root, name)
+	real, err := rooted.Dir(root, name)
 	if err != nil {
 		return machine.Tree{}, fmt.Errorf("%s: %w", dir, err)
 	}

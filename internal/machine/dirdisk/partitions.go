@@ -1,6 +1,10 @@
 package dirdisk
 
-import "fmt"
+import (
+	"strconv"
+
+	"github.com/kadeploy/kadeploy/internal/blockdev"
+)
 
 // Partitions names the devices of all partitions in the order of their numbers, for a firmware that looks for something
 // to boot. There are none without a table.
@@ -11,13 +15,9 @@ func (d *Disk) Partitions() []string {
 	if err != nil || t.Device == "" {
 		return nil
 	}
-	stem := t.Device
-	if last := stem[len(stem)-1]; last >= '0' && last <= '9' {
-		stem += "p"
-	}
 	devices := make([]string, len(t.Partitions))
 	for i, p := range t.Partitions {
-		devices[i] = fmt.Sprint(stem, p.Number)
+		devices[i] = blockdev.Partition(t.Device, strconv.Itoa(p.Number))
 	}
 	return devices
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/kadeploy/kadeploy/internal/machine"
-	"github.com/kadeploy/kadeploy/internal/machine/rooted"
 	"github.com/kadeploy/kadeploy/internal/machine/script"
 )
 
@@ -26,7 +25,7 @@ func (d *Disk) RunScript(ctx context.Context, s machine.Script) (string, error) 
 	if !ok {
 		return "", fmt.Errorf("script %s: %s is neither mounted nor in memory", words[0], s.Dir)
 	}
-	file, err := executable(dir, words[0])
+	file, err := script.Find(dir, words[0])
 	if err != nil {
 		return "", fmt.Errorf("script %s: %w", words[0], err)
 	}
@@ -45,34 +44,6 @@ func (d *Disk) RunScript(ctx context.Context, s machine.Script) (string, error) 
 		err = d.capacity.recount()
 	}
 	return output, err
-}
-
-// executable finds a script in its directory. Links are followed inside it only.
-func executable(dir, name string) (string, error) {
-	if !filepath.IsLocal(name) {
-		return "", errors.New("it must be a path inside the archive")
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return "", err
-	}
-	defer root.Close()
-	at, err := rooted.Resolve(root, name)
-	if err != nil {
-		return "", err
-	}
-	info, err := root.Stat(at)
-	switch {
-	case missing(err):
-		return "", errors.New("no such file in the archive")
-	case err != nil:
-		return "", err
-	case !info.Mode().IsRegular():
-		return "", errors.New("it is no regular file")
-	case info.Mode()&0o111 == 0:
-		return "", errors.New("it is not executable (chmod +x before making the archive)")
-	}
-	return filepath.Join(dir, at), nil
 }
 
 // translate gives the real path of a directory of the sandbox, anything else unchanged.

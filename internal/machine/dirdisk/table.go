@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kadeploy/kadeploy/internal/blockdev"
 )
 
 const (
@@ -74,18 +76,13 @@ func (t *table) find(device string) (*Partition, error) {
 	if t.Device == "" {
 		return nil, fmt.Errorf("%s: the disk has no partition table", device)
 	}
-	suffix, ok := strings.CutPrefix(device, t.Device)
-	if last := t.Device[len(t.Device)-1]; ok && last >= '0' && last <= '9' {
-		suffix, ok = strings.CutPrefix(suffix, "p")
-	}
-	number, err := strconv.Atoi(suffix)
-	if !ok || err != nil {
-		return nil, fmt.Errorf("%s is no partition of %s", device, t.Device)
-	}
 	for i := range t.Partitions {
-		if t.Partitions[i].Number == number {
-			return &t.Partitions[i], nil
+		if p := &t.Partitions[i]; device == blockdev.Partition(t.Device, strconv.Itoa(p.Number)) {
+			return p, nil
 		}
+	}
+	if !strings.HasPrefix(device, t.Device) {
+		return nil, fmt.Errorf("%s is no partition of %s", device, t.Device)
 	}
 	return nil, fmt.Errorf("%s: no such partition (the table of %s has %s)", device, t.Device, t.numbers())
 }

@@ -116,6 +116,6 @@ var _ = Describe("Partition", func() {
 		_, err := disk.Partition(ctx, machine.Table{Device: "/dev/nvme0n1", Kind: "fdisk", Script: []byte("part 3 1G\n")})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(disk.Format(ctx, "/dev/nvme0n1p3", "xfs", "")).To(Succeed())
-		Expect(disk.Format(ctx, "/dev/nvme0n13", "xfs", "")).To(MatchError(ContainSubstring("no partition of")))
+		Expect(disk.Format(ctx, "/dev/nvme0n13", "xfs", "")).To(MatchError(ContainSubstring("no such partition")))
 	})
 })

@@ -3,10 +3,12 @@
 package rooted
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 )
 
@@ -62,4 +64,49 @@ func Stat(root *os.Root, name string) (fs.FileInfo, error) {
 		return nil, err
 	}
 	return root.Stat(at)
+}
+
+// Dir is the path of an existing directory of the system at root, whose links lead nowhere else.
+func Dir(root, name string) (string, error) {
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	at, err := Resolve(r, name)
+	if err != nil {
+		return "", err
+	}
+	info, err := r.Stat(at)
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() {
+		return "", fmt.Errorf("%s is no directory", name)
+	}
+	return filepath.Join(root, at), nil
+}
+
+// Replace writes a file at a path that Resolve gave, at once: a reader, and a try that is repeated, sees the old file or the
+// whole new one.
+func Replace(root *os.Root, file string, text []byte, mode os.FileMode) error {
+	temp := file + ".kadeploy"
+	if err := root.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	f, err := root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = root.Rename(temp, file)
+	}
+	if err != nil {
+		root.Remove(temp)
+	}
+	return err
 }

@@ -7,6 +7,7 @@
 package script
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,7 @@ type Config struct {
 	Dir      string            // working directory
 	Env      map[string]string // every name starts with KADEPLOY_
 	Writable []string          // directories below which it may write; nil: wherever its user may
+	Stdin    []byte            // what it reads; nil: nothing
 	Stdout   func(line string) // called for each line of standard output, serially; may be nil
 }
 
@@ -51,9 +53,17 @@ func Run(ctx context.Context, c Config) (string, error) {
 	if c.Name == "" {
 		c.Name = filepath.Base(c.File)
 	}
+	text, err := execute(ctx, &c)
+	if err != nil {
+		return text, fmt.Errorf("script %s: %w", c.Name, err)
+	}
+	return text, nil
+}
+
+func execute(ctx context.Context, c *Config) (string, error) {
 	env, err := environment(c.Env)
 	if err != nil {
-		return "", fmt.Errorf("script %s: %w", c.Name, err)
+		return "", err
 	}
 	out := &output{tail: &process.Tail{}}
 	if c.Stdout != nil {
@@ -61,11 +71,11 @@ func Run(ctx context.Context, c Config) (string, error) {
 		defer out.lines.flush()
 	}
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, &c, env, out) }()
+	go func() { done <- run(ctx, c, env, out) }()
 	err = <-done
 	text := out.tail.String()
 	if err != nil {
-		return text, fmt.Errorf("script %s: %w", c.Name, explain(ctx, err, out.tail.LastLine()))
+		return text, explain(ctx, err, out.tail.LastLine())
 	}
 	return text, nil
 }
@@ -105,6 +115,9 @@ func start(ctx context.Context, c *Config, env []string, out *output) (*exec.Cmd
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 		cmd.WaitDelay = drainTime
 		cmd.Stdout, cmd.Stderr = out.stdout(), out.tail
+		if c.Stdin != nil {
+			cmd.Stdin = bytes.NewReader(c.Stdin)
+		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

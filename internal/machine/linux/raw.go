@@ -1,0 +1,69 @@
+package linux
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kadeploy/kadeploy/internal/machine"
+)
+
+// Device opens a partition or a disk that nobody uses. It holds nothing from then on.
+func (d *Driver) Device(device string) (machine.Device, error) {
+	ctx := context.Background() // bounded by the waits themselves
+	b, err := d.find(ctx, device)
+	if err == nil {
+		err = d.free(ctx, b)
+	}
+	if err == nil {
+		err = wipe(b)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write to %s: %w", device, err)
+	}
+	f, err := os.OpenFile(b.path, os.O_WRONLY|unix.O_EXCL, 0)
+	if err != nil {
+		return nil, fmt.Errorf("write to %s: %w", device, err)
+	}
+	return &raw{driver: d, file: f, device: b, left: b.size}, nil
+}
+
+// raw is an image being written.
+type raw struct {
+	driver *Driver
+	file   *os.File
+	device block
+	left   int64 // bytes to the end of the device
+}
+
+// Write writes nothing of what does not fit.
+func (r *raw) Write(p []byte) (int, error) {
+	if int64(len(p)) > r.left {
+		return 0, fmt.Errorf("%w: the image is larger than %s, which has %d bytes", unix.ENOSPC, r.device.path, r.device.size)
+	}
+	n, err := r.file.Write(p)
+	r.left -= int64(n)
+	return n, err
+}
+
+// Close gives up: no half of an image shall look like one.
+func (r *raw) Close() error {
+	if err := r.file.Close(); err != nil {
+		return err
+	}
+	return wipe(r.device)
+}
+
+// Commit returns when the image is on the disk and the kernel knows the partitions that it brought.
+func (r *raw) Commit() error {
+	err := r.file.Sync()
+	if cerr := r.file.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil || r.device.number != 0 {
+		return err
+	}
+	return r.driver.reread(context.Background(), r.device)
+}
