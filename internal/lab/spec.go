@@ -54,6 +54,17 @@ type spec struct {
 	SOLPort int // of the loopback beside the switch: the serial line
 }
 
+// Device is the disk as Linux calls it.
+func (s spec) Device() string {
+	switch s.Bus {
+	case NVMe:
+		return "/dev/nvme0n1"
+	case SCSI, SATA:
+		return "/dev/sda"
+	}
+	return "/dev/vda"
+}
+
 func (s spec) path(name string) string { return filepath.Join(s.Dir, name) }
 
 func (s spec) save() error {

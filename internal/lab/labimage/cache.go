@@ -34,7 +34,7 @@ func cached(name string, ingredients []string, make func(path string) error) (st
 		return "", err
 	}
 	base, suffix, _ := strings.Cut(name, ".")
-	path := filepath.Join(dir, base+"-"+digest(ingredients)+"."+suffix)
+	path := strings.TrimSuffix(filepath.Join(dir, base+"-"+digest(ingredients)+"."+suffix), ".")
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return path, err
 	}
@@ -44,6 +44,19 @@ func cached(name string, ingredients []string, make func(path string) error) (st
 		return "", fmt.Errorf("make the image %s: %w", name, err)
 	}
 	return path, os.Rename(draft, path)
+}
+
+// MadeBy returns the directory that programs make, from the cache when none of them has changed since.
+func MadeBy(name string, programs []string, make func(dir string) error) (string, error) {
+	var ingredients []string
+	for _, p := range programs {
+		content, err := os.ReadFile(p)
+		if err != nil {
+			return "", err
+		}
+		ingredients = append(ingredients, string(content))
+	}
+	return cached(name, ingredients, make)
 }
 
 func digest(ingredients []string) string {
