@@ -11,7 +11,7 @@ CONFDIR  ?= testdata/demo
 
 export CGO_ENABLED ?= 0
 
-.PHONY: help build images demo test test-netns torture blackout bench bench-chain chainbench lint verify fuzz generate g5ktest clean
+.PHONY: help build images demo test test-netns torture blackout bench bench-chain chainbench lab lab-deps lab-images e2e test-lab lint verify fuzz generate g5ktest clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,20 @@ bench-chain: chainbench ## the chain beside its rivals; needs root (docs/benchma
 
 chainbench: build
 	$(GO) build -o bin/tools/ ./internal/chainbench
+
+lab-deps: ## install the Debian packages that the lab needs, and say which; needs root
+	@set -- $$($(GO) run ./internal/lab/cmd packages); echo "the lab needs: $$*"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$@" >/dev/null
+
+lab: build ## a room of QEMU machines with firmware, BMCs and consoles, until Ctrl-C; needs root (docs/lab.md); options: LAB='-n 4 -uefi 2'
+	$(GO) build -o bin/tools/lab ./internal/lab/cmd
+	bin/tools/lab up $(LAB)
+
+test-lab: ## the lab alone: machines, BMCs, images; needs root and make lab-deps
+	$(GO) test -tags lab -timeout 30m ./internal/lab/...
+
+e2e: build ## the programs in the lab, on machines that boot; needs root and make lab-deps; E2E=short: two machines, BIOS and UEFI
+	KADEPLOY_BIN=$(CURDIR)/bin $(GO) test -tags e2e -count 1 -timeout 60m ./internal/lab/e2e $(if $(E2E),-ginkgo.label-filter='$(E2E)') $(E2EFLAGS)
 
 fuzz: ## every fuzz target for some ten thousand inputs
 	@.ci/fuzz 20000x

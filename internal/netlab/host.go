@@ -32,8 +32,12 @@ func (h *Host) build() error {
 // Command returns a command that will run inside the host, not started yet: its fields may be set as of any other. Its
 // process is that of the program itself, so signals reach it. What still runs when the Lab is closed is killed then.
 func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return commandIn(ctx, h.ns, name, args...)
+}
+
+func commandIn(ctx context.Context, ns, name string, args ...string) *exec.Cmd {
 	path, err := exec.LookPath(name)
-	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", h.ns, path}, args...)...)
+	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", ns, path}, args...)...)
 	if err != nil {
 		cmd.Err = err
 	}

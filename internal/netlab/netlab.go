@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"sync/atomic"
 )
 
@@ -59,7 +60,7 @@ func New(cfg Config) (*Lab, error) {
 	if err := Check(); err != nil {
 		return nil, err
 	}
-	if err := removeAbandoned(); err != nil {
+	if err := RemoveAbandoned(); err != nil {
 		return nil, fmt.Errorf("remove what an earlier run left behind: %w", err)
 	}
 	me, err := own(count.Add(1))
@@ -118,6 +119,9 @@ func (l *Lab) build(cfg Config) error {
 	}
 	return nil
 }
+
+// Name is the lab's own among all of the machine. It says to Abandoned which process it belongs to.
+func (l *Lab) Name() string { return strings.TrimSuffix(l.prefix, "-") }
 
 // Host returns the host of that name, nil when there is none.
 func (l *Lab) Host(name string) *Host {

@@ -32,6 +32,12 @@ func ownerOf(namespace string) (owner, bool) {
 	return o, n == 3 && o.pid > 0 && strings.HasPrefix(namespace, o.prefix())
 }
 
+// Abandoned says that a name is that of a lab whose process is gone, so that what carries it may be removed.
+func Abandoned(name string) bool {
+	o, ok := ownerOf(name + "-")
+	return ok && o.dead()
+}
+
 // dead says that the process is gone for certain; while its state cannot be read it is taken for alive.
 func (o owner) dead() bool {
 	start, err := startOf(o.pid)

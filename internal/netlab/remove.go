@@ -35,8 +35,8 @@ func withPrefix(names []string, prefix string) (some []string) {
 	return some
 }
 
-// removeAbandoned removes the namespaces of the labs whose process is dead.
-func removeAbandoned() error {
+// RemoveAbandoned removes the namespaces of the labs whose process is dead, with all that runs in them. New does it, too.
+func RemoveAbandoned() error {
 	names, err := namespaces()
 	if err != nil {
 		return err

@@ -1,0 +1,47 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/kadeploy/kadeploy/internal/lab"
+	"github.com/kadeploy/kadeploy/internal/lab/labsite"
+)
+
+func TestMain(m *testing.M) {
+	lab.PlayRole()
+	os.Exit(m.Run())
+}
+
+func TestEndToEnd(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(time.Minute)
+	RunSpecs(t, "end to end")
+}
+
+// The programs under test, and the deployment system that they have made of themselves.
+var programs, bootFiles string
+
+var _ = BeforeSuite(func() {
+	if err := lab.Check(); err != nil {
+		if os.Getenv("CI") != "" {
+			Fail(err.Error())
+		}
+		Skip(err.Error())
+	}
+	var err error
+	if programs = os.Getenv("KADEPLOY_BIN"); programs == "" {
+		programs = "../../../bin"
+	}
+	programs, err = filepath.Abs(programs)
+	Expect(err).NotTo(HaveOccurred())
+	bootFiles, err = labsite.BootFiles(programs)
+	Expect(err).NotTo(HaveOccurred())
+})

@@ -1,0 +1,229 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/kadeploy/kadeploy/internal/lab"
+	"github.com/kadeploy/kadeploy/internal/lab/labimage"
+	"github.com/kadeploy/kadeploy/internal/lab/labsite"
+)
+
+// world is a lab, and the programs at work in it.
+type world struct {
+	*lab.Lab
+	site string
+}
+
+// setup is what a spec wants of its world. The zero value is one BIOS machine, iPXE, IPMI and the site's own DHCP server.
+type setup struct {
+	machines []lab.MachineConfig
+	loader   string
+	power    string
+	dhcp     string // the product's: off (a foreign one names what to boot), proxy (a foreign one gives addresses), full
+	daemon   map[string]string
+	nodes    map[string]string
+}
+
+func begin(s setup) *world {
+	GinkgoHelper()
+	if s.machines == nil {
+		s.machines = make([]lab.MachineConfig, 1)
+	}
+	l, err := lab.New(lab.Config{Machines: s.machines})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(l.Close)
+	w := &world{l, filepath.Join(l.Dir, "site")}
+	daemon := map[string]string{}
+	if s.dhcp != "" {
+		daemon["dhcp"], daemon["dhcp_interface"] = s.dhcp, "eth0"
+	}
+	for k, v := range s.daemon {
+		daemon[k] = v
+	}
+	Expect(labsite.Write(labsite.Config{
+		Lab: l, Dir: w.site, Boot: bootFiles, Loader: s.loader, Power: s.power, Daemon: daemon, Nodes: s.nodes,
+	})).To(Succeed())
+	w.run("kadeploy-server", "loaders", "-d", w.site)
+	switch s.dhcp {
+	case "":
+		d := lab.DHCP{BIOS: "pxelinux.0", UEFI: "snponly.efi", IPXE: "http://10.83.0.1/boot.ipxe"}
+		if s.loader == "pxelinux" {
+			d.IPXE = "pxelinux.0"
+		}
+		if s.loader == "grub" {
+			d.UEFI, d.IPXE = "grubx64.efi", ""
+		}
+		Expect(l.StartDHCP(d)).To(Succeed())
+	case "proxy":
+		Expect(l.StartDHCP(lab.DHCP{})).To(Succeed())
+	}
+	DeferCleanup(w.tell)
+	w.startServer()
+	return w
+}
+
+func (w *world) startServer() {
+	GinkgoHelper()
+	w.run("kadeploy-server", "start", "-d", w.site)
+	DeferCleanup(func() { w.try("kadeploy-server", "stop", "-d", w.site) })
+}
+
+// try runs one of the programs in the server's namespace, for as long as any of them may take.
+func (w *world) try(program string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	var errors strings.Builder
+	cmd := w.OnServer(ctx, filepath.Join(programs, program), args...)
+	cmd.Stderr = &errors
+	out, err := cmd.Output()
+	if err != nil {
+		err = fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, errors.String())
+	}
+	return string(out), err
+}
+
+func (w *world) run(program string, args ...string) string {
+	GinkgoHelper()
+	out, err := w.try(program, args...)
+	Expect(err).NotTo(HaveOccurred())
+	return out
+}
+
+// report is what `kadeploy deploy --output json` says.
+type report struct {
+	ID       string
+	Outcome  string
+	ExitCode int `json:"exit_code"`
+	Text     string
+	Seconds  float64
+	Nodes    []struct {
+		Name, Phase, State, Cause, Evidence string
+		Tries                               int
+		Seconds                             map[string]float64
+	}
+}
+
+func (r report) phases() map[string]string {
+	m := make(map[string]string)
+	for _, n := range r.Nodes {
+		m[n.Name] = n.Phase
+	}
+	return m
+}
+
+// deploy deploys an environment on all machines and waits for the end, whatever it is.
+func (w *world) deploy(env string, args ...string) report {
+	GinkgoHelper()
+	return w.await(w.startDeploy(env, args...))
+}
+
+// deployment is one under way: the command, and what it has written.
+type deployment struct {
+	cmd    *exec.Cmd
+	out    *strings.Builder
+	errors *strings.Builder
+}
+
+func (w *world) startDeploy(env string, args ...string) deployment {
+	GinkgoHelper()
+	d := deployment{out: &strings.Builder{}, errors: &strings.Builder{}}
+	line := append([]string{"deploy", "-d", w.site, "-m", fmt.Sprintf("node-[1-%d]", len(w.Machines)), "-a", env, "--output", "json"}, args...)
+	d.cmd = w.OnServer(context.Background(), filepath.Join(programs, "kadeploy"), line...)
+	d.cmd.Stdout, d.cmd.Stderr = d.out, d.errors
+	Expect(d.cmd.Start()).To(Succeed())
+	return d
+}
+
+func (w *world) await(d deployment) (r report) {
+	GinkgoHelper()
+	d.cmd.Wait() // its exit code is in the report
+	Expect(json.Unmarshal([]byte(d.out.String()), &r)).To(Succeed(), d.errors.String())
+	GinkgoWriter.Printf("%s after %.1f s: %s\n", r.Outcome, r.Seconds, r.Text)
+	for _, n := range r.Nodes {
+		GinkgoWriter.Printf("  %s %s %v %s\n%s\n", n.Name, n.Phase, n.Seconds, n.Cause, n.Evidence)
+	}
+	return r
+}
+
+// tiny puts the tiny image into the site, as an environment whose keys may be changed, and returns its description.
+func (w *world) tiny(id string, keys map[string]string) string {
+	GinkgoHelper()
+	k, err := lab.HostKernel()
+	Expect(err).NotTo(HaveOccurred())
+	image, err := labimage.Tiny(k, id)
+	Expect(err).NotTo(HaveOccurred())
+	env, err := labsite.AddEnvironment(w.site, labsite.Environment{Name: id, Image: image, Kind: "tzst", Keys: keys})
+	Expect(err).NotTo(HaveOccurred())
+	return env
+}
+
+func (w *world) marks() (marks []lab.Mark) {
+	for _, m := range w.Machines {
+		marks = append(marks, m.Serial.Mark())
+	}
+	return marks
+}
+
+// expectSystem waits until the console of m says, after the mark, that the image runs from that root and with that word of its kernel's
+// command line.
+func expectSystem(m *lab.Machine, mark lab.Mark, image, root, word string) {
+	GinkgoHelper()
+	expectConsole(m, mark, fmt.Sprintf(`LAB-SYSTEM image=%s root=%s addr=%s cmdline=\[[^]]*%s`, image, root, strings.ReplaceAll(m.Addr.String(), ".", `\.`), word))
+}
+
+func expectConsole(m *lab.Machine, mark lab.Mark, pattern string) {
+	GinkgoHelper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	_, err := m.Serial.Wait(ctx, mark, pattern)
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// fileOnDisk reads a file of the ext4 file system on a partition of the machine's disk, without mounting it.
+func fileOnDisk(m *lab.Machine, partition int, path string) string {
+	GinkgoHelper()
+	out, err := exec.Command("sfdisk", "-J", m.Disk()).Output()
+	Expect(err).NotTo(HaveOccurred(), "the disk has a partition table")
+	var t struct {
+		PartitionTable struct {
+			Label      string
+			Partitions []struct{ Start, Size int64 }
+		}
+	}
+	Expect(json.Unmarshal(out, &t)).To(Succeed())
+	Expect(len(t.PartitionTable.Partitions)).To(BeNumerically(">=", partition))
+	start := t.PartitionTable.Partitions[partition-1].Start * 512
+	text, err := exec.Command("debugfs", "-R", "cat "+path, fmt.Sprintf("%s?offset=%d", m.Disk(), start)).Output()
+	Expect(err).NotTo(HaveOccurred())
+	return string(text)
+}
+
+// tell writes what is needed to understand a failure.
+func (w *world) tell() {
+	if !CurrentSpecReport().Failed() {
+		return
+	}
+	show := func(path string, lines int) {
+		text, _ := os.ReadFile(path)
+		all := strings.Split(strings.TrimSpace(string(text)), "\n")
+		GinkgoWriter.Printf("---- %s\n%s\n", path, strings.Join(all[max(0, len(all)-lines):], "\n"))
+	}
+	show(filepath.Join(w.site, "var/kadeploy-server.log"), 60)
+	for _, m := range w.Machines {
+		show(filepath.Join(m.Dir, "serial.log"), 60)
+		show(filepath.Join(m.Dir, "chassis.log"), 30)
+	}
+	show(filepath.Join(w.Dir, "dhcp.log"), 30)
+}

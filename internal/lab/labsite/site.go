@@ -1,0 +1,128 @@
+// Package labsite writes the configuration of a kadeploy server for the machines of a lab.
+package labsite
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kadeploy/kadeploy/internal/lab"
+)
+
+// Config says what a site is like.
+type Config struct {
+	Lab    *lab.Lab
+	Dir    string            // where it is written; made
+	Boot   string            // directory with the deployment system as `kadeploy-server mkenv` leaves it
+	Loader string            // pxe_kind; "": ipxe
+	Power  string            // power; "": ipmi
+	Daemon map[string]string // further keys of the daemon, or other values
+	Nodes  map[string]string // further keys of all nodes, or other values
+}
+
+// Write writes the configuration. Every file that the daemon writes goes below Dir/var, and TFTP and HTTP serve Dir/tftp.
+func Write(c Config) error {
+	kernels := filepath.Join(c.Dir, "tftp/kernels")
+	if err := os.MkdirAll(kernels, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{"vmlinuz-kadeploy", "initrd-kadeploy"} {
+		if err := link(filepath.Join(c.Boot, name), filepath.Join(kernels, name)); err != nil {
+			return err
+		}
+	}
+	daemon := map[string]string{
+		"kadeploy_server": lab.Server.String(), "kadeploy_server_port": "25300", "agents_listen": lab.Server.String() + ":25301",
+		"tftp_listen": lab.Server.String() + ":69", "http_listen": lab.Server.String() + ":80", "tftp_repository": "tftp", "image_roots": "images",
+		"broadcast_grace": "10", "probe_interval": "0.5", "ssh_port": "22",
+	}
+	maps.Copy(daemon, c.Daemon)
+	nodes := map[string]string{
+		"power": cmp.Or(c.Power, "ipmi"), "pxe_kind": cmp.Or(c.Loader, "ipxe"), "bmc_credentials": "bmc.credentials", "ipmi_cipher": "3", "redfish_ca": c.Lab.RedfishCA(),
+		"deploy_kernel": "vmlinuz-kadeploy", "deploy_initrd": "initrd-kadeploy console=ttyS0,115200 quiet", "block_device": "/dev/vda", "deploy_part": "1",
+		"partition_file": "partitions", "kernel_params": "console=ttyS0,115200 quiet",
+		"timeout_reboot": "120", "sleep_time_before_ping": "2",
+		"macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:180\nBroadcastEnv|BroadcastEnvChain:2:300\nBootNewEnv|BootNewEnvClassical:1:180,BootNewEnvHardReboot:1:180",
+	}
+	maps.Copy(nodes, c.Nodes)
+	return errors.Join(
+		put(c.Dir, "deploy.conf", lines(daemon), 0o644),
+		put(c.Dir, "cluster-lab.conf", lines(nodes), 0o644),
+		put(c.Dir, "nodes.conf", table(c.Lab.Machines), 0o644),
+		put(c.Dir, "partitions", partitions, 0o644),
+		put(c.Dir, "bmc.credentials", fmt.Sprintf("* %s %s\n", lab.BMCUser, lab.BMCPassword), 0o600),
+		os.MkdirAll(filepath.Join(c.Dir, "images"), 0o755),
+	)
+}
+
+// partitions is fdisk's input: one partition to deploy, one to leave alone.
+const partitions = "o\nn\np\n1\n\n+1G\nt\nPARTTYPE\nn\np\n2\n\n+512M\nw\n"
+
+// lines writes KEY = VALUE lines, a line for each line of a value.
+func lines(keys map[string]string) string {
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		for value := range strings.SplitSeq(keys[key], "\n") {
+			fmt.Fprintf(&b, "%s = %s\n", key, value)
+		}
+	}
+	return b.String()
+}
+
+func table(machines []*lab.Machine) string {
+	var b strings.Builder
+	for _, m := range machines {
+		fmt.Fprintf(&b, "%s %s lab mac=%s bmc_address=%s firmware=%s block_device=%s\n", m.Name, m.Addr, m.MAC, m.BMC, m.Firmware, m.Device())
+	}
+	return b.String()
+}
+
+// Environment describes an image for `kadeploy deploy -a`: a file of the site's images directory, of the given kind (tzst, ddzst).
+type Environment struct {
+	Name  string
+	Image string // path of the image, which is linked into the site
+	Kind  string
+	Keys  map[string]string // further fields, or other values
+}
+
+// AddEnvironment puts an image into the site and returns the path of its description.
+func AddEnvironment(dir string, e Environment) (string, error) {
+	image := filepath.Join(dir, "images", e.Name+"-"+filepath.Base(e.Image))
+	if err := link(e.Image, image); err != nil {
+		return "", err
+	}
+	fields := map[string]string{
+		"name": e.Name, "version": "1", "tarball": image + "|" + e.Kind, "environment_kind": "linux", "visibility": "shared",
+		"kernel": "/vmlinuz", "initrd": "/initrd.img", "filesystem": "ext4", "fdisktype": "83", "kernel_params": "console=ttyS0,115200 quiet id=" + e.Name,
+	}
+	maps.Copy(fields, e.Keys)
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		if fields[key] != "" {
+			fmt.Fprintf(&b, "%s : %s\n", key, fields[key])
+		}
+	}
+	path := filepath.Join(dir, e.Name+".env")
+	return path, put(dir, e.Name+".env", b.String(), 0o644)
+}
+
+// link makes to the same file as from, or a copy where that cannot be: a symbolic link out of a root does not count.
+func link(from, to string) error {
+	if err := os.Link(from, to); err == nil {
+		return nil
+	}
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, 0o644)
+}
+
+func put(dir, name, text string, mode os.FileMode) error {
+	return os.WriteFile(filepath.Join(dir, name), []byte(text), mode)
+}
