@@ -20,7 +20,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kadeploy/kadeploy/internal/agent"
-	"github.com/kadeploy/kadeploy/internal/machine/dirdisk"
 )
 
 func main() {
@@ -62,6 +61,7 @@ func runCommand() *cli.Command {
 		Action: run,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "cmdline", EnvVars: []string{"KADEPLOY_CMDLINE"}, Usage: "kernel command `LINE`; it holds a token, so give it by the environment (default: /proc/cmdline)"},
+			toggle("write the disks of this machine, and restart it when the server says so; needs root", "disks"),
 			&cli.StringFlag{Name: "sandbox-disk", Usage: "work on a disk that is the `DIRECTORY`"},
 			&cli.Int64Flag{Name: "sandbox-capacity", Usage: "size of that disk in `BYTES` (0: unlimited)"},
 			&cli.Int64Flag{Name: "sandbox-rate", Usage: "write to that disk with so many `BYTES` a second (0: as fast as can be)"},
@@ -77,9 +77,6 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.String("sandbox-disk") == "" {
-		return errors.New("this version has no driver for real disks: give --sandbox-disk DIRECTORY")
-	}
 	address, err := netip.ParseAddr(c.String("address"))
 	if err != nil {
 		return fmt.Errorf("--address %q: want an IP address", c.String("address"))
@@ -88,21 +85,24 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	disk, err := dirdisk.Open(dirdisk.Config{Root: c.String("sandbox-disk"), Capacity: c.Int64("sandbox-capacity"), Rate: c.Int64("sandbox-rate")})
+	bench, err := openWorkbench(c)
 	if err != nil {
 		return err
 	}
 	end, err := agent.Run(c.Context, agent.Config{
 		Server: boot.Server, Node: boot.Node, Token: boot.Token, Pin: boot.Pin,
-		Machine: disk, Address: address, MarkerPort: boot.Marker,
+		Machine: bench.Machine, Address: address, MarkerPort: boot.Marker,
 		Version: version(), Faults: faults,
 		Crash: func() { unix.Kill(os.Getpid(), unix.SIGKILL); select {} },
 		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
-	if err == nil && end != agent.EndReboot {
-		err = errors.New("the session ended without an order to reboot")
+	switch {
+	case err != nil:
+		return err
+	case end == agent.EndLost:
+		return errors.New("the session ended without an order to reboot")
 	}
-	return err
+	return bench.restart(end)
 }
 
 // bootOf reads the command line and takes it, which holds a token, out of the environment.

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/kadeploy/kadeploy/internal/agent"
+	"github.com/kadeploy/kadeploy/internal/machine"
+	"github.com/kadeploy/kadeploy/internal/machine/dirdisk"
+	"github.com/kadeploy/kadeploy/internal/machine/linux"
+)
+
+// workbench is the machine that an agent works on, and how its boot ends when the server says so.
+type workbench struct {
+	machine.Machine
+	restart func(agent.End) error
+}
+
+// openWorkbench opens what the flags name: real disks only where somebody has said so.
+func openWorkbench(c *cli.Context) (workbench, error) {
+	root := c.String("sandbox-disk")
+	switch {
+	case c.Bool("disks") && root != "":
+		return workbench{}, errors.New("--disks and --sandbox-disk: give one of them")
+	case c.Bool("disks"):
+		return realDisks()
+	case root == "":
+		return workbench{}, errors.New("give --disks to write this machine's disks, or --sandbox-disk DIRECTORY")
+	}
+	disk, err := dirdisk.Open(dirdisk.Config{Root: root, Capacity: c.Int64("sandbox-capacity"), Rate: c.Int64("sandbox-rate")})
+	if err != nil {
+		return workbench{}, err
+	}
+	return workbench{disk, func(agent.End) error { return nil }}, nil // the sandbox reboots when the agent exits
+}
+
+// realDisks is the machine that this program runs on. Its restart does not return when it goes well.
+func realDisks() (workbench, error) {
+	driver, err := linux.New(linux.Config{})
+	if err != nil {
+		return workbench{}, err
+	}
+	return workbench{driver, func(end agent.End) error {
+		switch end {
+		case agent.EndReboot:
+			return driver.Reboot()
+		case agent.EndKexec:
+			return driver.Kexec()
+		}
+		return fmt.Errorf("bug in the agent: no way to end a boot by %d", end)
+	}}, nil
+}
