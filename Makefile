@@ -11,7 +11,7 @@ CONFDIR  ?= testdata/demo
 
 export CGO_ENABLED ?= 0
 
-.PHONY: help build images demo test test-netns torture blackout bench bench-chain chainbench lab lab-deps lab-images e2e test-lab lint verify fuzz generate g5ktest clean
+.PHONY: help build images demo test test-netns test-qemu torture blackout bench bench-chain chainbench lab lab-deps lab-images e2e test-lab lint verify fuzz generate g5ktest clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ test: images ## every test, race detector on, in random order
 
 test-netns: ## the tests that need root, iproute2 and socat: network namespaces
 	CGO_ENABLED=1 $(GO) test -race -tags netns ./internal/netlab ./internal/chainbench
+
+test-qemu: ## the driver of real disks, in a QEMU machine (docs/disks.md says what it needs)
+	CGO_ENABLED=0 $(GO) test -tags qemu -run TestRealDisks -timeout 20m -v ./internal/machine/linux
 
 torture: build ## the chain tool under faults drawn from seeds; best as root (CONTRIBUTING.md); options: TORTURE='-seed 1 -runs 200'
 	$(GO) build -o bin/tools/torture ./internal/torture/cmd

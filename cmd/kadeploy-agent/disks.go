@@ -1,26 +1,54 @@
 package main
 
 import (
-	"context"
 	"errors"
+	"fmt"
 
-	"golang.org/x/sys/unix"
+	"github.com/urfave/cli/v2"
 
+	"github.com/kadeploy/kadeploy/internal/agent"
 	"github.com/kadeploy/kadeploy/internal/machine"
+	"github.com/kadeploy/kadeploy/internal/machine/dirdisk"
+	"github.com/kadeploy/kadeploy/internal/machine/linux"
 )
 
-// noDisks is the machine of this version, which has no driver for real disks: every order about them fails with one clear error.
-type noDisks struct{}
+// workbench is the machine that an agent works on, and how its boot ends when the server says so.
+type workbench struct {
+	machine.Machine
+	restart func(agent.End) error
+}
 
-var errNoDisks = errors.New("this version of the agent has no driver for real disks")
+// openWorkbench opens what the flags name: real disks only where somebody has said so.
+func openWorkbench(c *cli.Context) (workbench, error) {
+	root := c.String("sandbox-disk")
+	switch {
+	case c.Bool("disks") && root != "":
+		return workbench{}, errors.New("--disks and --sandbox-disk: give one of them")
+	case c.Bool("disks"):
+		return realDisks()
+	case root == "":
+		return workbench{}, errors.New("give --disks to write this machine's disks, or --sandbox-disk DIRECTORY")
+	}
+	disk, err := dirdisk.Open(dirdisk.Config{Root: root, Capacity: c.Int64("sandbox-capacity"), Rate: c.Int64("sandbox-rate")})
+	if err != nil {
+		return workbench{}, err
+	}
+	return workbench{disk, func(agent.End) error { return nil }}, nil // the sandbox reboots when the agent exits
+}
 
-func (noDisks) Partition(context.Context, machine.Table) (string, error)  { return "", errNoDisks }
-func (noDisks) Format(context.Context, string, string, string) error      { return errNoDisks }
-func (noDisks) Swap(context.Context, string) error                        { return errNoDisks }
-func (noDisks) Mount(context.Context, string, string, string) error       { return errNoDisks }
-func (noDisks) Umount(context.Context, string) error                      { return errNoDisks }
-func (noDisks) Tree(string) (machine.Tree, error)                         { return machine.Tree{}, errNoDisks }
-func (noDisks) Scratch(string) (machine.Tree, error)                      { return machine.Tree{}, errNoDisks }
-func (noDisks) Device(string) (machine.Device, error)                     { return nil, errNoDisks }
-func (noDisks) RunScript(context.Context, machine.Script) (string, error) { return "", errNoDisks }
-func (noDisks) Sync(context.Context) error                                { unix.Sync(); return nil }
+// realDisks is the machine that this program runs on. Its restart does not return when it goes well.
+func realDisks() (workbench, error) {
+	driver, err := linux.New(linux.Config{})
+	if err != nil {
+		return workbench{}, err
+	}
+	return workbench{driver, func(end agent.End) error {
+		switch end {
+		case agent.EndReboot:
+			return driver.Reboot()
+		case agent.EndKexec:
+			return driver.Kexec()
+		}
+		return fmt.Errorf("bug in the agent: no way to end a boot by %d", end)
+	}}, nil
+}

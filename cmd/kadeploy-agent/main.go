@@ -22,8 +22,6 @@ import (
 
 	"github.com/kadeploy/kadeploy/internal/agent"
 	"github.com/kadeploy/kadeploy/internal/deploysystem"
-	"github.com/kadeploy/kadeploy/internal/machine"
-	"github.com/kadeploy/kadeploy/internal/machine/dirdisk"
 )
 
 func main() {
@@ -71,7 +69,7 @@ func runCommand() *cli.Command {
 		Action: run,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "cmdline", EnvVars: []string{"KADEPLOY_CMDLINE"}, Usage: "kernel command `LINE`; it holds a token, so give it by the environment (default: /proc/cmdline)"},
-			&cli.BoolFlag{Name: "disks", Usage: "work on the disks of this machine: what is on them is lost"},
+			toggle("write the disks of this machine, and restart it when the server says so; needs root", "disks"),
 			&cli.StringFlag{Name: "sandbox-disk", Usage: "work on a disk that is the `DIRECTORY`"},
 			&cli.Int64Flag{Name: "sandbox-capacity", Usage: "size of that disk in `BYTES` (0: unlimited)"},
 			&cli.Int64Flag{Name: "sandbox-rate", Usage: "write to that disk with so many `BYTES` a second (0: as fast as can be)"},
@@ -95,32 +93,24 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	disk, err := diskOf(c)
+	bench, err := openWorkbench(c)
 	if err != nil {
 		return err
 	}
 	end, err := agent.Run(c.Context, agent.Config{
 		Server: boot.Server, Node: boot.Node, Token: boot.Token, Pin: boot.Pin,
-		Machine: disk, Address: address, MarkerPort: boot.Marker,
+		Machine: bench.Machine, Address: address, MarkerPort: boot.Marker,
 		Version: version(), Faults: faults,
 		Crash: func() { unix.Kill(os.Getpid(), unix.SIGKILL); select {} },
 		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
-	if err == nil && end != agent.EndReboot {
-		err = errors.New("the session ended without an order to reboot")
+	switch {
+	case err != nil:
+		return err
+	case end == agent.EndLost:
+		return errors.New("the session ended without an order to reboot")
 	}
-	return err
-}
-
-// diskOf is the driver of what the agent works on.
-func diskOf(c *cli.Context) (machine.Machine, error) {
-	switch dir := c.String("sandbox-disk"); {
-	case dir != "":
-		return dirdisk.Open(dirdisk.Config{Root: dir, Capacity: c.Int64("sandbox-capacity"), Rate: c.Int64("sandbox-rate")})
-	case c.Bool("disks"):
-		return noDisks{}, nil
-	}
-	return nil, errors.New("this version has no driver for real disks: give --sandbox-disk DIRECTORY")
+	return bench.restart(end)
 }
 
 // bootOf reads the command line and takes it, which holds a token, out of the environment.

@@ -184,7 +184,8 @@ var _ = Describe("kadeploy-agent", func() {
 			Expect(string(out.Err.Contents())).To(And(ContainSubstring(want), HavePrefix("kadeploy-agent: "), HaveSuffix("\n")))
 			Expect(strings.Count(string(out.Err.Contents()), "\n")).To(Equal(1))
 		},
-		Entry("without a sandbox disk", "no driver for real disks", complete),
+		Entry("without a disk", "give --disks to write this machine's disks", complete),
+		Entry("with two kinds of disks", "one of them", complete, "--disks", "--sandbox-disk", "/nowhere"),
 		Entry("without the words it needs", "kadeploy.server", "KADEPLOY_CMDLINE=quiet", "--sandbox-disk", "/nowhere"),
 		Entry("with a fault that is none", "want KIND:STEP", complete, "--sandbox-disk", "/nowhere", "--sandbox-fault", "x"),
 		Entry("with an address that is none", "want an IP address", complete, "--sandbox-disk", "/nowhere", "--address", "me"),

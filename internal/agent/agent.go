@@ -24,6 +24,7 @@ type End int
 const (
 	EndLost   End = iota // the server is gone or does not want it; the error says which
 	EndReboot            // the server ordered a reboot and knows that it happens
+	EndKexec             // likewise with the kernel that is loaded
 )
 
 // ErrCrashed is the error of an agent in a process of others that met the fault agent-crash.

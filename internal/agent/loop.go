@@ -64,8 +64,8 @@ func (p *loop) run() (End, error) {
 			if w.hang {
 				continue
 			}
-			if err := p.link.send(result(w.result)); err == nil && w.reboot {
-				return p.reboot()
+			if err := p.link.send(result(w.result)); err == nil && w.end != EndLost {
+				return p.leave(w.end)
 			} // a Send that failed is followed by the end of the stream
 		}
 	}
@@ -141,8 +141,8 @@ func (p *loop) giveUp(cause error) {
 	}
 }
 
-// reboot says goodbye after the result was sent. The server hanging up in turn proves that it has read it.
-func (p *loop) reboot() (End, error) {
+// leave says goodbye after the result was sent. The server hanging up in turn proves that it has read it.
+func (p *loop) leave(end End) (End, error) {
 	p.link.goodbye()
 	late := time.NewTimer(pingTimeout)
 	defer late.Stop()
@@ -150,10 +150,10 @@ func (p *loop) reboot() (End, error) {
 		select {
 		case _, ok := <-p.incoming:
 			if !ok {
-				return EndReboot, nil
+				return end, nil
 			}
 		case <-late.C:
-			return EndReboot, nil
+			return end, nil
 		}
 	}
 }

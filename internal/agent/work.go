@@ -21,10 +21,11 @@ type work struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	hang   bool // it never answers
-	reboot bool // it was a reboot, and went well
+	end    End  // it was a reboot or a kexec, and went well; EndLost: it was not
 
 	output string // the last lines of what the order printed
 	digest []byte
+	disks  []*agentpb.Disk
 	result *agentpb.Result
 }
 
@@ -47,16 +48,16 @@ func (w *work) run() {
 		return
 	}
 	err := w.safely()
-	if err == nil && w.reboot { // a driver may finish its sync whatever happened: what was aborted must not reboot the machine
+	if err == nil && w.end != EndLost { // a driver may finish its sync whatever happened: what was aborted must not reboot the machine
 		err = context.Cause(w.ctx)
 	}
 	w.result = &agentpb.Result{
-		Order: w.order.Id, Ok: err == nil, Digest: w.digest,
+		Order: w.order.Id, Ok: err == nil, Digest: w.digest, Disks: w.disks,
 		LogTail: strings.ToValidUTF8(w.output[max(0, len(w.output)-agentpb.MaxTail):], "?"),
 	}
 	if err != nil {
 		w.result.Error = oneLine(err)
-		w.reboot = false
+		w.end = EndLost
 		w.loop.config.Log.Warn("order failed", "id", w.order.Id, "step", w.order.Step, "err", err)
 	}
 }
@@ -102,8 +103,14 @@ func (w *work) do() error {
 	case *agentpb.Order_Sync:
 		return m.Sync(w.ctx)
 	case *agentpb.Order_Reboot:
-		w.reboot = true
+		w.end = EndReboot
 		return m.Sync(w.ctx)
+	case *agentpb.Order_Kexec:
+		return w.kexec(k.Kexec.GetKernel())
+	case *agentpb.Order_InstallBootloader:
+		return w.installBootloader(k.InstallBootloader.GetKernel())
+	case *agentpb.Order_Inventory:
+		return w.inventory()
 	}
 	return errors.New("this agent does not know the order; are the server and the deployment system of one version?")
 }
@@ -142,6 +149,12 @@ func fillPartType(script, partType string) (string, error) {
 func (w *work) report(p *agentpb.Progress) {
 	p.Order = w.order.Id
 	w.loop.link.send(&agentpb.FromAgent{Body: &agentpb.FromAgent_Progress{Progress: p}})
+}
+
+// short makes a text of the machine fit a report.
+func short(text string) string {
+	text = strings.ToValidUTF8(text, "?")
+	return strings.ToValidUTF8(text[:min(len(text), maxText)], "")
 }
 
 // oneLine makes an error fit Result.error.

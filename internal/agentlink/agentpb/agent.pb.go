@@ -362,6 +362,7 @@ type Result struct {
 	Error         string                 `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`                    // one line
 	LogTail       string                 `protobuf:"bytes,4,opt,name=log_tail,json=logTail,proto3" json:"log_tail,omitempty"` // the last lines of what the order printed, at most 4 KiB
 	Digest        []byte                 `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`                  // Receive only: manifest digest of what was received and written
+	Disks         []*Disk                `protobuf:"bytes,6,rep,name=disks,proto3" json:"disks,omitempty"`                    // Inventory only
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -431,6 +432,258 @@ func (x *Result) GetDigest() []byte {
 	return nil
 }
 
+func (x *Result) GetDisks() []*Disk {
+	if x != nil {
+		return x.Disks
+	}
+	return nil
+}
+
+// Disk is a disk of the machine. Texts are at most 128 bytes.
+type Disk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"` // /dev/sda, in this boot
+	Model         string                 `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	Serial        string                 `protobuf:"bytes,3,opt,name=serial,proto3" json:"serial,omitempty"`
+	Wwid          string                 `protobuf:"bytes,4,opt,name=wwid,proto3" json:"wwid,omitempty"`       // naa.5000c500a1b2c3d4, eui. ..
+	Path          string                 `protobuf:"bytes,5,opt,name=path,proto3" json:"path,omitempty"`       // as udev names it: pci-0000:00:1f.2-ata-1
+	Size          uint64                 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`      // bytes
+	Content       *Content               `protobuf:"bytes,7,opt,name=content,proto3" json:"content,omitempty"` // of a disk without a table
+	Partitions    []*DiskPartition       `protobuf:"bytes,8,rep,name=partitions,proto3" json:"partitions,omitempty"`
+	InUse         string                 `protobuf:"bytes,9,opt,name=in_use,json=inUse,proto3" json:"in_use,omitempty"` // why it cannot be partitioned; "": it can
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Disk) Reset() {
+	*x = Disk{}
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Disk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Disk) ProtoMessage() {}
+
+func (x *Disk) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Disk.ProtoReflect.Descriptor instead.
+func (*Disk) Descriptor() ([]byte, []int) {
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Disk) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *Disk) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Disk) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *Disk) GetWwid() string {
+	if x != nil {
+		return x.Wwid
+	}
+	return ""
+}
+
+func (x *Disk) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Disk) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Disk) GetContent() *Content {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *Disk) GetPartitions() []*DiskPartition {
+	if x != nil {
+		return x.Partitions
+	}
+	return nil
+}
+
+func (x *Disk) GetInUse() string {
+	if x != nil {
+		return x.InUse
+	}
+	return ""
+}
+
+type DiskPartition struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Start         uint64                 `protobuf:"varint,2,opt,name=start,proto3" json:"start,omitempty"` // bytes from the start of the disk
+	Size          uint64                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`   // bytes
+	Content       *Content               `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`
+	Mounted       string                 `protobuf:"bytes,5,opt,name=mounted,proto3" json:"mounted,omitempty"` // directory
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiskPartition) Reset() {
+	*x = DiskPartition{}
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiskPartition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiskPartition) ProtoMessage() {}
+
+func (x *DiskPartition) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiskPartition.ProtoReflect.Descriptor instead.
+func (*DiskPartition) Descriptor() ([]byte, []int) {
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DiskPartition) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *DiskPartition) GetStart() uint64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *DiskPartition) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *DiskPartition) GetContent() *Content {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *DiskPartition) GetMounted() string {
+	if x != nil {
+		return x.Mounted
+	}
+	return ""
+}
+
+type Content struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Filesystem    string                 `protobuf:"bytes,1,opt,name=filesystem,proto3" json:"filesystem,omitempty"`
+	Label         string                 `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	Uuid          string                 `protobuf:"bytes,3,opt,name=uuid,proto3" json:"uuid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Content) Reset() {
+	*x = Content{}
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Content) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Content) ProtoMessage() {}
+
+func (x *Content) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Content.ProtoReflect.Descriptor instead.
+func (*Content) Descriptor() ([]byte, []int) {
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Content) GetFilesystem() string {
+	if x != nil {
+		return x.Filesystem
+	}
+	return ""
+}
+
+func (x *Content) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *Content) GetUuid() string {
+	if x != nil {
+		return x.Uuid
+	}
+	return ""
+}
+
 type ToAgent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Body:
@@ -445,7 +698,7 @@ type ToAgent struct {
 
 func (x *ToAgent) Reset() {
 	*x = ToAgent{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[6]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -457,7 +710,7 @@ func (x *ToAgent) String() string {
 func (*ToAgent) ProtoMessage() {}
 
 func (x *ToAgent) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[6]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -470,7 +723,7 @@ func (x *ToAgent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToAgent.ProtoReflect.Descriptor instead.
 func (*ToAgent) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{6}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ToAgent) GetBody() isToAgent_Body {
@@ -538,7 +791,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[7]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -550,7 +803,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[7]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -563,7 +816,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{7}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Welcome) GetSession() []byte {
@@ -582,7 +835,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[8]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -594,7 +847,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[8]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -607,7 +860,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{8}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Abort) GetOrder() uint64 {
@@ -635,6 +888,9 @@ type Order struct {
 	//	*Order_Sync
 	//	*Order_Reboot
 	//	*Order_Swap
+	//	*Order_Kexec
+	//	*Order_InstallBootloader
+	//	*Order_Inventory
 	//	*Order_Custom
 	Kind          isOrder_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
@@ -643,7 +899,7 @@ type Order struct {
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[9]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -655,7 +911,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[9]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -668,7 +924,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{9}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Order) GetId() uint64 {
@@ -798,6 +1054,33 @@ func (x *Order) GetSwap() *Swap {
 	return nil
 }
 
+func (x *Order) GetKexec() *Kexec {
+	if x != nil {
+		if x, ok := x.Kind.(*Order_Kexec); ok {
+			return x.Kexec
+		}
+	}
+	return nil
+}
+
+func (x *Order) GetInstallBootloader() *InstallBootloader {
+	if x != nil {
+		if x, ok := x.Kind.(*Order_InstallBootloader); ok {
+			return x.InstallBootloader
+		}
+	}
+	return nil
+}
+
+func (x *Order) GetInventory() *Inventory {
+	if x != nil {
+		if x, ok := x.Kind.(*Order_Inventory); ok {
+			return x.Inventory
+		}
+	}
+	return nil
+}
+
 func (x *Order) GetCustom() *Custom {
 	if x != nil {
 		if x, ok := x.Kind.(*Order_Custom); ok {
@@ -855,6 +1138,18 @@ type Order_Swap struct {
 	Swap *Swap `protobuf:"bytes,20,opt,name=swap,proto3,oneof"`
 }
 
+type Order_Kexec struct {
+	Kexec *Kexec `protobuf:"bytes,21,opt,name=kexec,proto3,oneof"`
+}
+
+type Order_InstallBootloader struct {
+	InstallBootloader *InstallBootloader `protobuf:"bytes,22,opt,name=install_bootloader,json=installBootloader,proto3,oneof"`
+}
+
+type Order_Inventory struct {
+	Inventory *Inventory `protobuf:"bytes,23,opt,name=inventory,proto3,oneof"`
+}
+
 type Order_Custom struct {
 	Custom *Custom `protobuf:"bytes,40,opt,name=custom,proto3,oneof"`
 }
@@ -881,12 +1176,18 @@ func (*Order_Reboot) isOrder_Kind() {}
 
 func (*Order_Swap) isOrder_Kind() {}
 
+func (*Order_Kexec) isOrder_Kind() {}
+
+func (*Order_InstallBootloader) isOrder_Kind() {}
+
+func (*Order_Inventory) isOrder_Kind() {}
+
 func (*Order_Custom) isOrder_Kind() {}
 
 type Partition struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // fdisk: script is typed into fdisk; parted: script is an executable
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // fdisk: script is typed into fdisk; parted: script is an executable; sfdisk: script is read by sfdisk
 	Script        []byte                 `protobuf:"bytes,3,opt,name=script,proto3" json:"script,omitempty"`
 	Env           map[string]string      `protobuf:"bytes,4,rep,name=env,proto3" json:"env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -895,7 +1196,7 @@ type Partition struct {
 
 func (x *Partition) Reset() {
 	*x = Partition{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[10]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -907,7 +1208,7 @@ func (x *Partition) String() string {
 func (*Partition) ProtoMessage() {}
 
 func (x *Partition) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[10]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -920,7 +1221,7 @@ func (x *Partition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partition.ProtoReflect.Descriptor instead.
 func (*Partition) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{10}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Partition) GetDevice() string {
@@ -962,7 +1263,7 @@ type Format struct {
 
 func (x *Format) Reset() {
 	*x = Format{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[11]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +1275,7 @@ func (x *Format) String() string {
 func (*Format) ProtoMessage() {}
 
 func (x *Format) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[11]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +1288,7 @@ func (x *Format) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Format.ProtoReflect.Descriptor instead.
 func (*Format) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{11}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Format) GetDevice() string {
@@ -1020,7 +1321,7 @@ type Swap struct {
 
 func (x *Swap) Reset() {
 	*x = Swap{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[12]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1333,7 @@ func (x *Swap) String() string {
 func (*Swap) ProtoMessage() {}
 
 func (x *Swap) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[12]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1346,7 @@ func (x *Swap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Swap.ProtoReflect.Descriptor instead.
 func (*Swap) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{12}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Swap) GetDevice() string {
@@ -1066,7 +1367,7 @@ type Mount struct {
 
 func (x *Mount) Reset() {
 	*x = Mount{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[13]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1078,7 +1379,7 @@ func (x *Mount) String() string {
 func (*Mount) ProtoMessage() {}
 
 func (x *Mount) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[13]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1091,7 +1392,7 @@ func (x *Mount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mount.ProtoReflect.Descriptor instead.
 func (*Mount) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{13}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Mount) GetDevice() string {
@@ -1124,7 +1425,7 @@ type Umount struct {
 
 func (x *Umount) Reset() {
 	*x = Umount{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[14]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1136,7 +1437,7 @@ func (x *Umount) String() string {
 func (*Umount) ProtoMessage() {}
 
 func (x *Umount) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[14]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1149,7 +1450,7 @@ func (x *Umount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Umount.ProtoReflect.Descriptor instead.
 func (*Umount) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{14}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Umount) GetDir() string {
@@ -1179,7 +1480,7 @@ type Receive struct {
 
 func (x *Receive) Reset() {
 	*x = Receive{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[15]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1191,7 +1492,7 @@ func (x *Receive) String() string {
 func (*Receive) ProtoMessage() {}
 
 func (x *Receive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[15]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1204,7 +1505,7 @@ func (x *Receive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receive.ProtoReflect.Descriptor instead.
 func (*Receive) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{15}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Receive) GetTransfer() []byte {
@@ -1305,7 +1606,7 @@ type RunArchive struct {
 
 func (x *RunArchive) Reset() {
 	*x = RunArchive{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[16]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1317,7 +1618,7 @@ func (x *RunArchive) String() string {
 func (*RunArchive) ProtoMessage() {}
 
 func (x *RunArchive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[16]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1330,7 +1631,7 @@ func (x *RunArchive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunArchive.ProtoReflect.Descriptor instead.
 func (*RunArchive) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{16}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RunArchive) GetFile() string {
@@ -1392,7 +1693,7 @@ type Custom struct {
 
 func (x *Custom) Reset() {
 	*x = Custom{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[17]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +1705,7 @@ func (x *Custom) String() string {
 func (*Custom) ProtoMessage() {}
 
 func (x *Custom) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[17]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +1718,7 @@ func (x *Custom) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Custom.ProtoReflect.Descriptor instead.
 func (*Custom) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{17}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Custom) GetKind() string {
@@ -1486,7 +1787,7 @@ type InstallKey struct {
 
 func (x *InstallKey) Reset() {
 	*x = InstallKey{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[18]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1498,7 +1799,7 @@ func (x *InstallKey) String() string {
 func (*InstallKey) ProtoMessage() {}
 
 func (x *InstallKey) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[18]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1511,7 +1812,7 @@ func (x *InstallKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallKey.ProtoReflect.Descriptor instead.
 func (*InstallKey) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{18}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *InstallKey) GetKeys() []byte {
@@ -1538,7 +1839,7 @@ type CheckFiles struct {
 
 func (x *CheckFiles) Reset() {
 	*x = CheckFiles{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[19]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1550,7 +1851,7 @@ func (x *CheckFiles) String() string {
 func (*CheckFiles) ProtoMessage() {}
 
 func (x *CheckFiles) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[19]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1563,7 +1864,7 @@ func (x *CheckFiles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckFiles.ProtoReflect.Descriptor instead.
 func (*CheckFiles) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{19}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CheckFiles) GetRoot() string {
@@ -1588,7 +1889,7 @@ type Sync struct {
 
 func (x *Sync) Reset() {
 	*x = Sync{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[20]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1600,7 +1901,7 @@ func (x *Sync) String() string {
 func (*Sync) ProtoMessage() {}
 
 func (x *Sync) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[20]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1613,7 +1914,7 @@ func (x *Sync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sync.ProtoReflect.Descriptor instead.
 func (*Sync) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{20}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{23}
 }
 
 type Reboot struct {
@@ -1624,7 +1925,7 @@ type Reboot struct {
 
 func (x *Reboot) Reset() {
 	*x = Reboot{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[21]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1636,7 +1937,7 @@ func (x *Reboot) String() string {
 func (*Reboot) ProtoMessage() {}
 
 func (x *Reboot) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[21]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1649,7 +1950,208 @@ func (x *Reboot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reboot.ProtoReflect.Descriptor instead.
 func (*Reboot) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{21}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{24}
+}
+
+// Kernel is how the deployed system is started.
+type Kernel struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Root          string                 `protobuf:"bytes,1,opt,name=root,proto3" json:"root,omitempty"`     // directory that it is mounted on
+	Device        string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"` // its partition; becomes root=DEVICE where params have no root=
+	Kernel        string                 `protobuf:"bytes,3,opt,name=kernel,proto3" json:"kernel,omitempty"` // path in it, links followed inside it
+	Initrd        string                 `protobuf:"bytes,4,opt,name=initrd,proto3" json:"initrd,omitempty"` // likewise; "": none
+	Params        string                 `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"` // kernel arguments
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Kernel) Reset() {
+	*x = Kernel{}
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Kernel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Kernel) ProtoMessage() {}
+
+func (x *Kernel) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Kernel.ProtoReflect.Descriptor instead.
+func (*Kernel) Descriptor() ([]byte, []int) {
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Kernel) GetRoot() string {
+	if x != nil {
+		return x.Root
+	}
+	return ""
+}
+
+func (x *Kernel) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *Kernel) GetKernel() string {
+	if x != nil {
+		return x.Kernel
+	}
+	return ""
+}
+
+func (x *Kernel) GetInitrd() string {
+	if x != nil {
+		return x.Initrd
+	}
+	return ""
+}
+
+func (x *Kernel) GetParams() string {
+	if x != nil {
+		return x.Params
+	}
+	return ""
+}
+
+type Kexec struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kernel        *Kernel                `protobuf:"bytes,1,opt,name=kernel,proto3" json:"kernel,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Kexec) Reset() {
+	*x = Kexec{}
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Kexec) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Kexec) ProtoMessage() {}
+
+func (x *Kexec) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Kexec.ProtoReflect.Descriptor instead.
+func (*Kexec) Descriptor() ([]byte, []int) {
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Kexec) GetKernel() *Kernel {
+	if x != nil {
+		return x.Kernel
+	}
+	return nil
+}
+
+type InstallBootloader struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kernel        *Kernel                `protobuf:"bytes,1,opt,name=kernel,proto3" json:"kernel,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InstallBootloader) Reset() {
+	*x = InstallBootloader{}
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InstallBootloader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InstallBootloader) ProtoMessage() {}
+
+func (x *InstallBootloader) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InstallBootloader.ProtoReflect.Descriptor instead.
+func (*InstallBootloader) Descriptor() ([]byte, []int) {
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *InstallBootloader) GetKernel() *Kernel {
+	if x != nil {
+		return x.Kernel
+	}
+	return nil
+}
+
+type Inventory struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Inventory) Reset() {
+	*x = Inventory{}
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Inventory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Inventory) ProtoMessage() {}
+
+func (x *Inventory) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Inventory.ProtoReflect.Descriptor instead.
+func (*Inventory) Descriptor() ([]byte, []int) {
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{28}
 }
 
 type FetchRequest struct {
@@ -1662,7 +2164,7 @@ type FetchRequest struct {
 
 func (x *FetchRequest) Reset() {
 	*x = FetchRequest{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[22]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1674,7 +2176,7 @@ func (x *FetchRequest) String() string {
 func (*FetchRequest) ProtoMessage() {}
 
 func (x *FetchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[22]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1687,7 +2189,7 @@ func (x *FetchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
 func (*FetchRequest) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{22}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *FetchRequest) GetSession() []byte {
@@ -1713,7 +2215,7 @@ type FetchChunk struct {
 
 func (x *FetchChunk) Reset() {
 	*x = FetchChunk{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[23]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1725,7 +2227,7 @@ func (x *FetchChunk) String() string {
 func (*FetchChunk) ProtoMessage() {}
 
 func (x *FetchChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[23]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1738,7 +2240,7 @@ func (x *FetchChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchChunk.ProtoReflect.Descriptor instead.
 func (*FetchChunk) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{23}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *FetchChunk) GetData() []byte {
@@ -1772,13 +2274,38 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x05order\x18\x01 \x01(\x04R\x05order\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
 	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x1c\n" +
-	"\tlistening\x18\x04 \x01(\tR\tlistening\"w\n" +
+	"\tlistening\x18\x04 \x01(\tR\tlistening\"\xa6\x01\n" +
 	"\x06Result\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\x04R\x05order\x12\x0e\n" +
 	"\x02ok\x18\x02 \x01(\bR\x02ok\x12\x14\n" +
 	"\x05error\x18\x03 \x01(\tR\x05error\x12\x19\n" +
 	"\blog_tail\x18\x04 \x01(\tR\alogTail\x12\x16\n" +
-	"\x06digest\x18\x05 \x01(\fR\x06digest\"\xad\x01\n" +
+	"\x06digest\x18\x05 \x01(\fR\x06digest\x12-\n" +
+	"\x05disks\x18\x06 \x03(\v2\x17.kadeploy.agent.v1.DiskR\x05disks\"\x97\x02\n" +
+	"\x04Disk\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
+	"\x05model\x18\x02 \x01(\tR\x05model\x12\x16\n" +
+	"\x06serial\x18\x03 \x01(\tR\x06serial\x12\x12\n" +
+	"\x04wwid\x18\x04 \x01(\tR\x04wwid\x12\x12\n" +
+	"\x04path\x18\x05 \x01(\tR\x04path\x12\x12\n" +
+	"\x04size\x18\x06 \x01(\x04R\x04size\x124\n" +
+	"\acontent\x18\a \x01(\v2\x1a.kadeploy.agent.v1.ContentR\acontent\x12@\n" +
+	"\n" +
+	"partitions\x18\b \x03(\v2 .kadeploy.agent.v1.DiskPartitionR\n" +
+	"partitions\x12\x15\n" +
+	"\x06in_use\x18\t \x01(\tR\x05inUse\"\xa1\x01\n" +
+	"\rDiskPartition\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x14\n" +
+	"\x05start\x18\x02 \x01(\x04R\x05start\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x04R\x04size\x124\n" +
+	"\acontent\x18\x04 \x01(\v2\x1a.kadeploy.agent.v1.ContentR\acontent\x12\x18\n" +
+	"\amounted\x18\x05 \x01(\tR\amounted\"S\n" +
+	"\aContent\x12\x1e\n" +
+	"\n" +
+	"filesystem\x18\x01 \x01(\tR\n" +
+	"filesystem\x12\x14\n" +
+	"\x05label\x18\x02 \x01(\tR\x05label\x12\x12\n" +
+	"\x04uuid\x18\x03 \x01(\tR\x04uuid\"\xad\x01\n" +
 	"\aToAgent\x126\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1a.kadeploy.agent.v1.WelcomeH\x00R\awelcome\x120\n" +
 	"\x05order\x18\x02 \x01(\v2\x18.kadeploy.agent.v1.OrderH\x00R\x05order\x120\n" +
@@ -1787,7 +2314,7 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\aWelcome\x12\x18\n" +
 	"\asession\x18\x01 \x01(\fR\asession\"\x1d\n" +
 	"\x05Abort\x12\x14\n" +
-	"\x05order\x18\x01 \x01(\x04R\x05order\"\x88\x06\n" +
+	"\x05order\x18\x01 \x01(\x04R\x05order\"\xcf\a\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\tR\x04step\x123\n" +
@@ -1806,7 +2333,10 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"checkFiles\x12-\n" +
 	"\x04sync\x18\x12 \x01(\v2\x17.kadeploy.agent.v1.SyncH\x00R\x04sync\x123\n" +
 	"\x06reboot\x18\x13 \x01(\v2\x19.kadeploy.agent.v1.RebootH\x00R\x06reboot\x12-\n" +
-	"\x04swap\x18\x14 \x01(\v2\x17.kadeploy.agent.v1.SwapH\x00R\x04swap\x123\n" +
+	"\x04swap\x18\x14 \x01(\v2\x17.kadeploy.agent.v1.SwapH\x00R\x04swap\x120\n" +
+	"\x05kexec\x18\x15 \x01(\v2\x18.kadeploy.agent.v1.KexecH\x00R\x05kexec\x12U\n" +
+	"\x12install_bootloader\x18\x16 \x01(\v2$.kadeploy.agent.v1.InstallBootloaderH\x00R\x11installBootloader\x12<\n" +
+	"\tinventory\x18\x17 \x01(\v2\x1c.kadeploy.agent.v1.InventoryH\x00R\tinventory\x123\n" +
 	"\x06custom\x18( \x01(\v2\x19.kadeploy.agent.v1.CustomH\x00R\x06customB\x06\n" +
 	"\x04kind\"\xc0\x01\n" +
 	"\tPartition\x12\x16\n" +
@@ -1879,7 +2409,18 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x04root\x18\x01 \x01(\tR\x04root\x12\x14\n" +
 	"\x05paths\x18\x02 \x03(\tR\x05paths\"\x06\n" +
 	"\x04Sync\"\b\n" +
-	"\x06Reboot\"<\n" +
+	"\x06Reboot\"|\n" +
+	"\x06Kernel\x12\x12\n" +
+	"\x04root\x18\x01 \x01(\tR\x04root\x12\x16\n" +
+	"\x06device\x18\x02 \x01(\tR\x06device\x12\x16\n" +
+	"\x06kernel\x18\x03 \x01(\tR\x06kernel\x12\x16\n" +
+	"\x06initrd\x18\x04 \x01(\tR\x06initrd\x12\x16\n" +
+	"\x06params\x18\x05 \x01(\tR\x06params\":\n" +
+	"\x05Kexec\x121\n" +
+	"\x06kernel\x18\x01 \x01(\v2\x19.kadeploy.agent.v1.KernelR\x06kernel\"F\n" +
+	"\x11InstallBootloader\x121\n" +
+	"\x06kernel\x18\x01 \x01(\v2\x19.kadeploy.agent.v1.KernelR\x06kernel\"\v\n" +
+	"\tInventory\"<\n" +
 	"\fFetchRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\fR\asession\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\" \n" +
@@ -1903,7 +2444,7 @@ func file_internal_agentlink_agentpb_agent_proto_rawDescGZIP() []byte {
 	return file_internal_agentlink_agentpb_agent_proto_rawDescData
 }
 
-var file_internal_agentlink_agentpb_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_internal_agentlink_agentpb_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_internal_agentlink_agentpb_agent_proto_goTypes = []any{
 	(*FromAgent)(nil),           // 0: kadeploy.agent.v1.FromAgent
 	(*EnrolRequest)(nil),        // 1: kadeploy.agent.v1.EnrolRequest
@@ -1911,65 +2452,81 @@ var file_internal_agentlink_agentpb_agent_proto_goTypes = []any{
 	(*Hello)(nil),               // 3: kadeploy.agent.v1.Hello
 	(*Progress)(nil),            // 4: kadeploy.agent.v1.Progress
 	(*Result)(nil),              // 5: kadeploy.agent.v1.Result
-	(*ToAgent)(nil),             // 6: kadeploy.agent.v1.ToAgent
-	(*Welcome)(nil),             // 7: kadeploy.agent.v1.Welcome
-	(*Abort)(nil),               // 8: kadeploy.agent.v1.Abort
-	(*Order)(nil),               // 9: kadeploy.agent.v1.Order
-	(*Partition)(nil),           // 10: kadeploy.agent.v1.Partition
-	(*Format)(nil),              // 11: kadeploy.agent.v1.Format
-	(*Swap)(nil),                // 12: kadeploy.agent.v1.Swap
-	(*Mount)(nil),               // 13: kadeploy.agent.v1.Mount
-	(*Umount)(nil),              // 14: kadeploy.agent.v1.Umount
-	(*Receive)(nil),             // 15: kadeploy.agent.v1.Receive
-	(*RunArchive)(nil),          // 16: kadeploy.agent.v1.RunArchive
-	(*Custom)(nil),              // 17: kadeploy.agent.v1.Custom
-	(*InstallKey)(nil),          // 18: kadeploy.agent.v1.InstallKey
-	(*CheckFiles)(nil),          // 19: kadeploy.agent.v1.CheckFiles
-	(*Sync)(nil),                // 20: kadeploy.agent.v1.Sync
-	(*Reboot)(nil),              // 21: kadeploy.agent.v1.Reboot
-	(*FetchRequest)(nil),        // 22: kadeploy.agent.v1.FetchRequest
-	(*FetchChunk)(nil),          // 23: kadeploy.agent.v1.FetchChunk
-	nil,                         // 24: kadeploy.agent.v1.Partition.EnvEntry
-	nil,                         // 25: kadeploy.agent.v1.RunArchive.EnvEntry
-	nil,                         // 26: kadeploy.agent.v1.Custom.EnvEntry
-	(*durationpb.Duration)(nil), // 27: google.protobuf.Duration
+	(*Disk)(nil),                // 6: kadeploy.agent.v1.Disk
+	(*DiskPartition)(nil),       // 7: kadeploy.agent.v1.DiskPartition
+	(*Content)(nil),             // 8: kadeploy.agent.v1.Content
+	(*ToAgent)(nil),             // 9: kadeploy.agent.v1.ToAgent
+	(*Welcome)(nil),             // 10: kadeploy.agent.v1.Welcome
+	(*Abort)(nil),               // 11: kadeploy.agent.v1.Abort
+	(*Order)(nil),               // 12: kadeploy.agent.v1.Order
+	(*Partition)(nil),           // 13: kadeploy.agent.v1.Partition
+	(*Format)(nil),              // 14: kadeploy.agent.v1.Format
+	(*Swap)(nil),                // 15: kadeploy.agent.v1.Swap
+	(*Mount)(nil),               // 16: kadeploy.agent.v1.Mount
+	(*Umount)(nil),              // 17: kadeploy.agent.v1.Umount
+	(*Receive)(nil),             // 18: kadeploy.agent.v1.Receive
+	(*RunArchive)(nil),          // 19: kadeploy.agent.v1.RunArchive
+	(*Custom)(nil),              // 20: kadeploy.agent.v1.Custom
+	(*InstallKey)(nil),          // 21: kadeploy.agent.v1.InstallKey
+	(*CheckFiles)(nil),          // 22: kadeploy.agent.v1.CheckFiles
+	(*Sync)(nil),                // 23: kadeploy.agent.v1.Sync
+	(*Reboot)(nil),              // 24: kadeploy.agent.v1.Reboot
+	(*Kernel)(nil),              // 25: kadeploy.agent.v1.Kernel
+	(*Kexec)(nil),               // 26: kadeploy.agent.v1.Kexec
+	(*InstallBootloader)(nil),   // 27: kadeploy.agent.v1.InstallBootloader
+	(*Inventory)(nil),           // 28: kadeploy.agent.v1.Inventory
+	(*FetchRequest)(nil),        // 29: kadeploy.agent.v1.FetchRequest
+	(*FetchChunk)(nil),          // 30: kadeploy.agent.v1.FetchChunk
+	nil,                         // 31: kadeploy.agent.v1.Partition.EnvEntry
+	nil,                         // 32: kadeploy.agent.v1.RunArchive.EnvEntry
+	nil,                         // 33: kadeploy.agent.v1.Custom.EnvEntry
+	(*durationpb.Duration)(nil), // 34: google.protobuf.Duration
 }
 var file_internal_agentlink_agentpb_agent_proto_depIdxs = []int32{
 	3,  // 0: kadeploy.agent.v1.FromAgent.hello:type_name -> kadeploy.agent.v1.Hello
 	4,  // 1: kadeploy.agent.v1.FromAgent.progress:type_name -> kadeploy.agent.v1.Progress
 	5,  // 2: kadeploy.agent.v1.FromAgent.result:type_name -> kadeploy.agent.v1.Result
-	7,  // 3: kadeploy.agent.v1.ToAgent.welcome:type_name -> kadeploy.agent.v1.Welcome
-	9,  // 4: kadeploy.agent.v1.ToAgent.order:type_name -> kadeploy.agent.v1.Order
-	8,  // 5: kadeploy.agent.v1.ToAgent.abort:type_name -> kadeploy.agent.v1.Abort
-	27, // 6: kadeploy.agent.v1.Order.timeout:type_name -> google.protobuf.Duration
-	10, // 7: kadeploy.agent.v1.Order.partition:type_name -> kadeploy.agent.v1.Partition
-	11, // 8: kadeploy.agent.v1.Order.format:type_name -> kadeploy.agent.v1.Format
-	13, // 9: kadeploy.agent.v1.Order.mount:type_name -> kadeploy.agent.v1.Mount
-	14, // 10: kadeploy.agent.v1.Order.umount:type_name -> kadeploy.agent.v1.Umount
-	15, // 11: kadeploy.agent.v1.Order.receive:type_name -> kadeploy.agent.v1.Receive
-	16, // 12: kadeploy.agent.v1.Order.run_archive:type_name -> kadeploy.agent.v1.RunArchive
-	18, // 13: kadeploy.agent.v1.Order.install_key:type_name -> kadeploy.agent.v1.InstallKey
-	19, // 14: kadeploy.agent.v1.Order.check_files:type_name -> kadeploy.agent.v1.CheckFiles
-	20, // 15: kadeploy.agent.v1.Order.sync:type_name -> kadeploy.agent.v1.Sync
-	21, // 16: kadeploy.agent.v1.Order.reboot:type_name -> kadeploy.agent.v1.Reboot
-	12, // 17: kadeploy.agent.v1.Order.swap:type_name -> kadeploy.agent.v1.Swap
-	17, // 18: kadeploy.agent.v1.Order.custom:type_name -> kadeploy.agent.v1.Custom
-	24, // 19: kadeploy.agent.v1.Partition.env:type_name -> kadeploy.agent.v1.Partition.EnvEntry
-	27, // 20: kadeploy.agent.v1.Receive.slow_disk:type_name -> google.protobuf.Duration
-	27, // 21: kadeploy.agent.v1.Receive.stall:type_name -> google.protobuf.Duration
-	25, // 22: kadeploy.agent.v1.RunArchive.env:type_name -> kadeploy.agent.v1.RunArchive.EnvEntry
-	26, // 23: kadeploy.agent.v1.Custom.env:type_name -> kadeploy.agent.v1.Custom.EnvEntry
-	1,  // 24: kadeploy.agent.v1.Agents.Enrol:input_type -> kadeploy.agent.v1.EnrolRequest
-	0,  // 25: kadeploy.agent.v1.Agents.Session:input_type -> kadeploy.agent.v1.FromAgent
-	22, // 26: kadeploy.agent.v1.Agents.Fetch:input_type -> kadeploy.agent.v1.FetchRequest
-	2,  // 27: kadeploy.agent.v1.Agents.Enrol:output_type -> kadeploy.agent.v1.Enrolled
-	6,  // 28: kadeploy.agent.v1.Agents.Session:output_type -> kadeploy.agent.v1.ToAgent
-	23, // 29: kadeploy.agent.v1.Agents.Fetch:output_type -> kadeploy.agent.v1.FetchChunk
-	27, // [27:30] is the sub-list for method output_type
-	24, // [24:27] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	6,  // 3: kadeploy.agent.v1.Result.disks:type_name -> kadeploy.agent.v1.Disk
+	8,  // 4: kadeploy.agent.v1.Disk.content:type_name -> kadeploy.agent.v1.Content
+	7,  // 5: kadeploy.agent.v1.Disk.partitions:type_name -> kadeploy.agent.v1.DiskPartition
+	8,  // 6: kadeploy.agent.v1.DiskPartition.content:type_name -> kadeploy.agent.v1.Content
+	10, // 7: kadeploy.agent.v1.ToAgent.welcome:type_name -> kadeploy.agent.v1.Welcome
+	12, // 8: kadeploy.agent.v1.ToAgent.order:type_name -> kadeploy.agent.v1.Order
+	11, // 9: kadeploy.agent.v1.ToAgent.abort:type_name -> kadeploy.agent.v1.Abort
+	34, // 10: kadeploy.agent.v1.Order.timeout:type_name -> google.protobuf.Duration
+	13, // 11: kadeploy.agent.v1.Order.partition:type_name -> kadeploy.agent.v1.Partition
+	14, // 12: kadeploy.agent.v1.Order.format:type_name -> kadeploy.agent.v1.Format
+	16, // 13: kadeploy.agent.v1.Order.mount:type_name -> kadeploy.agent.v1.Mount
+	17, // 14: kadeploy.agent.v1.Order.umount:type_name -> kadeploy.agent.v1.Umount
+	18, // 15: kadeploy.agent.v1.Order.receive:type_name -> kadeploy.agent.v1.Receive
+	19, // 16: kadeploy.agent.v1.Order.run_archive:type_name -> kadeploy.agent.v1.RunArchive
+	21, // 17: kadeploy.agent.v1.Order.install_key:type_name -> kadeploy.agent.v1.InstallKey
+	22, // 18: kadeploy.agent.v1.Order.check_files:type_name -> kadeploy.agent.v1.CheckFiles
+	23, // 19: kadeploy.agent.v1.Order.sync:type_name -> kadeploy.agent.v1.Sync
+	24, // 20: kadeploy.agent.v1.Order.reboot:type_name -> kadeploy.agent.v1.Reboot
+	15, // 21: kadeploy.agent.v1.Order.swap:type_name -> kadeploy.agent.v1.Swap
+	26, // 22: kadeploy.agent.v1.Order.kexec:type_name -> kadeploy.agent.v1.Kexec
+	27, // 23: kadeploy.agent.v1.Order.install_bootloader:type_name -> kadeploy.agent.v1.InstallBootloader
+	28, // 24: kadeploy.agent.v1.Order.inventory:type_name -> kadeploy.agent.v1.Inventory
+	20, // 25: kadeploy.agent.v1.Order.custom:type_name -> kadeploy.agent.v1.Custom
+	31, // 26: kadeploy.agent.v1.Partition.env:type_name -> kadeploy.agent.v1.Partition.EnvEntry
+	34, // 27: kadeploy.agent.v1.Receive.slow_disk:type_name -> google.protobuf.Duration
+	34, // 28: kadeploy.agent.v1.Receive.stall:type_name -> google.protobuf.Duration
+	32, // 29: kadeploy.agent.v1.RunArchive.env:type_name -> kadeploy.agent.v1.RunArchive.EnvEntry
+	33, // 30: kadeploy.agent.v1.Custom.env:type_name -> kadeploy.agent.v1.Custom.EnvEntry
+	25, // 31: kadeploy.agent.v1.Kexec.kernel:type_name -> kadeploy.agent.v1.Kernel
+	25, // 32: kadeploy.agent.v1.InstallBootloader.kernel:type_name -> kadeploy.agent.v1.Kernel
+	1,  // 33: kadeploy.agent.v1.Agents.Enrol:input_type -> kadeploy.agent.v1.EnrolRequest
+	0,  // 34: kadeploy.agent.v1.Agents.Session:input_type -> kadeploy.agent.v1.FromAgent
+	29, // 35: kadeploy.agent.v1.Agents.Fetch:input_type -> kadeploy.agent.v1.FetchRequest
+	2,  // 36: kadeploy.agent.v1.Agents.Enrol:output_type -> kadeploy.agent.v1.Enrolled
+	9,  // 37: kadeploy.agent.v1.Agents.Session:output_type -> kadeploy.agent.v1.ToAgent
+	30, // 38: kadeploy.agent.v1.Agents.Fetch:output_type -> kadeploy.agent.v1.FetchChunk
+	36, // [36:39] is the sub-list for method output_type
+	33, // [33:36] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_internal_agentlink_agentpb_agent_proto_init() }
@@ -1982,12 +2539,12 @@ func file_internal_agentlink_agentpb_agent_proto_init() {
 		(*FromAgent_Progress)(nil),
 		(*FromAgent_Result)(nil),
 	}
-	file_internal_agentlink_agentpb_agent_proto_msgTypes[6].OneofWrappers = []any{
+	file_internal_agentlink_agentpb_agent_proto_msgTypes[9].OneofWrappers = []any{
 		(*ToAgent_Welcome)(nil),
 		(*ToAgent_Order)(nil),
 		(*ToAgent_Abort)(nil),
 	}
-	file_internal_agentlink_agentpb_agent_proto_msgTypes[9].OneofWrappers = []any{
+	file_internal_agentlink_agentpb_agent_proto_msgTypes[12].OneofWrappers = []any{
 		(*Order_Partition)(nil),
 		(*Order_Format)(nil),
 		(*Order_Mount)(nil),
@@ -1999,6 +2556,9 @@ func file_internal_agentlink_agentpb_agent_proto_init() {
 		(*Order_Sync)(nil),
 		(*Order_Reboot)(nil),
 		(*Order_Swap)(nil),
+		(*Order_Kexec)(nil),
+		(*Order_InstallBootloader)(nil),
+		(*Order_Inventory)(nil),
 		(*Order_Custom)(nil),
 	}
 	type x struct{}
@@ -2007,7 +2567,7 @@ func file_internal_agentlink_agentpb_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_agentlink_agentpb_agent_proto_rawDesc), len(file_internal_agentlink_agentpb_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -65,12 +65,22 @@ func (d *Driver) write(ctx context.Context, disk block, t machine.Table) (string
 	case "fdisk":
 		return typeFdisk(ctx, disk, t.Script)
 	case "sfdisk":
-		return script.Tool(ctx, script.Config{Name: "sfdisk", Stdin: t.Script,
-			Args: []string{"--wipe", "always", "--wipe-partitions", "never", "--no-reread", "--no-tell-kernel", disk.path}})
+		return feedSfdisk(ctx, disk, t.Script)
 	case "parted":
 		return d.runParted(ctx, t)
 	}
 	return "", fmt.Errorf("kind %q: want fdisk, parted or sfdisk", t.Kind)
+}
+
+// feedSfdisk has sfdisk read the script. The last line that it prints is a goodbye; what is wrong is in the one before.
+func feedSfdisk(ctx context.Context, disk block, lines []byte) (string, error) {
+	output, err := script.Tool(ctx, script.Config{Name: "sfdisk", Stdin: lines,
+		Args: []string{"--wipe", "always", "--wipe-partitions", "never", "--no-reread", "--no-tell-kernel", disk.path}})
+	said := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(output), "Leaving."))
+	if err != nil && said != "" && ctx.Err() == nil {
+		err = fmt.Errorf("sfdisk: %s", said[strings.LastIndexByte(said, '\n')+1:])
+	}
+	return output, err
 }
 
 // typeFdisk types the lines. fdisk takes what it does not understand for a slip of the fingers and exits 0: what it says is the proof.
@@ -137,9 +147,9 @@ func (d *Driver) reread(ctx context.Context, disk block) error {
 		select {
 		case <-ctx.Done():
 			if why := d.refuse(disk); why != nil {
-				err = why
+				return fmt.Errorf("have the kernel read the table again: %w", why)
 			}
-			return fmt.Errorf("have the kernel read the table again: %w", err)
+			return fmt.Errorf("have the kernel read the table again: %w: it is used by %s", err, list(usersOf(d.paths(disk)...)))
 		case <-time.After(pollEvery):
 		}
 	}

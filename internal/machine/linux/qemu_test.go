@@ -52,7 +52,7 @@ func TestRealDisks(t *testing.T) {
 	}
 
 	out := boot(t, disks, "-kernel", kernel, "-initrd", initrd, "-append",
-		"console=ttyS0 quiet panic=-1 -- -test.v -test.run=TestSpecs -ginkgo.no-color -ginkgo.v -test.timeout=5m")
+		"console=ttyS0 quiet panic=-1 -- -test.v -test.run=TestSpecs -ginkgo.no-color -ginkgo.v -ginkgo.focus=real.disk -test.timeout=5m")
 	if !strings.Contains(out, "MACHINE: specs ended with 0") {
 		t.Fatal("the specs in the machine failed")
 	}

@@ -48,6 +48,13 @@ func (d *Driver) parts(b block) []block {
 	return append(d.sys.partitions(b.name), b)
 }
 
+func (d *Driver) paths(b block) (all []string) {
+	for _, part := range d.parts(b) {
+		all = append(all, part.path)
+	}
+	return all
+}
+
 // mountLine is a line of /proc/self/mountinfo (proc(5)).
 type mountLine struct {
 	major, minor uint32

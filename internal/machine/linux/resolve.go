@@ -45,8 +45,11 @@ func (s sysfs) resolve(device string) (block, error) {
 		return block{}, fmt.Errorf("%s: %w", device, err)
 	}
 	disk, err := s.named(name)
-	if err != nil || number == 0 {
-		return disk, err
+	if err != nil {
+		return block{}, err
+	}
+	if number == 0 {
+		return s.present(disk)
 	}
 	for _, p := range s.partitions(disk.name) {
 		if p.number == number {
@@ -77,7 +80,7 @@ func (s sysfs) named(device string) (block, error) {
 	if err != nil {
 		return block{}, s.missing(device, s.diskOf(name))
 	}
-	return s.present(b)
+	return b, nil
 }
 
 // only gives the one disk that is meant. Two are none: nobody knows which one is to be lost.
@@ -100,7 +103,7 @@ func (s sysfs) only(device string, meant func(identity) bool) (block, error) {
 	case 0:
 		return block{}, fmt.Errorf("%s: no such disk; there are %s", device, list(all))
 	case 1:
-		return s.present(found[0])
+		return found[0], nil
 	}
 	return block{}, fmt.Errorf("%s: which of %s? say more", device, list(several))
 }

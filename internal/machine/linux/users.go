@@ -4,18 +4,19 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// usersOf names the processes whose root, working directory, program or an open file is below a directory (as fuser -m does).
-func usersOf(dir string) []string {
+// usersOf names the processes whose root, working directory, program or an open file is one of the paths or below one (as fuser -m does).
+func usersOf(paths ...string) []string {
 	processes, _ := filepath.Glob("/proc/[0-9]*")
 	var users []string
 	for _, p := range processes {
 		links, _ := filepath.Glob(p + "/fd/*")
 		for _, link := range append(links, p+"/cwd", p+"/root", p+"/exe") {
 			to, err := os.Readlink(link)
-			if err != nil || to != dir && !strings.HasPrefix(to, dir+"/") {
+			if err != nil || !slices.ContainsFunc(paths, func(path string) bool { return to == path || strings.HasPrefix(to, path+"/") }) {
 				continue
 			}
 			name, _ := os.ReadFile(p + "/comm")

@@ -1,0 +1,83 @@
+package agent
+
+import (
+	"errors"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
+	"github.com/kadeploy/kadeploy/internal/machine"
+)
+
+// Orders that not every machine can carry out: that of the sandbox has neither another kernel nor a boot loader.
+
+func (w *work) kexec(k *agentpb.Kernel) error {
+	m, ok := w.loop.config.Machine.(machine.Kexecer)
+	if !ok {
+		return errors.New("kexec: this machine cannot start another kernel")
+	}
+	w.end = EndKexec
+	return m.LoadKernel(w.ctx, kernel(k))
+}
+
+func (w *work) installBootloader(k *agentpb.Kernel) (err error) {
+	m, ok := w.loop.config.Machine.(machine.Bootable)
+	if !ok {
+		return errors.New("boot loader: this machine's disk cannot be booted from")
+	}
+	w.output, err = m.InstallBootloader(w.ctx, kernel(k))
+	return err
+}
+
+func kernel(k *agentpb.Kernel) machine.Kernel {
+	return machine.Kernel{Root: k.GetRoot(), Device: k.GetDevice(), Kernel: k.GetKernel(), Initrd: k.GetInitrd(), Params: k.GetParams()}
+}
+
+func (w *work) inventory() error {
+	m, ok := w.loop.config.Machine.(machine.Inventorier)
+	if !ok {
+		return errors.New("inventory: this machine has no disks of its own")
+	}
+	disks, err := m.Inventory(w.ctx)
+	if err != nil {
+		return err
+	}
+	if w.disks = report(disks); len(w.disks) < len(disks) {
+		w.output = "the other disks do not fit into one report"
+	}
+	return nil
+}
+
+const (
+	maxInventory = agentpb.MaxReport - 8<<10 // bytes of the disks in one Result, beside its tail and its frame
+	maxText      = 128                       // bytes of one text in it
+)
+
+// report takes as many disks as one message holds.
+func report(disks []machine.DiskInfo) []*agentpb.Disk {
+	var all []*agentpb.Disk
+	size := 0
+	for _, d := range disks {
+		m := &agentpb.Disk{
+			Device: short(d.Device), Model: short(d.Model), Serial: short(d.Serial), Wwid: short(d.WWID), Path: short(d.Path),
+			Size: uint64(d.Size), Content: content(d.Content), InUse: short(d.InUse),
+		}
+		for _, p := range d.Partitions {
+			m.Partitions = append(m.Partitions, &agentpb.DiskPartition{
+				Number: uint32(p.Number), Start: uint64(p.Start), Size: uint64(p.Size), Content: content(p.Content), Mounted: short(p.Mounted),
+			})
+		}
+		if size += proto.Size(m) + 8; size > maxInventory {
+			break
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+func content(c machine.Content) *agentpb.Content {
+	if c == (machine.Content{}) {
+		return nil
+	}
+	return &agentpb.Content{Filesystem: c.Filesystem, Label: short(c.Label), Uuid: short(c.UUID)}
+}
