@@ -11,14 +11,15 @@ import (
 	"github.com/kadeploy/kadeploy/internal/rights"
 )
 
-// needed is what an operation needs on its nodes: the partition to be deployed, which differs, or any right for a reboot.
-func needed(op message.Operation, nodes []*config.Node) []rights.Want {
+// needed is what an operation needs on its nodes: the partition to be deployed, which differs, every one for another disk than the
+// site's, or any right for a reboot.
+func needed(r *message.Submit, nodes []*config.Node) []rights.Want {
 	byPart := make(map[string][]string)
 	for _, n := range nodes {
 		part := rights.AnyPart
-		if op == message.Operation_DEPLOY {
+		if r.GetOperation() == message.Operation_DEPLOY {
 			var err error
-			if part, err = rights.Part(n.DeployPart); err != nil {
+			if part, err = rights.Part(n.DeployPart); err != nil || r.GetBlockDevice() != "" {
 				part = rights.All // a partition without a number is nobody's by number
 			}
 		}
@@ -38,16 +39,16 @@ func (j *job) needed() []rights.Want {
 	for i, host := range j.order {
 		nodes[i] = j.nodes[host].node
 	}
-	return needed(j.request.GetOperation(), nodes)
+	return needed(j.request, nodes)
 }
 
 // forbidden refuses a request whose user has not got the rights; nil when he has, and when its nodes make no sense.
 func (d *deployments) forbidden(s *config.Snapshot, r *message.Submit) *message.Refused {
-	nodes, err := nodesOf(s, r.GetNodes())
+	nodes, err := targets(s, r)
 	if err != nil {
 		return nil
 	}
-	if err := d.ledger.check(r.GetUser(), needed(r.GetOperation(), nodes)); err != nil {
+	if err := d.ledger.check(r.GetUser(), needed(r, nodes)); err != nil {
 		return &message.Refused{Code: message.Refusal_FORBIDDEN, Text: line(err.Error()), ClientId: r.GetClientId()}
 	}
 	return nil

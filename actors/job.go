@@ -1,10 +1,7 @@
 package actors
 
 import (
-	"fmt"
 	"os"
-	"path"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,7 +12,6 @@ import (
 	"github.com/kadeploy/kadeploy/internal/catalogue"
 	"github.com/kadeploy/kadeploy/internal/image"
 	"github.com/kadeploy/kadeploy/internal/workflow"
-	"github.com/kadeploy/kadeploy/pxe"
 )
 
 // job is one accepted request with all that its nodes have in common. It is complete before the first node's actor starts
@@ -86,67 +82,15 @@ func (j *job) evidence(node string) string {
 	return strings.Join(lines[max(0, len(lines)-evidenceLines):], "\n")
 }
 
-// panicReboots is the first argument of every kernel: one that finds no root starts again, and is not found hanging. What a site says of it
-// comes later, and wins.
-const panicReboots = "panic=10 "
-
-// deployProfile boots the deployment system, or the one whose root is on an NFS server. Its agent finds the server, what to know it by, and
-// its token on the kernel's command line. The token is the only secret there.
-func (j *job) deployProfile(h *hostJob, boot workflow.Boot, home expected, token string) (pxe.Profile, error) {
-	n := h.node
-	kernel, initrds, site := n.DeployKernel, n.DeployInitrd, n.DeployKernelArgs
-	if boot == workflow.BootNFSRoot {
-		if n.NFSRootKernel == "" {
-			return pxe.Profile{}, fmt.Errorf("node %s has no deployment system over NFS: set nfsroot_kernel and nfsroot_params", n.Name)
-		}
-		kernel, initrds, site = n.NFSRootKernel, nil, n.NFSRootParams
-	}
-	args := []string{
-		site, "kadeploy.server=" + home.server, "kadeploy.pin=" + home.pin,
-		"kadeploy.node=" + n.Name, "kadeploy.token=" + token, "kadeploy.marker=" + strconv.Itoa(n.MarkerPort),
-	}
-	if len(n.Drivers) > 0 {
-		args = append(args, "kadeploy.drivers="+strings.Join(n.Drivers, ","))
-	}
-	return pxe.Deployment(path.Join(j.imagesTFTP, kernel), j.prefixed(initrds), panicReboots+strings.TrimSpace(strings.Join(args, " "))), nil
-}
-
-// userProfile boots what was deployed: the image's own kernel, below its own hypervisor if it has one, by the network where we have them
-// (bootloader pure_pxe), else whatever the disk boots.
-func (j *job) userProfile(h *hostJob) pxe.Profile {
-	n := h.node
-	if j.boot.Kernel == "" || n.Bootloader == "chainload_pxe" {
-		return pxe.FromDisk()
-	}
-	params := j.env.KernelParams
-	if !j.env.KernelParamsOnly || params == "" { // 2009: instead of the cluster's; later: after them
-		params = strings.TrimSpace(n.KernelParams + " " + params)
-	}
-	initrd := ""
-	if j.boot.Initrd != "" {
-		initrd = path.Join(j.imagesTFTP, j.boot.Initrd)
-	}
-	p := pxe.Deployed(path.Join(j.imagesTFTP, j.boot.Kernel), initrd, n.DeployDevice(), panicReboots+params)
-	if j.boot.Hypervisor != "" {
-		p.Kind, p.Hypervisor, p.HypervisorArgs = pxe.Xen, path.Join(j.imagesTFTP, j.boot.Hypervisor), j.env.HypervisorParams
-	}
-	return p
-}
-
-// target is where an image goes on a node: a tar file into the mounted file system, a dd image onto the partition.
+// target is where an image goes on a node: a tar file into the mounted file system, a dd image onto the partition or the disk.
 func (j *job) target(n *config.Node) string {
-	if j.image.Kind == "dd" {
-		return n.DeployDevice()
+	switch {
+	case j.image.Kind != "dd":
+		return n.ExtractionDir
+	case j.wholeDevice():
+		return n.BlockDevice
 	}
-	return n.ExtractionDir
-}
-
-func (j *job) prefixed(files []string) []string {
-	all := make([]string, len(files))
-	for i, f := range files {
-		all[i] = path.Join(j.imagesTFTP, f)
-	}
-	return all
+	return n.DeployDevice()
 }
 
 // variables are what pre-, post-installs and partition scripts find in their environment (Kadeploy3 1.3).

@@ -100,6 +100,7 @@ type walker struct {
 	received <-chan error
 	started  <-chan struct{}
 	before   *probe.System       // the system that a reboot is to end; nil when none answered
+	kexeced  bool                // the new system is started by its own kernel, without the firmware
 	boot     *agentlink.Expected // of the deployment system, once it is ordered
 }
 

@@ -76,6 +76,10 @@ func (w *walker) orders(session *agentlink.Session, micro workflow.Micro) ([]*ag
 			Root: n.ExtractionDir, Paths: nonEmpty(env.Kernel, env.Initrd, env.Hypervisor)}}})
 	case workflow.Sync:
 		return one(&agentpb.Order{Kind: &agentpb.Order_Sync{Sync: &agentpb.Sync{}}})
+	case workflow.Kexec:
+		return one(&agentpb.Order{Kind: &agentpb.Order_Kexec{Kexec: &agentpb.Kexec{Kernel: w.job.kernel(w.target)}}})
+	case workflow.InstallBootloader:
+		return one(&agentpb.Order{Kind: &agentpb.Order_InstallBootloader{InstallBootloader: &agentpb.InstallBootloader{Kernel: w.job.kernel(w.target)}}})
 	case workflow.RebootFromDeployEnv:
 		return one(&agentpb.Order{Kind: &agentpb.Order_Reboot{Reboot: &agentpb.Reboot{}}})
 	case workflow.ManageAdminPre:

@@ -25,15 +25,16 @@ func (w *walker) step(ctx context.Context, s workflow.Step, clock *clock) error 
 	case workflow.RebootNode:
 		w.hold(ctx)
 		return w.reboot(ctx, power.Level(s.Level))
-	case workflow.RebootFromDeployEnv:
+	case workflow.RebootFromDeployEnv, workflow.Kexec:
 		w.hold(ctx)
+		w.kexeced = s.Micro == workflow.Kexec
 		return w.order(ctx, s.Micro)
 	case workflow.WaitReboot:
 		return w.waitReboot(ctx, s.Boot)
 	case workflow.SendEnvironment:
 		return w.receive(ctx, clock)
 	case workflow.InstallBootloader:
-		return w.checkBootFiles()
+		return w.installBootloader(ctx, s.Micro)
 	case workflow.CustomPre, workflow.CustomSub, workflow.CustomPost:
 		return w.custom(ctx, s.Micro, s.Custom)
 	case workflow.Dummy:
@@ -103,8 +104,12 @@ func (w *walker) waitReboot(ctx context.Context, boot workflow.Boot) error {
 		}
 		return err
 	}
+	limit := n.TimeoutReboot
+	if w.kexeced {
+		limit = n.TimeoutRebootKexec
+	}
 	return probe.Wait(ctx, probe.WaitConfig{
-		FirstProbe: n.FirstProbe, Interval: w.job.interval, Timeout: n.TimeoutReboot,
+		FirstProbe: n.FirstProbe, Interval: w.job.interval, Timeout: limit,
 	}, func(ctx context.Context) (bool, string) {
 		if !w.before.Gone() {
 			return false, "the system that was to go down still runs"
@@ -139,6 +144,18 @@ func (w *walker) receive(ctx context.Context, clock *clock) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// installBootloader makes the node's disk one that boots, or, where its kernel comes by the network, sees to that.
+func (w *walker) installBootloader(ctx context.Context, micro workflow.Micro) error {
+	n := w.target.node
+	switch {
+	case n.Bootloader != "chainload_pxe":
+		return w.checkBootFiles()
+	case n.BootloaderScript != "":
+		return w.custom(ctx, micro, &workflow.Custom{Name: "bootloader_script", Do: workflow.RunFile, File: n.BootloaderScript})
+	}
+	return w.order(ctx, micro)
 }
 
 // checkBootFiles is install_bootloader without a boot loader on the disk: the image's kernel and initrd were laid out for the

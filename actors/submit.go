@@ -37,7 +37,7 @@ func plan(s *config.Snapshot, r *message.Submit, entry *catalogue.Environment, a
 		grace: s.Global.Grace, key: r.GetKey(), tmpFS: r.GetTmpFilesystem(),
 		maxPre: s.Global.MaxPreinstall, maxPost: s.Global.MaxPostinstall,
 	}
-	nodes, err := nodesOf(s, r.GetNodes())
+	nodes, err := targets(s, r)
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +158,11 @@ func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a fileAccess)
 		}
 		j.add(n, p)
 	}
+	for _, n := range nodes {
+		if err := j.checkRoot(j.nodes[n.Name]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -225,8 +230,9 @@ func (j *job) facts(n *config.Node) workflow.Facts {
 		UserPreInstall: env.PreInstall != nil, UserPostInstall: len(env.PostInstall) > 0,
 		DeployPart: n.DeployPart, TmpPart: n.TmpPart, SwapPart: n.SwapPart, SupportedFS: n.SupportedFS,
 		AdminPreInstall: len(n.PreInstall) > 0, AdminPostInstall: len(n.PostInstall) > 0,
-		Bootloader: n.Bootloader, RebootTimeout: n.TimeoutReboot,
-		Key: len(j.key) > 0, FormatTmp: r.GetFormatTmp(), NoPartitioning: r.GetNoPartitioning(), NoKexec: r.GetNoKexec(),
+		Bootloader: n.Bootloader, BootloaderScript: n.BootloaderScript != "", RebootTimeout: n.TimeoutReboot,
+		WholeDevice: j.wholeDevice(),
+		Key:         len(j.key) > 0, FormatTmp: r.GetFormatTmp(), NoPartitioning: r.GetNoPartitioning(), NoKexec: r.GetNoKexec(),
 		PauseAfter: j.pauses(n), Breakpoint: j.breakpoint, Custom: j.customs,
 	}
 }

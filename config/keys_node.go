@@ -34,7 +34,7 @@ func nodeKeys() []*key {
 		{name: "partition_creation_kind", scope: clusterScope, initial: one("fdisk"),
 			set: setChoice(func(t *target) *string { return &t.settings.PartitionKind }, "fdisk", "parted", "sfdisk"),
 			doc: "what partition_file holds: fdisk input, a parted script or an sfdisk script"},
-		{name: "partition_file", scope: clusterScope, fallback: partitionFileBeside, set: setPartitionFile,
+		{name: "partition_file", scope: clusterScope, fallback: partitionFileBeside, set: setOptionalFile(func(t *target) *string { return &t.settings.PartitionFile }),
 			doc: "file with the partition table; default partition_file_CLUSTER in the configuration directory when there is one"},
 		{name: "supported_fs", scope: clusterScope, form: list, initial: one("ext2,ext3,ext4,vfat"),
 			set: setNames(func(t *target, name string) { t.settings.SupportedFS = append(t.settings.SupportedFS, name) }),
@@ -49,6 +49,8 @@ func nodeKeys() []*key {
 		{name: "bootloader", scope: clusterScope, initial: one("pure_pxe"),
 			set: setChoice(func(t *target) *string { return &t.settings.Bootloader }, "pure_pxe", "chainload_pxe"),
 			doc: "how the deployed system boots: pure_pxe (its kernel over the network) or chainload_pxe (from its partition)"},
+		{name: "bootloader_script", scope: clusterScope, initial: one(""), set: setOptionalFile(func(t *target) *string { return &t.settings.BootloaderScript }),
+			doc: "program that installs the boot loader of chainload_pxe, run in the deployment system with the KADEPLOY variables; none by default: GRUB is installed"},
 		{name: "admin_pre_install", scope: clusterScope, form: list, initial: one("no_pre_install"), set: setPreInstall,
 			doc: "archives unpacked and run before the image: FILE|KIND|SCRIPT, separated by commas"},
 		{name: "admin_post_install", scope: clusterScope, form: list, initial: one("no_post_install"), set: setPostInstall,
@@ -153,12 +155,14 @@ func partitionFileBeside(t *target) string {
 	return path
 }
 
-func setPartitionFile(t *target, v value) error {
-	t.settings.PartitionFile = ""
-	if v.text == "" {
-		return nil
+// setOptionalFile stores a file that must exist, "" for none.
+func setOptionalFile(field func(*target) *string) setter {
+	return func(t *target, v value) error {
+		if *field(t) = ""; v.text == "" {
+			return nil
+		}
+		return setFile(field)(t, v)
 	}
-	return setFile(func(t *target) *string { return &t.settings.PartitionFile })(t, v)
 }
 
 // setMkfsOptions reads FS@OPTIONS|FS@OPTIONS.

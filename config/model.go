@@ -143,6 +143,8 @@ type Settings struct {
 	KernelParams  string // for the deployed system
 	Bootloader    string // pure_pxe (kernel of the image by the network) or chainload_pxe
 
+	BootloaderScript string // file of the server that installs the boot loader of chainload_pxe; "": ours is
+
 	PreInstall  []Archive
 	PostInstall []Archive
 

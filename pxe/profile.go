@@ -52,10 +52,13 @@ func Deployment(kernel string, initrds []string, args string) Profile {
 	return Profile{Kind: Kernel, Kernel: kernel, Initrds: initrds, Args: args}
 }
 
-// Deployed boots a system installed on the partition root (/dev/sda3) with its own kernel over the network, the
-// pure_pxe way. The initrd may be "".
+// Deployed boots a system installed on the partition root (/dev/sda3), unless the params name another root, with its own kernel
+// over the network, the pure_pxe way. The initrd may be "".
 func Deployed(kernel, initrd, root, params string) Profile {
-	p := Profile{Kind: Kernel, Kernel: kernel, Args: strings.TrimSpace("root=" + root + " " + params)}
+	if !strings.Contains(" "+params, " root=") {
+		params = "root=" + root + " " + params
+	}
+	p := Profile{Kind: Kernel, Kernel: kernel, Args: strings.TrimSpace(params)}
 	if initrd != "" {
 		p.Initrds = []string{initrd}
 	}

@@ -326,6 +326,8 @@ type Submit struct {
 	CustomOperations     []byte                 `protobuf:"bytes,31,opt,name=custom_operations,json=customOperations,proto3" json:"custom_operations,omitempty"`               // DEPLOY: a file of custom operations
 	CustomOperationsPath string                 `protobuf:"bytes,32,opt,name=custom_operations_path,json=customOperationsPath,proto3" json:"custom_operations_path,omitempty"` // absolute path it was read from; relative files start there
 	NoKexec              bool                   `protobuf:"varint,33,opt,name=no_kexec,json=noKexec,proto3" json:"no_kexec,omitempty"`                                         // DEPLOY: reboot where the site would kexec
+	BlockDevice          string                 `protobuf:"bytes,34,opt,name=block_device,json=blockDevice,proto3" json:"block_device,omitempty"`                              // DEPLOY: another disk than the site's; without a partition an image of a whole disk goes there
+	Partition            string                 `protobuf:"bytes,35,opt,name=partition,proto3" json:"partition,omitempty"`                                                     // DEPLOY: another partition than the site's: its number
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -512,6 +514,20 @@ func (x *Submit) GetNoKexec() bool {
 		return x.NoKexec
 	}
 	return false
+}
+
+func (x *Submit) GetBlockDevice() string {
+	if x != nil {
+		return x.BlockDevice
+	}
+	return ""
+}
+
+func (x *Submit) GetPartition() string {
+	if x != nil {
+		return x.Partition
+	}
+	return ""
 }
 
 // UploadedFile is one of the server's uploads that stands for a file of the description. It is believed only if the user who
@@ -5027,7 +5043,7 @@ var File_actors_message_message_proto protoreflect.FileDescriptor
 
 const file_actors_message_message_proto_rawDesc = "" +
 	"\n" +
-	"\x1cactors/message/message.proto\x12\vkadeploy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x06\n" +
+	"\x1cactors/message/message.proto\x12\vkadeploy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\a\n" +
 	"\x06Submit\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x126\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x12\n" +
@@ -5054,7 +5070,9 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"breakpoint\x12+\n" +
 	"\x11custom_operations\x18\x1f \x01(\fR\x10customOperations\x124\n" +
 	"\x16custom_operations_path\x18  \x01(\tR\x14customOperationsPath\x12\x19\n" +
-	"\bno_kexec\x18! \x01(\bR\anoKexecB\x16\n" +
+	"\bno_kexec\x18! \x01(\bR\anoKexec\x12!\n" +
+	"\fblock_device\x18\" \x01(\tR\vblockDevice\x12\x1c\n" +
+	"\tpartition\x18# \x01(\tR\tpartitionB\x16\n" +
 	"\x14_environment_version\"N\n" +
 	"\fUploadedFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +

@@ -25,7 +25,7 @@ type Facts struct {
 	AdminPreInstall               bool
 	AdminPostInstall              bool
 	Bootloader                    string // pure_pxe or chainload_pxe
-	BootloaderScript              bool   // the site's script, which chainload_pxe needs, can be run
+	BootloaderScript              bool   // the site has a script of its own that installs the boot loader of chainload_pxe
 	LocalBoot                     bool   // the network boot loader starts the kernel on the disk by itself (GrubPXE)
 	RebootTimeout                 time.Duration
 
@@ -111,17 +111,19 @@ func (f Facts) fit(macro Macro, name string, steps []Step) error {
 	case has(FormatDeployPart) && !has(MountDeployPart):
 		return fmt.Errorf("%s%s: a tar image needs a file system that the deployment system can mount: %s is not in supported_fs (%s)",
 			macro, name, quote(f.Filesystem), strings.Join(f.SupportedFS, ", "))
-	case has(InstallBootloader) && f.Bootloader == chainloadPXE && !f.BootloaderScript:
-		return fmt.Errorf("%s%s: bootloader = chainload_pxe needs the site's script, not in this version: use pure_pxe", macro, name)
+	case has(InstallBootloader) && f.Bootloader == chainloadPXE && !f.BootloaderScript && f.OS != "linux":
+		return fmt.Errorf("%s%s: the boot loader of chainload_pxe starts linux: for a system of kind %s set bootloader_script", macro, name, f.OS)
 	case has(InstallBootloader) && f.Bootloader == purePXE && f.OS == "other":
 		return fmt.Errorf("%s%s: bootloader = pure_pxe cannot boot a system of kind other: use chainload_pxe", macro, name)
+	case has(InstallBootloader) && f.Bootloader == purePXE && f.ImageKind != imageTar:
+		return fmt.Errorf("%s%s: bootloader = pure_pxe takes the kernel from a tar image: for one of kind %s use chainload_pxe", macro, name, f.ImageKind)
 	}
 	return nil
 }
 
-// mountable says whether the deployment system can mount the target.
+// mountable says whether the deployment system can mount the target; of an image of a whole disk nobody says which partition it would be.
 func (f Facts) mountable() bool {
-	return f.Filesystem != "" && slices.Contains(f.SupportedFS, f.Filesystem)
+	return !f.WholeDevice && f.Filesystem != "" && slices.Contains(f.SupportedFS, f.Filesystem)
 }
 
 // spare says whether a partition exists beside the deployed one.

@@ -100,7 +100,7 @@ func (f Facts) keeps(macro Macro, micro Micro) bool {
 	case InstallBootloader:
 		// With pure_pxe the step extracts the kernel on the server, without which the node has nothing to boot:
 		// no rule about the disk's boot loader concerns it.
-		return f.Bootloader == purePXE || f.mountable() && !f.NoBootloader && !f.LocalBoot
+		return f.Bootloader == purePXE && !f.WholeDevice || f.mountable() && !f.NoBootloader && !f.LocalBoot
 	}
 	return true
 }

@@ -36,7 +36,7 @@ var _ = Describe("completion", func() {
 		Expect(offers(words...)).To(ConsistOf(want))
 	},
 		Entry("commands", []string{"deploy"}, "kadeploy", "de"),
-		Entry("a command's options", []string{"--no-wait", "--no-partitioning"}, "kadeploy", "deploy", "--no-"),
+		Entry("a command's options", []string{"--no-wait", "--no-partitioning", "--no-kexec"}, "kadeploy", "deploy", "--no-"),
 		Entry("options of another command not", []string{"--level"}, "kadeploy", "reboot", "--le"),
 		Entry("the server's nodes", []string{"node-1.demo", "node-2.demo"}, "kadeploy", "deploy", "-m", "node"),
 		Entry("the server's operations", []string{"D-1"}, "kadeploy", "watch", "D"),

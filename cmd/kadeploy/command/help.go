@@ -54,6 +54,7 @@ EXAMPLES:
    kadeploy deploy -m 'node-[1-8].demo' -a debian.env
    kadeploy deploy -m node-1.demo -a debian.env --breakpoint BroadcastEnv:sync
    kadeploy deploy -m node-1.demo -a debian.env --custom-steps steps.yaml
+   kadeploy deploy -m node-1.demo -a freebsd.env -b /dev/sdb
    kadeploy deploy -f nodes.txt -a debian.env --min-nodes 7 -k -o ok.txt -n ko.txt
    oarprint host | kadeploy deploy -f - -a debian.env --output json
    kadeploy deploy -m node-1.demo -a debian.env --dry-run

@@ -1,0 +1,90 @@
+package actors
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
+	"github.com/kadeploy/kadeploy/internal/blockdev"
+	"github.com/kadeploy/kadeploy/internal/workflow"
+	"github.com/kadeploy/kadeploy/pxe"
+)
+
+// panicReboots is the first argument of every kernel: one that finds no root starts again, and is not found hanging. What a site says of it
+// comes later, and wins.
+const panicReboots = "panic=10 "
+
+// deployProfile boots the deployment system, or the one whose root is on an NFS server. Its agent finds the server, what to know it by, and
+// its token on the kernel's command line. The token is the only secret there.
+func (j *job) deployProfile(h *hostJob, boot workflow.Boot, home expected, token string) (pxe.Profile, error) {
+	n := h.node
+	kernel, initrds, site := n.DeployKernel, n.DeployInitrd, n.DeployKernelArgs
+	if boot == workflow.BootNFSRoot {
+		if n.NFSRootKernel == "" {
+			return pxe.Profile{}, fmt.Errorf("node %s has no deployment system over NFS: set nfsroot_kernel and nfsroot_params", n.Name)
+		}
+		kernel, initrds, site = n.NFSRootKernel, nil, n.NFSRootParams
+	}
+	args := []string{
+		site, "kadeploy.server=" + home.server, "kadeploy.pin=" + home.pin,
+		"kadeploy.node=" + n.Name, "kadeploy.token=" + token, "kadeploy.marker=" + strconv.Itoa(n.MarkerPort),
+	}
+	if len(n.Drivers) > 0 {
+		args = append(args, "kadeploy.drivers="+strings.Join(n.Drivers, ","))
+	}
+	return pxe.Deployment(path.Join(j.imagesTFTP, kernel), j.prefixed(initrds), panicReboots+strings.TrimSpace(strings.Join(args, " "))), nil
+}
+
+// userProfile boots what was deployed: the image's own kernel, below its own hypervisor if it has one, by the network where we have them
+// (bootloader pure_pxe), else whatever the disk boots.
+func (j *job) userProfile(h *hostJob) pxe.Profile {
+	n := h.node
+	if j.boot.Kernel == "" || n.Bootloader == "chainload_pxe" {
+		return pxe.FromDisk()
+	}
+	initrd := ""
+	if j.boot.Initrd != "" {
+		initrd = path.Join(j.imagesTFTP, j.boot.Initrd)
+	}
+	p := pxe.Deployed(path.Join(j.imagesTFTP, j.boot.Kernel), initrd, n.DeployDevice(), panicReboots+j.params(h))
+	if j.boot.Hypervisor != "" {
+		p.Kind, p.Hypervisor, p.HypervisorArgs = pxe.Xen, path.Join(j.imagesTFTP, j.boot.Hypervisor), j.env.HypervisorParams
+	}
+	return p
+}
+
+// params are the arguments of the deployed kernel: those of the image instead of the cluster's (2009) or after them (later).
+func (j *job) params(h *hostJob) string {
+	own := j.env.KernelParams
+	if j.env.KernelParamsOnly && own != "" {
+		return own
+	}
+	return strings.TrimSpace(h.node.KernelParams + " " + own)
+}
+
+// checkRoot refuses a disk that the deployed kernel, booted by the network, could not find by the name that it would be given.
+func (j *job) checkRoot(h *hostJob) error {
+	n := h.node
+	if !j.bootsByNetwork() || n.Bootloader == "chainload_pxe" || !blockdev.IsHint(n.BlockDevice) || strings.Contains(" "+j.params(h), " root=") {
+		return nil
+	}
+	return fmt.Errorf("node %s: block_device = %s is no name that a kernel knows: add root=... to kernel_params, or set bootloader = chainload_pxe", n.Name, n.BlockDevice)
+}
+
+// kernel is how the deployed system is started from its disk.
+func (j *job) kernel(h *hostJob) *agentpb.Kernel {
+	return &agentpb.Kernel{
+		Root: h.node.ExtractionDir, Device: h.node.DeployDevice(),
+		Kernel: j.env.Kernel, Initrd: j.env.Initrd, Params: panicReboots + j.params(h),
+	}
+}
+
+func (j *job) prefixed(files []string) []string {
+	all := make([]string, len(files))
+	for i, f := range files {
+		all[i] = path.Join(j.imagesTFTP, f)
+	}
+	return all
+}
