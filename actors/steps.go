@@ -80,7 +80,7 @@ func (w *walker) hold(ctx context.Context) {
 
 func (w *walker) reboot(ctx context.Context, level power.Level) error {
 	result, err := ask(ctx, w.system, rebootName, func(reply chan<- powerResult) any {
-		return powerRequest{ctx, w.target.node, power.OpReboot, level, reply}
+		return powerRequest{ctx, w.target.node, power.OpReboot, level, w.boot != nil, reply}
 	})
 	if err != nil {
 		return err
