@@ -10,6 +10,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/supervisor"
@@ -21,15 +22,21 @@ import (
 type reboot struct {
 	drivers map[string]power.Driver
 	inForce *snapshot // has the window and the limit of one command
+	ledger  *ledger
 	log     *slog.Logger
 	tasks   supervisor.Tasks
 	running map[uint64]powerRequest
 	window  powerWindow
 	queue   []powerRequest
+
+	looking map[uint64]inquiry // tasks that ask for states
 }
 
-func newReboot(inForce *snapshot, drivers map[string]power.Driver, log *slog.Logger) *reboot {
-	return &reboot{drivers: drivers, inForce: inForce, log: log, running: make(map[uint64]powerRequest), window: newPowerWindow()}
+func newReboot(inForce *snapshot, drivers map[string]power.Driver, l *ledger, log *slog.Logger) *reboot {
+	return &reboot{
+		drivers: drivers, inForce: inForce, ledger: l, log: log, window: newPowerWindow(),
+		running: make(map[uint64]powerRequest), looking: make(map[uint64]inquiry),
+	}
 }
 
 func (r *reboot) Receive(ctx actor.Context) {
@@ -42,9 +49,14 @@ func (r *reboot) Receive(ctx actor.Context) {
 		if !r.start(ctx, m) { // those that wait longer wait for what is still under way
 			r.queue = append(r.queue, m)
 		}
+	case asked:
+		if question, ok := m.request.(*message.PowerRequest); ok {
+			r.look(ctx, m.by, question)
+		}
 	case supervisor.TaskDone:
 		if r.tasks.Accept(m) {
 			r.done(ctx, m)
+			r.looked(ctx, m)
 		}
 	}
 }

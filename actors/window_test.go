@@ -66,7 +66,7 @@ func inWindow(size int, p *slowPower, body func(*window)) {
 		w := &window{power: p, config: &snapshot{}}
 		w.limits(size, 10*time.Second)
 		w.system, _ = supervisor.NewSystem(log)
-		r := newReboot(w.config, map[string]power.Driver{"fake": p}, log)
+		r := newReboot(w.config, map[string]power.Driver{"fake": p}, nil, log)
 		w.pid = w.system.Root.Spawn(supervisor.Props(func() actor.Actor { return r }))
 		body(w)
 		w.system.Root.Stop(w.pid)

@@ -31,8 +31,11 @@ const (
 type Operation int32
 
 const (
-	Operation_DEPLOY Operation = 0
-	Operation_REBOOT Operation = 1
+	Operation_DEPLOY      Operation = 0
+	Operation_REBOOT      Operation = 1
+	Operation_POWER_ON    Operation = 2
+	Operation_POWER_OFF   Operation = 3
+	Operation_POWER_CYCLE Operation = 4
 )
 
 // Enum value maps for Operation.
@@ -40,10 +43,16 @@ var (
 	Operation_name = map[int32]string{
 		0: "DEPLOY",
 		1: "REBOOT",
+		2: "POWER_ON",
+		3: "POWER_OFF",
+		4: "POWER_CYCLE",
 	}
 	Operation_value = map[string]int32{
-		"DEPLOY": 0,
-		"REBOOT": 1,
+		"DEPLOY":      0,
+		"REBOOT":      1,
+		"POWER_ON":    2,
+		"POWER_OFF":   3,
+		"POWER_CYCLE": 4,
 	}
 )
 
@@ -313,7 +322,7 @@ type Submit struct {
 	Environment        []byte                 `protobuf:"bytes,7,opt,name=environment,proto3" json:"environment,omitempty"`                                // DEPLOY: the description's text
 	EnvironmentPath    string                 `protobuf:"bytes,8,opt,name=environment_path,json=environmentPath,proto3" json:"environment_path,omitempty"` // DEPLOY: absolute path it was read from; relative image paths start there
 	Key                []byte                 `protobuf:"bytes,9,opt,name=key,proto3" json:"key,omitempty"`                                                // DEPLOY: ssh public keys for root
-	RebootLevel        string                 `protobuf:"bytes,10,opt,name=reboot_level,json=rebootLevel,proto3" json:"reboot_level,omitempty"`            // REBOOT: soft, hard, very_hard
+	RebootLevel        string                 `protobuf:"bytes,10,opt,name=reboot_level,json=rebootLevel,proto3" json:"reboot_level,omitempty"`            // REBOOT, POWER_*: soft, hard, very_hard
 	FormatTmp          bool                   `protobuf:"varint,11,opt,name=format_tmp,json=formatTmp,proto3" json:"format_tmp,omitempty"`                 // DEPLOY: the tmp partition is formatted with tmp_filesystem
 	TmpFilesystem      string                 `protobuf:"bytes,12,opt,name=tmp_filesystem,json=tmpFilesystem,proto3" json:"tmp_filesystem,omitempty"`
 	NoPartitioning     bool                   `protobuf:"varint,13,opt,name=no_partitioning,json=noPartitioning,proto3" json:"no_partitioning,omitempty"`                   // DEPLOY: leave the partition table alone
@@ -322,6 +331,7 @@ type Submit struct {
 	EnvironmentName    string                 `protobuf:"bytes,16,opt,name=environment_name,json=environmentName,proto3" json:"environment_name,omitempty"`                 // DEPLOY: of the catalogue, instead of a description
 	EnvironmentUser    string                 `protobuf:"bytes,17,opt,name=environment_user,json=environmentUser,proto3" json:"environment_user,omitempty"`                 // its owner; "": one's own, or else a public one
 	EnvironmentVersion *uint32                `protobuf:"varint,18,opt,name=environment_version,json=environmentVersion,proto3,oneof" json:"environment_version,omitempty"` // none: the newest
+	Force              bool                   `protobuf:"varint,19,opt,name=force,proto3" json:"force,omitempty"`                                                           // POWER_*, for admins: nodes that another operation holds, too
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -480,6 +490,13 @@ func (x *Submit) GetEnvironmentVersion() uint32 {
 		return *x.EnvironmentVersion
 	}
 	return 0
+}
+
+func (x *Submit) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
 }
 
 // UploadedFile is one of the server's uploads that stands for a file of the description. It is believed only if the user who
@@ -2369,7 +2386,7 @@ type NodeStatus struct {
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Cluster       string                 `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	Address       string                 `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
-	State         string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`         // free, deploying, deployed, deploy_failed, rebooting, rebooted, reboot_failed, aborted
+	State         string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`         // free, deploying, deployed, deploy_failed, rebooting, rebooted, reboot_failed, powering, powered, power_failed, aborted
 	Operation     string                 `protobuf:"bytes,5,opt,name=operation,proto3" json:"operation,omitempty"` // last or current
 	User          string                 `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
 	Environment   string                 `protobuf:"bytes,7,opt,name=environment,proto3" json:"environment,omitempty"` // deployed
@@ -2472,6 +2489,171 @@ func (x *NodeStatus) GetImage() string {
 	return ""
 }
 
+// PowerRequest asks whether nodes are on; answered by PowerStates, which takes as long as their controllers do.
+type PowerRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Nodes         []string               `protobuf:"bytes,2,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PowerRequest) Reset() {
+	*x = PowerRequest{}
+	mi := &file_actors_message_message_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PowerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PowerRequest) ProtoMessage() {}
+
+func (x *PowerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PowerRequest.ProtoReflect.Descriptor instead.
+func (*PowerRequest) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *PowerRequest) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *PowerRequest) GetNodes() []string {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+type PowerStates struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nodes         []*PowerState          `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	ClientId      string                 `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PowerStates) Reset() {
+	*x = PowerStates{}
+	mi := &file_actors_message_message_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PowerStates) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PowerStates) ProtoMessage() {}
+
+func (x *PowerStates) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PowerStates.ProtoReflect.Descriptor instead.
+func (*PowerStates) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *PowerStates) GetNodes() []*PowerState {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *PowerStates) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+type PowerState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	State         string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`     // on, off; "": not known
+	Problem       string                 `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"` // why it is not known, one line
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PowerState) Reset() {
+	*x = PowerState{}
+	mi := &file_actors_message_message_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PowerState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PowerState) ProtoMessage() {}
+
+func (x *PowerState) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PowerState.ProtoReflect.Descriptor instead.
+func (*PowerState) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *PowerState) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *PowerState) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *PowerState) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 // RightsAdd gives a user nodes; answered by Rights: all that he has now. For admins only, as all that follows but RightsList
 // of oneself.
 type RightsAdd struct {
@@ -2488,7 +2670,7 @@ type RightsAdd struct {
 
 func (x *RightsAdd) Reset() {
 	*x = RightsAdd{}
-	mi := &file_actors_message_message_proto_msgTypes[27]
+	mi := &file_actors_message_message_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2500,7 +2682,7 @@ func (x *RightsAdd) String() string {
 func (*RightsAdd) ProtoMessage() {}
 
 func (x *RightsAdd) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[27]
+	mi := &file_actors_message_message_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2513,7 +2695,7 @@ func (x *RightsAdd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsAdd.ProtoReflect.Descriptor instead.
 func (*RightsAdd) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{27}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RightsAdd) GetClientId() string {
@@ -2570,7 +2752,7 @@ type RightsDel struct {
 
 func (x *RightsDel) Reset() {
 	*x = RightsDel{}
-	mi := &file_actors_message_message_proto_msgTypes[28]
+	mi := &file_actors_message_message_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2582,7 +2764,7 @@ func (x *RightsDel) String() string {
 func (*RightsDel) ProtoMessage() {}
 
 func (x *RightsDel) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[28]
+	mi := &file_actors_message_message_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2595,7 +2777,7 @@ func (x *RightsDel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsDel.ProtoReflect.Descriptor instead.
 func (*RightsDel) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{28}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RightsDel) GetClientId() string {
@@ -2637,7 +2819,7 @@ type RightsList struct {
 
 func (x *RightsList) Reset() {
 	*x = RightsList{}
-	mi := &file_actors_message_message_proto_msgTypes[29]
+	mi := &file_actors_message_message_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2649,7 +2831,7 @@ func (x *RightsList) String() string {
 func (*RightsList) ProtoMessage() {}
 
 func (x *RightsList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[29]
+	mi := &file_actors_message_message_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2662,7 +2844,7 @@ func (x *RightsList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsList.ProtoReflect.Descriptor instead.
 func (*RightsList) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{29}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RightsList) GetClientId() string {
@@ -2697,7 +2879,7 @@ type Rights struct {
 
 func (x *Rights) Reset() {
 	*x = Rights{}
-	mi := &file_actors_message_message_proto_msgTypes[30]
+	mi := &file_actors_message_message_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2709,7 +2891,7 @@ func (x *Rights) String() string {
 func (*Rights) ProtoMessage() {}
 
 func (x *Rights) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[30]
+	mi := &file_actors_message_message_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2722,7 +2904,7 @@ func (x *Rights) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rights.ProtoReflect.Descriptor instead.
 func (*Rights) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{30}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Rights) GetRights() []*Right {
@@ -2760,7 +2942,7 @@ type Right struct {
 
 func (x *Right) Reset() {
 	*x = Right{}
-	mi := &file_actors_message_message_proto_msgTypes[31]
+	mi := &file_actors_message_message_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2772,7 +2954,7 @@ func (x *Right) String() string {
 func (*Right) ProtoMessage() {}
 
 func (x *Right) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[31]
+	mi := &file_actors_message_message_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2785,7 +2967,7 @@ func (x *Right) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Right.ProtoReflect.Descriptor instead.
 func (*Right) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{31}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Right) GetUser() string {
@@ -2840,7 +3022,7 @@ type RightsLost struct {
 
 func (x *RightsLost) Reset() {
 	*x = RightsLost{}
-	mi := &file_actors_message_message_proto_msgTypes[32]
+	mi := &file_actors_message_message_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2852,7 +3034,7 @@ func (x *RightsLost) String() string {
 func (*RightsLost) ProtoMessage() {}
 
 func (x *RightsLost) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[32]
+	mi := &file_actors_message_message_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2865,7 +3047,7 @@ func (x *RightsLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsLost.ProtoReflect.Descriptor instead.
 func (*RightsLost) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{32}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RightsLost) GetUser() string {
@@ -2895,7 +3077,7 @@ type UserAdd struct {
 
 func (x *UserAdd) Reset() {
 	*x = UserAdd{}
-	mi := &file_actors_message_message_proto_msgTypes[33]
+	mi := &file_actors_message_message_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2907,7 +3089,7 @@ func (x *UserAdd) String() string {
 func (*UserAdd) ProtoMessage() {}
 
 func (x *UserAdd) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[33]
+	mi := &file_actors_message_message_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2920,7 +3102,7 @@ func (x *UserAdd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserAdd.ProtoReflect.Descriptor instead.
 func (*UserAdd) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{33}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *UserAdd) GetClientId() string {
@@ -2964,7 +3146,7 @@ type UserToken struct {
 
 func (x *UserToken) Reset() {
 	*x = UserToken{}
-	mi := &file_actors_message_message_proto_msgTypes[34]
+	mi := &file_actors_message_message_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2976,7 +3158,7 @@ func (x *UserToken) String() string {
 func (*UserToken) ProtoMessage() {}
 
 func (x *UserToken) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[34]
+	mi := &file_actors_message_message_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2989,7 +3171,7 @@ func (x *UserToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserToken.ProtoReflect.Descriptor instead.
 func (*UserToken) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{34}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *UserToken) GetClientId() string {
@@ -3037,7 +3219,7 @@ type UserDel struct {
 
 func (x *UserDel) Reset() {
 	*x = UserDel{}
-	mi := &file_actors_message_message_proto_msgTypes[35]
+	mi := &file_actors_message_message_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3049,7 +3231,7 @@ func (x *UserDel) String() string {
 func (*UserDel) ProtoMessage() {}
 
 func (x *UserDel) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[35]
+	mi := &file_actors_message_message_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3062,7 +3244,7 @@ func (x *UserDel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserDel.ProtoReflect.Descriptor instead.
 func (*UserDel) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{35}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *UserDel) GetClientId() string {
@@ -3088,7 +3270,7 @@ type UserList struct {
 
 func (x *UserList) Reset() {
 	*x = UserList{}
-	mi := &file_actors_message_message_proto_msgTypes[36]
+	mi := &file_actors_message_message_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3100,7 +3282,7 @@ func (x *UserList) String() string {
 func (*UserList) ProtoMessage() {}
 
 func (x *UserList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[36]
+	mi := &file_actors_message_message_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3113,7 +3295,7 @@ func (x *UserList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserList.ProtoReflect.Descriptor instead.
 func (*UserList) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{36}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *UserList) GetClientId() string {
@@ -3133,7 +3315,7 @@ type Users struct {
 
 func (x *Users) Reset() {
 	*x = Users{}
-	mi := &file_actors_message_message_proto_msgTypes[37]
+	mi := &file_actors_message_message_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3145,7 +3327,7 @@ func (x *Users) String() string {
 func (*Users) ProtoMessage() {}
 
 func (x *Users) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[37]
+	mi := &file_actors_message_message_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3158,7 +3340,7 @@ func (x *Users) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Users.ProtoReflect.Descriptor instead.
 func (*Users) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{37}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Users) GetUsers() []*User {
@@ -3186,7 +3368,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_actors_message_message_proto_msgTypes[38]
+	mi := &file_actors_message_message_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3198,7 +3380,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[38]
+	mi := &file_actors_message_message_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3211,7 +3393,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{38}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *User) GetName() string {
@@ -3250,7 +3432,7 @@ type EnvAdd struct {
 
 func (x *EnvAdd) Reset() {
 	*x = EnvAdd{}
-	mi := &file_actors_message_message_proto_msgTypes[39]
+	mi := &file_actors_message_message_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3262,7 +3444,7 @@ func (x *EnvAdd) String() string {
 func (*EnvAdd) ProtoMessage() {}
 
 func (x *EnvAdd) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[39]
+	mi := &file_actors_message_message_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3275,7 +3457,7 @@ func (x *EnvAdd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvAdd.ProtoReflect.Descriptor instead.
 func (*EnvAdd) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{39}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *EnvAdd) GetClientId() string {
@@ -3325,7 +3507,7 @@ type EnvRef struct {
 
 func (x *EnvRef) Reset() {
 	*x = EnvRef{}
-	mi := &file_actors_message_message_proto_msgTypes[40]
+	mi := &file_actors_message_message_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3337,7 +3519,7 @@ func (x *EnvRef) String() string {
 func (*EnvRef) ProtoMessage() {}
 
 func (x *EnvRef) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[40]
+	mi := &file_actors_message_message_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3350,7 +3532,7 @@ func (x *EnvRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvRef.ProtoReflect.Descriptor instead.
 func (*EnvRef) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{40}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *EnvRef) GetName() string {
@@ -3386,7 +3568,7 @@ type EnvList struct {
 
 func (x *EnvList) Reset() {
 	*x = EnvList{}
-	mi := &file_actors_message_message_proto_msgTypes[41]
+	mi := &file_actors_message_message_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3398,7 +3580,7 @@ func (x *EnvList) String() string {
 func (*EnvList) ProtoMessage() {}
 
 func (x *EnvList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[41]
+	mi := &file_actors_message_message_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3411,7 +3593,7 @@ func (x *EnvList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvList.ProtoReflect.Descriptor instead.
 func (*EnvList) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{41}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *EnvList) GetClientId() string {
@@ -3452,7 +3634,7 @@ type EnvShow struct {
 
 func (x *EnvShow) Reset() {
 	*x = EnvShow{}
-	mi := &file_actors_message_message_proto_msgTypes[42]
+	mi := &file_actors_message_message_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3464,7 +3646,7 @@ func (x *EnvShow) String() string {
 func (*EnvShow) ProtoMessage() {}
 
 func (x *EnvShow) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[42]
+	mi := &file_actors_message_message_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3477,7 +3659,7 @@ func (x *EnvShow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvShow.ProtoReflect.Descriptor instead.
 func (*EnvShow) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{42}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *EnvShow) GetClientId() string {
@@ -3505,7 +3687,7 @@ type EnvRemove struct {
 
 func (x *EnvRemove) Reset() {
 	*x = EnvRemove{}
-	mi := &file_actors_message_message_proto_msgTypes[43]
+	mi := &file_actors_message_message_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3517,7 +3699,7 @@ func (x *EnvRemove) String() string {
 func (*EnvRemove) ProtoMessage() {}
 
 func (x *EnvRemove) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[43]
+	mi := &file_actors_message_message_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3530,7 +3712,7 @@ func (x *EnvRemove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvRemove.ProtoReflect.Descriptor instead.
 func (*EnvRemove) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{43}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *EnvRemove) GetClientId() string {
@@ -3564,7 +3746,7 @@ type EnvVerify struct {
 
 func (x *EnvVerify) Reset() {
 	*x = EnvVerify{}
-	mi := &file_actors_message_message_proto_msgTypes[44]
+	mi := &file_actors_message_message_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3576,7 +3758,7 @@ func (x *EnvVerify) String() string {
 func (*EnvVerify) ProtoMessage() {}
 
 func (x *EnvVerify) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[44]
+	mi := &file_actors_message_message_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3589,7 +3771,7 @@ func (x *EnvVerify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvVerify.ProtoReflect.Descriptor instead.
 func (*EnvVerify) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{44}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *EnvVerify) GetClientId() string {
@@ -3627,7 +3809,7 @@ type Env struct {
 
 func (x *Env) Reset() {
 	*x = Env{}
-	mi := &file_actors_message_message_proto_msgTypes[45]
+	mi := &file_actors_message_message_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3639,7 +3821,7 @@ func (x *Env) String() string {
 func (*Env) ProtoMessage() {}
 
 func (x *Env) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[45]
+	mi := &file_actors_message_message_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3652,7 +3834,7 @@ func (x *Env) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Env.ProtoReflect.Descriptor instead.
 func (*Env) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{45}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Env) GetClientId() string {
@@ -3756,7 +3938,7 @@ type Envs struct {
 
 func (x *Envs) Reset() {
 	*x = Envs{}
-	mi := &file_actors_message_message_proto_msgTypes[46]
+	mi := &file_actors_message_message_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3768,7 +3950,7 @@ func (x *Envs) String() string {
 func (*Envs) ProtoMessage() {}
 
 func (x *Envs) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[46]
+	mi := &file_actors_message_message_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3781,7 +3963,7 @@ func (x *Envs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Envs.ProtoReflect.Descriptor instead.
 func (*Envs) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{46}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Envs) GetEnvironments() []*Env {
@@ -3817,7 +3999,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[47]
+	mi := &file_actors_message_message_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3829,7 +4011,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[47]
+	mi := &file_actors_message_message_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3842,7 +4024,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{47}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *HistoryRequest) GetClientId() string {
@@ -3918,7 +4100,7 @@ type History struct {
 
 func (x *History) Reset() {
 	*x = History{}
-	mi := &file_actors_message_message_proto_msgTypes[48]
+	mi := &file_actors_message_message_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3930,7 +4112,7 @@ func (x *History) String() string {
 func (*History) ProtoMessage() {}
 
 func (x *History) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[48]
+	mi := &file_actors_message_message_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3943,7 +4125,7 @@ func (x *History) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use History.ProtoReflect.Descriptor instead.
 func (*History) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{48}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *History) GetOperations() []*PastOperation {
@@ -3982,7 +4164,7 @@ type PastOperation struct {
 
 func (x *PastOperation) Reset() {
 	*x = PastOperation{}
-	mi := &file_actors_message_message_proto_msgTypes[49]
+	mi := &file_actors_message_message_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3994,7 +4176,7 @@ func (x *PastOperation) String() string {
 func (*PastOperation) ProtoMessage() {}
 
 func (x *PastOperation) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[49]
+	mi := &file_actors_message_message_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4007,7 +4189,7 @@ func (x *PastOperation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastOperation.ProtoReflect.Descriptor instead.
 func (*PastOperation) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{49}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *PastOperation) GetId() string {
@@ -4113,7 +4295,7 @@ type ShowRequest struct {
 
 func (x *ShowRequest) Reset() {
 	*x = ShowRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[50]
+	mi := &file_actors_message_message_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4125,7 +4307,7 @@ func (x *ShowRequest) String() string {
 func (*ShowRequest) ProtoMessage() {}
 
 func (x *ShowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[50]
+	mi := &file_actors_message_message_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4138,7 +4320,7 @@ func (x *ShowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowRequest.ProtoReflect.Descriptor instead.
 func (*ShowRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{50}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ShowRequest) GetClientId() string {
@@ -4182,7 +4364,7 @@ type Shown struct {
 
 func (x *Shown) Reset() {
 	*x = Shown{}
-	mi := &file_actors_message_message_proto_msgTypes[51]
+	mi := &file_actors_message_message_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4194,7 +4376,7 @@ func (x *Shown) String() string {
 func (*Shown) ProtoMessage() {}
 
 func (x *Shown) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[51]
+	mi := &file_actors_message_message_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4207,7 +4389,7 @@ func (x *Shown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shown.ProtoReflect.Descriptor instead.
 func (*Shown) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{51}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Shown) GetClientId() string {
@@ -4305,7 +4487,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_actors_message_message_proto_msgTypes[52]
+	mi := &file_actors_message_message_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4317,7 +4499,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[52]
+	mi := &file_actors_message_message_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4330,7 +4512,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{52}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Standing) GetPhase() NodePhase {
@@ -4368,7 +4550,7 @@ type PastResult struct {
 
 func (x *PastResult) Reset() {
 	*x = PastResult{}
-	mi := &file_actors_message_message_proto_msgTypes[53]
+	mi := &file_actors_message_message_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4380,7 +4562,7 @@ func (x *PastResult) String() string {
 func (*PastResult) ProtoMessage() {}
 
 func (x *PastResult) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[53]
+	mi := &file_actors_message_message_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4393,7 +4575,7 @@ func (x *PastResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastResult.ProtoReflect.Descriptor instead.
 func (*PastResult) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{53}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *PastResult) GetNode() string {
@@ -4455,7 +4637,7 @@ type PastTry struct {
 
 func (x *PastTry) Reset() {
 	*x = PastTry{}
-	mi := &file_actors_message_message_proto_msgTypes[54]
+	mi := &file_actors_message_message_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4467,7 +4649,7 @@ func (x *PastTry) String() string {
 func (*PastTry) ProtoMessage() {}
 
 func (x *PastTry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[54]
+	mi := &file_actors_message_message_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4480,7 +4662,7 @@ func (x *PastTry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastTry.ProtoReflect.Descriptor instead.
 func (*PastTry) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{54}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *PastTry) GetNode() string {
@@ -4561,7 +4743,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[55]
+	mi := &file_actors_message_message_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4573,7 +4755,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[55]
+	mi := &file_actors_message_message_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4586,7 +4768,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{55}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *StatsRequest) GetClientId() string {
@@ -4644,7 +4826,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_actors_message_message_proto_msgTypes[56]
+	mi := &file_actors_message_message_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4656,7 +4838,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[56]
+	mi := &file_actors_message_message_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4669,7 +4851,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{56}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Stats) GetClientId() string {
@@ -4726,7 +4908,7 @@ type StepStats struct {
 
 func (x *StepStats) Reset() {
 	*x = StepStats{}
-	mi := &file_actors_message_message_proto_msgTypes[57]
+	mi := &file_actors_message_message_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4738,7 +4920,7 @@ func (x *StepStats) String() string {
 func (*StepStats) ProtoMessage() {}
 
 func (x *StepStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[57]
+	mi := &file_actors_message_message_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4751,7 +4933,7 @@ func (x *StepStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepStats.ProtoReflect.Descriptor instead.
 func (*StepStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{57}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *StepStats) GetCluster() string {
@@ -4844,7 +5026,7 @@ type NodeStats struct {
 
 func (x *NodeStats) Reset() {
 	*x = NodeStats{}
-	mi := &file_actors_message_message_proto_msgTypes[58]
+	mi := &file_actors_message_message_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4856,7 +5038,7 @@ func (x *NodeStats) String() string {
 func (*NodeStats) ProtoMessage() {}
 
 func (x *NodeStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[58]
+	mi := &file_actors_message_message_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4869,7 +5051,7 @@ func (x *NodeStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStats.ProtoReflect.Descriptor instead.
 func (*NodeStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{58}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *NodeStats) GetNode() string {
@@ -4920,7 +5102,7 @@ type CauseStats struct {
 
 func (x *CauseStats) Reset() {
 	*x = CauseStats{}
-	mi := &file_actors_message_message_proto_msgTypes[59]
+	mi := &file_actors_message_message_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4932,7 +5114,7 @@ func (x *CauseStats) String() string {
 func (*CauseStats) ProtoMessage() {}
 
 func (x *CauseStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[59]
+	mi := &file_actors_message_message_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4945,7 +5127,7 @@ func (x *CauseStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CauseStats.ProtoReflect.Descriptor instead.
 func (*CauseStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{59}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *CauseStats) GetMacro() string {
@@ -4987,7 +5169,7 @@ var File_actors_message_message_proto protoreflect.FileDescriptor
 
 const file_actors_message_message_proto_rawDesc = "" +
 	"\n" +
-	"\x1cactors/message/message.proto\x12\vkadeploy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x05\n" +
+	"\x1cactors/message/message.proto\x12\vkadeploy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x05\n" +
 	"\x06Submit\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x126\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x12\n" +
@@ -5008,7 +5190,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\auploads\x18\x0f \x03(\v2\x19.kadeploy.v1.UploadedFileR\auploads\x12)\n" +
 	"\x10environment_name\x18\x10 \x01(\tR\x0fenvironmentName\x12)\n" +
 	"\x10environment_user\x18\x11 \x01(\tR\x0fenvironmentUser\x124\n" +
-	"\x13environment_version\x18\x12 \x01(\rH\x00R\x12environmentVersion\x88\x01\x01B\x16\n" +
+	"\x13environment_version\x18\x12 \x01(\rH\x00R\x12environmentVersion\x88\x01\x01\x12\x14\n" +
+	"\x05force\x18\x13 \x01(\bR\x05forceB\x16\n" +
 	"\x14_environment_version\"N\n" +
 	"\fUploadedFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
@@ -5169,7 +5352,18 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x04user\x18\x06 \x01(\tR\x04user\x12 \n" +
 	"\venvironment\x18\a \x01(\tR\venvironment\x120\n" +
 	"\x05since\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x14\n" +
-	"\x05image\x18\t \x01(\tR\x05image\"\xb6\x01\n" +
+	"\x05image\x18\t \x01(\tR\x05image\"A\n" +
+	"\fPowerRequest\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x14\n" +
+	"\x05nodes\x18\x02 \x03(\tR\x05nodes\"Y\n" +
+	"\vPowerStates\x12-\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x17.kadeploy.v1.PowerStateR\x05nodes\x12\x1b\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"P\n" +
+	"\n" +
+	"PowerState\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x18\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\"\xb6\x01\n" +
 	"\tRightsAdd\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x14\n" +
@@ -5383,12 +5577,15 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x05micro\x18\x02 \x01(\tR\x05micro\x12\x14\n" +
 	"\x05cause\x18\x03 \x01(\tR\x05cause\x12\x14\n" +
 	"\x05count\x18\x04 \x01(\x04R\x05count\x12\x18\n" +
-	"\aexample\x18\x05 \x01(\tR\aexample*#\n" +
+	"\aexample\x18\x05 \x01(\tR\aexample*Q\n" +
 	"\tOperation\x12\n" +
 	"\n" +
 	"\x06DEPLOY\x10\x00\x12\n" +
 	"\n" +
-	"\x06REBOOT\x10\x01*l\n" +
+	"\x06REBOOT\x10\x01\x12\f\n" +
+	"\bPOWER_ON\x10\x02\x12\r\n" +
+	"\tPOWER_OFF\x10\x03\x12\x0f\n" +
+	"\vPOWER_CYCLE\x10\x04*l\n" +
 	"\aRefusal\x12\v\n" +
 	"\aINVALID\x10\x00\x12\b\n" +
 	"\x04BUSY\x10\x01\x12\r\n" +
@@ -5436,7 +5633,7 @@ func file_actors_message_message_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_message_message_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
+var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
 var file_actors_message_message_proto_goTypes = []any{
 	(Operation)(0),                // 0: kadeploy.v1.Operation
 	(Refusal)(0),                  // 1: kadeploy.v1.Refusal
@@ -5470,50 +5667,53 @@ var file_actors_message_message_proto_goTypes = []any{
 	(*NodesRequest)(nil),          // 29: kadeploy.v1.NodesRequest
 	(*Nodes)(nil),                 // 30: kadeploy.v1.Nodes
 	(*NodeStatus)(nil),            // 31: kadeploy.v1.NodeStatus
-	(*RightsAdd)(nil),             // 32: kadeploy.v1.RightsAdd
-	(*RightsDel)(nil),             // 33: kadeploy.v1.RightsDel
-	(*RightsList)(nil),            // 34: kadeploy.v1.RightsList
-	(*Rights)(nil),                // 35: kadeploy.v1.Rights
-	(*Right)(nil),                 // 36: kadeploy.v1.Right
-	(*RightsLost)(nil),            // 37: kadeploy.v1.RightsLost
-	(*UserAdd)(nil),               // 38: kadeploy.v1.UserAdd
-	(*UserToken)(nil),             // 39: kadeploy.v1.UserToken
-	(*UserDel)(nil),               // 40: kadeploy.v1.UserDel
-	(*UserList)(nil),              // 41: kadeploy.v1.UserList
-	(*Users)(nil),                 // 42: kadeploy.v1.Users
-	(*User)(nil),                  // 43: kadeploy.v1.User
-	(*EnvAdd)(nil),                // 44: kadeploy.v1.EnvAdd
-	(*EnvRef)(nil),                // 45: kadeploy.v1.EnvRef
-	(*EnvList)(nil),               // 46: kadeploy.v1.EnvList
-	(*EnvShow)(nil),               // 47: kadeploy.v1.EnvShow
-	(*EnvRemove)(nil),             // 48: kadeploy.v1.EnvRemove
-	(*EnvVerify)(nil),             // 49: kadeploy.v1.EnvVerify
-	(*Env)(nil),                   // 50: kadeploy.v1.Env
-	(*Envs)(nil),                  // 51: kadeploy.v1.Envs
-	(*HistoryRequest)(nil),        // 52: kadeploy.v1.HistoryRequest
-	(*History)(nil),               // 53: kadeploy.v1.History
-	(*PastOperation)(nil),         // 54: kadeploy.v1.PastOperation
-	(*ShowRequest)(nil),           // 55: kadeploy.v1.ShowRequest
-	(*Shown)(nil),                 // 56: kadeploy.v1.Shown
-	(*Standing)(nil),              // 57: kadeploy.v1.Standing
-	(*PastResult)(nil),            // 58: kadeploy.v1.PastResult
-	(*PastTry)(nil),               // 59: kadeploy.v1.PastTry
-	(*StatsRequest)(nil),          // 60: kadeploy.v1.StatsRequest
-	(*Stats)(nil),                 // 61: kadeploy.v1.Stats
-	(*StepStats)(nil),             // 62: kadeploy.v1.StepStats
-	(*NodeStats)(nil),             // 63: kadeploy.v1.NodeStats
-	(*CauseStats)(nil),            // 64: kadeploy.v1.CauseStats
-	(*timestamppb.Timestamp)(nil), // 65: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 66: google.protobuf.Duration
+	(*PowerRequest)(nil),          // 32: kadeploy.v1.PowerRequest
+	(*PowerStates)(nil),           // 33: kadeploy.v1.PowerStates
+	(*PowerState)(nil),            // 34: kadeploy.v1.PowerState
+	(*RightsAdd)(nil),             // 35: kadeploy.v1.RightsAdd
+	(*RightsDel)(nil),             // 36: kadeploy.v1.RightsDel
+	(*RightsList)(nil),            // 37: kadeploy.v1.RightsList
+	(*Rights)(nil),                // 38: kadeploy.v1.Rights
+	(*Right)(nil),                 // 39: kadeploy.v1.Right
+	(*RightsLost)(nil),            // 40: kadeploy.v1.RightsLost
+	(*UserAdd)(nil),               // 41: kadeploy.v1.UserAdd
+	(*UserToken)(nil),             // 42: kadeploy.v1.UserToken
+	(*UserDel)(nil),               // 43: kadeploy.v1.UserDel
+	(*UserList)(nil),              // 44: kadeploy.v1.UserList
+	(*Users)(nil),                 // 45: kadeploy.v1.Users
+	(*User)(nil),                  // 46: kadeploy.v1.User
+	(*EnvAdd)(nil),                // 47: kadeploy.v1.EnvAdd
+	(*EnvRef)(nil),                // 48: kadeploy.v1.EnvRef
+	(*EnvList)(nil),               // 49: kadeploy.v1.EnvList
+	(*EnvShow)(nil),               // 50: kadeploy.v1.EnvShow
+	(*EnvRemove)(nil),             // 51: kadeploy.v1.EnvRemove
+	(*EnvVerify)(nil),             // 52: kadeploy.v1.EnvVerify
+	(*Env)(nil),                   // 53: kadeploy.v1.Env
+	(*Envs)(nil),                  // 54: kadeploy.v1.Envs
+	(*HistoryRequest)(nil),        // 55: kadeploy.v1.HistoryRequest
+	(*History)(nil),               // 56: kadeploy.v1.History
+	(*PastOperation)(nil),         // 57: kadeploy.v1.PastOperation
+	(*ShowRequest)(nil),           // 58: kadeploy.v1.ShowRequest
+	(*Shown)(nil),                 // 59: kadeploy.v1.Shown
+	(*Standing)(nil),              // 60: kadeploy.v1.Standing
+	(*PastResult)(nil),            // 61: kadeploy.v1.PastResult
+	(*PastTry)(nil),               // 62: kadeploy.v1.PastTry
+	(*StatsRequest)(nil),          // 63: kadeploy.v1.StatsRequest
+	(*Stats)(nil),                 // 64: kadeploy.v1.Stats
+	(*StepStats)(nil),             // 65: kadeploy.v1.StepStats
+	(*NodeStats)(nil),             // 66: kadeploy.v1.NodeStats
+	(*CauseStats)(nil),            // 67: kadeploy.v1.CauseStats
+	(*timestamppb.Timestamp)(nil), // 68: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 69: google.protobuf.Duration
 }
 var file_actors_message_message_proto_depIdxs = []int32{
-	65, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
+	68, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
 	0,  // 1: kadeploy.v1.Submit.operation:type_name -> kadeploy.v1.Operation
 	6,  // 2: kadeploy.v1.Submit.uploads:type_name -> kadeploy.v1.UploadedFile
 	1,  // 3: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
 	10, // 4: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
-	65, // 5: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
-	65, // 6: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
+	68, // 5: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
+	68, // 6: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
 	15, // 7: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
 	17, // 8: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
 	18, // 9: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
@@ -5523,69 +5723,70 @@ var file_actors_message_message_proto_depIdxs = []int32{
 	0,  // 13: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
 	16, // 14: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
 	2,  // 15: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
-	65, // 16: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
+	68, // 16: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
 	3,  // 17: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
 	22, // 18: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	66, // 19: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	69, // 19: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
 	2,  // 20: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
 	23, // 21: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
 	24, // 22: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
-	66, // 23: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	66, // 24: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
+	69, // 23: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	69, // 24: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
 	19, // 25: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
 	28, // 26: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	65, // 27: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	68, // 27: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
 	0,  // 28: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	65, // 29: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	68, // 29: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
 	3,  // 30: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
 	31, // 31: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	65, // 32: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
-	65, // 33: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
-	36, // 34: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
-	37, // 35: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
-	65, // 36: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
-	65, // 37: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
-	66, // 38: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
-	43, // 39: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
-	66, // 40: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
-	43, // 41: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
-	65, // 42: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
-	6,  // 43: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
-	45, // 44: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
-	45, // 45: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
-	45, // 46: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
-	65, // 47: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
-	50, // 48: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
-	3,  // 49: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
-	65, // 50: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
-	65, // 51: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
-	54, // 52: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
-	65, // 53: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
-	65, // 54: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
-	3,  // 55: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
-	54, // 56: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
-	58, // 57: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
-	59, // 58: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
-	57, // 59: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
-	2,  // 60: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
-	2,  // 61: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
-	65, // 62: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
-	66, // 63: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
-	4,  // 64: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
-	65, // 65: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
-	65, // 66: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
-	62, // 67: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
-	63, // 68: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
-	64, // 69: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
-	66, // 70: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
-	66, // 71: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
-	66, // 72: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
-	66, // 73: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
-	74, // [74:74] is the sub-list for method output_type
-	74, // [74:74] is the sub-list for method input_type
-	74, // [74:74] is the sub-list for extension type_name
-	74, // [74:74] is the sub-list for extension extendee
-	0,  // [0:74] is the sub-list for field type_name
+	68, // 32: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	34, // 33: kadeploy.v1.PowerStates.nodes:type_name -> kadeploy.v1.PowerState
+	68, // 34: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
+	39, // 35: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
+	40, // 36: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
+	68, // 37: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
+	68, // 38: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
+	69, // 39: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
+	46, // 40: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
+	69, // 41: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
+	46, // 42: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
+	68, // 43: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
+	6,  // 44: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
+	48, // 45: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
+	48, // 46: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
+	48, // 47: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
+	68, // 48: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
+	53, // 49: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
+	3,  // 50: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
+	68, // 51: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
+	68, // 52: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
+	57, // 53: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
+	68, // 54: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
+	68, // 55: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
+	3,  // 56: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
+	57, // 57: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
+	61, // 58: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
+	62, // 59: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
+	60, // 60: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
+	2,  // 61: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
+	2,  // 62: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
+	68, // 63: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
+	69, // 64: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
+	4,  // 65: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
+	68, // 66: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
+	68, // 67: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
+	65, // 68: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
+	66, // 69: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
+	67, // 70: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
+	69, // 71: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
+	69, // 72: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
+	69, // 73: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
+	69, // 74: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
+	75, // [75:75] is the sub-list for method output_type
+	75, // [75:75] is the sub-list for method input_type
+	75, // [75:75] is the sub-list for extension type_name
+	75, // [75:75] is the sub-list for extension extendee
+	0,  // [0:75] is the sub-list for field type_name
 }
 
 func init() { file_actors_message_message_proto_init() }
@@ -5602,14 +5803,14 @@ func file_actors_message_message_proto_init() {
 		(*Event_Note)(nil),
 		(*Event_Skip)(nil),
 	}
-	file_actors_message_message_proto_msgTypes[40].OneofWrappers = []any{}
+	file_actors_message_message_proto_msgTypes[43].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_message_message_proto_rawDesc), len(file_actors_message_message_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   60,
+			NumMessages:   63,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
