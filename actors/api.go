@@ -66,6 +66,8 @@ func (a *api) request(ctx actor.Context, m request) {
 		a.forward(ctx, accessName, asked{by, m})
 	case *message.EnvAdd, *message.EnvList, *message.EnvShow, *message.EnvRemove, *message.EnvVerify:
 		a.forward(ctx, catalogueName, asked{by, m})
+	case *message.PowerRequest:
+		a.forward(ctx, rebootName, asked{by, m})
 	case *message.HistoryRequest, *message.ShowRequest, *message.StatsRequest:
 		a.forward(ctx, historyName, asked{by, m})
 	case *message.Subscribe:

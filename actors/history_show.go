@@ -50,7 +50,7 @@ func (r reading) head(ctx context.Context, o store.Operation, answer *message.Sh
 			return err
 		}
 	}
-	if asked.GetOperation() == message.Operation_REBOOT {
+	if asked.GetOperation() != message.Operation_DEPLOY {
 		answer.RebootLevel = asked.GetRebootLevel()
 		return nil
 	}

@@ -71,6 +71,10 @@ func (j *job) workflowConfig() workflow.Config {
 	return c
 }
 
+// deploys and reboots say what kind of operation it is; one that does neither switches power.
+func (j *job) deploys() bool { return j.request.GetOperation() == message.Operation_DEPLOY }
+func (j *job) reboots() bool { return j.request.GetOperation() == message.Operation_REBOOT }
+
 // evidenceLines is how much of a node's console a failure shows.
 const evidenceLines = 8
 

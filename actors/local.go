@@ -93,16 +93,18 @@ type (
 
 	// reboot
 	powerRequest struct {
-		ctx   context.Context // a request whose asker is gone is dropped from the queue
-		node  *config.Node
-		op    power.Op
-		level power.Level
-		reply chan<- powerResult
+		ctx     context.Context // a request whose asker is gone is dropped from the queue
+		node    *config.Node
+		op      power.Op
+		level   power.Level // of a status: none
+		network bool        // it is to boot what the network says, whatever its own boot order is
+		reply   chan<- powerResult
 	}
 	powerResult struct {
-		level power.Level // that worked
-		notes []string    // what failed before it
-		err   error
+		level  power.Level  // that worked
+		status power.Status // as far as the driver looked
+		notes  []string     // what failed before it
+		err    error
 	}
 
 	// agents

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -121,8 +122,5 @@ func (j *job) exact() *message.Submit {
 }
 
 func kindOf(o message.Operation) string {
-	if o == message.Operation_REBOOT {
-		return "reboot"
-	}
-	return "deploy"
+	return strings.ToLower(o.String())
 }

@@ -47,23 +47,33 @@ func (s *nodeStates) holders(nodes []string) []*message.Holder {
 	return busy
 }
 
-// take gives the nodes of a job to it. The names of the states are those of Kadeploy3 (1.10).
-func (s *nodeStates) take(j *job) {
-	deploys := j.request.GetOperation() == message.Operation_DEPLOY
-	state := "rebooting"
-	if deploys {
-		state = "deploying"
+// stateNames are those of Kadeploy3 (1.10): while an operation runs, and when it was well or not.
+func stateNames(j *job) (now, ok, ko string) {
+	switch {
+	case j.deploys():
+		return "deploying", "deployed", "deploy_failed"
+	case j.reboots():
+		return "rebooting", "rebooted", "reboot_failed"
 	}
+	return "powering", "powered", "power_failed"
+}
+
+// take gives the nodes of a job to it, but those that another holds: an admin may switch their power, and they stay the other's.
+func (s *nodeStates) take(j *job) {
+	state, _, _ := stateNames(j)
 	for _, name := range j.order {
 		n := s.known[name]
 		if n == nil {
 			n = &nodeState{state: "free"}
 			s.known[name] = n
 		}
+		if n.held {
+			continue
+		}
 		was := *n
 		n.before = &was
 		n.state, n.operation, n.user, n.since, n.held = state, j.id, j.request.GetUser(), time.Now(), true
-		if deploys { // from now on nobody can promise what is on its disk
+		if j.deploys() { // from now on nobody can promise what is on its disk
 			n.environment, n.image = "", ""
 		}
 	}
@@ -84,11 +94,7 @@ func (s *nodeStates) release(j *job, end operationEnded) (left []store.NodeState
 		s.giveBack(j)
 		return nil
 	}
-	deploys := j.request.GetOperation() == message.Operation_DEPLOY
-	ok, ko := "rebooted", "reboot_failed"
-	if deploys {
-		ok, ko = "deployed", "deploy_failed"
-	}
+	_, ok, ko := stateNames(j)
 	for _, report := range end.ended.GetNodes() {
 		n := s.known[report.GetName()]
 		if n == nil || n.operation != j.id {
@@ -100,7 +106,7 @@ func (s *nodeStates) release(j *job, end operationEnded) (left []store.NodeState
 			n.state = ok
 			if report.GetStopped() { // Kadeploy3's name of a node in the deployment system
 				n.state = "deploy_env"
-			} else if deploys {
+			} else if j.deploys() {
 				n.environment, n.image = j.deployed()
 			}
 		case message.NodePhase_CUT, message.NodePhase_CANCELLED:

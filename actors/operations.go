@@ -142,7 +142,9 @@ func (d *deployments) end(ctx actor.Context, m operationEnded) {
 	}
 	o.ended = m.ended
 	o.ok, o.ko = count(m.ended)
-	ctx.Send(local(ctx.ActorSystem(), agentsName), forgetAgents{o.job.order}) // before the next operation expects them
+	if o.job.deploys() || o.job.reboots() { // before the next operation expects them; power may be another's business
+		ctx.Send(local(ctx.ActorSystem(), agentsName), forgetAgents{o.job.order})
+	}
 	o.left = d.nodes.release(o.job, m)
 	d.sources.holds.drop(m.id)
 	d.log.Info("operation ended", "id", m.id, "outcome", m.ended.GetOutcome().String(), "ok", o.ok, "ko", o.ko, "text", m.ended.GetText())

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/supervisor"
@@ -16,17 +18,25 @@ import (
 
 // reboot owns the reboot window: so many power commands under way at once, over all operations. A token comes back the
 // moment its command ends, and the next request starts at once; Kadeploy3 waited for whole batches and slept between them.
+// A request whose controller or circuit is busy lets others pass.
 type reboot struct {
 	drivers map[string]power.Driver
 	inForce *snapshot // has the window and the limit of one command
+	ledger  *ledger
 	log     *slog.Logger
 	tasks   supervisor.Tasks
 	running map[uint64]powerRequest
+	window  powerWindow
 	queue   []powerRequest
+
+	looking map[uint64]inquiry // tasks that ask for states
 }
 
-func newReboot(inForce *snapshot, drivers map[string]power.Driver, log *slog.Logger) *reboot {
-	return &reboot{drivers: drivers, inForce: inForce, log: log, running: make(map[uint64]powerRequest)}
+func newReboot(inForce *snapshot, drivers map[string]power.Driver, l *ledger, log *slog.Logger) *reboot {
+	return &reboot{
+		drivers: drivers, inForce: inForce, ledger: l, log: log, window: newPowerWindow(),
+		running: make(map[uint64]powerRequest), looking: make(map[uint64]inquiry),
+	}
 }
 
 func (r *reboot) Receive(ctx actor.Context) {
@@ -36,30 +46,52 @@ func (r *reboot) Receive(ctx actor.Context) {
 	case *actor.Stopping, *actor.Restarting:
 		r.tasks.CancelAll()
 	case powerRequest:
-		r.queue = append(r.queue, m)
-		r.next(ctx)
+		if !r.start(ctx, m) { // those that wait longer wait for what is still under way
+			r.queue = append(r.queue, m)
+		}
+	case asked:
+		if question, ok := m.request.(*message.PowerRequest); ok {
+			r.look(ctx, m.by, question)
+		}
 	case supervisor.TaskDone:
 		if r.tasks.Accept(m) {
 			r.done(ctx, m)
+			r.looked(ctx, m)
 		}
 	}
 }
 
 // next starts what the window allows.
 func (r *reboot) next(ctx actor.Context) {
-	global := r.inForce.Load().Global
-	for len(r.queue) > 0 && len(r.running) < global.RebootWindow {
-		m := r.queue[0]
-		r.queue = r.queue[1:]
-		if m.ctx.Err() != nil { // its asker is gone: nobody wants this machine rebooted any more
-			continue
+	size := r.inForce.Load().Global.RebootWindow
+	var waiting []powerRequest
+	for i, m := range r.queue {
+		if r.window.all >= size {
+			waiting = append(waiting, r.queue[i:]...)
+			break
 		}
-		driver, limit := r.drivers[m.node.Power], global.RebootCommandTimeout
-		op := r.tasks.Start(ctx, "power "+m.node.Name, func(task context.Context) any {
-			return perform(task, driver, m, limit)
-		})
-		r.running[op] = m
+		if !r.start(ctx, m) {
+			waiting = append(waiting, m)
+		}
 	}
+	r.queue = waiting
+}
+
+// start says whether a request needs to wait no longer.
+func (r *reboot) start(ctx actor.Context, m powerRequest) bool {
+	if m.ctx.Err() != nil { // its asker is gone: nobody wants this machine rebooted any more
+		return true
+	}
+	global := r.inForce.Load().Global
+	if !r.window.admits(m.node, global.RebootWindow) {
+		return false
+	}
+	r.window.enter(m.node)
+	op := r.tasks.Start(ctx, "power "+m.node.Name, func(task context.Context) any {
+		return perform(task, r.drivers, m, global.RebootCommandTimeout)
+	})
+	r.running[op] = m
+	return true
 }
 
 func (r *reboot) done(ctx actor.Context, m supervisor.TaskDone) {
@@ -68,6 +100,7 @@ func (r *reboot) done(ctx actor.Context, m supervisor.TaskDone) {
 		return
 	}
 	delete(r.running, m.Op)
+	r.window.leave(request.node)
 	result, ok := m.Value.(powerResult)
 	if !ok {
 		result = powerResult{err: fmt.Errorf("power driver of %s: %w", request.node.Name, m.Panic)}
@@ -80,32 +113,54 @@ func (r *reboot) done(ctx actor.Context, m supervisor.TaskDone) {
 }
 
 // perform runs the command of the level asked for, then those of the harder levels as long as they fail (Kadeploy3 1.5).
-func perform(ctx context.Context, driver power.Driver, m powerRequest, limit time.Duration) powerResult {
-	if driver == nil {
+func perform(ctx context.Context, drivers map[string]power.Driver, m powerRequest, limit time.Duration) powerResult {
+	if drivers[m.node.Power] == nil {
 		return powerResult{err: fmt.Errorf("node %s: no power driver %q", m.node.Name, m.node.Power)}
 	}
+	levels := power.Escalate(m.level)
+	if m.op == power.OpStatus {
+		levels = []power.Level{""}
+	}
 	var notes []string
-	for _, level := range power.Escalate(m.level) {
-		err := attempt(ctx, driver, m, level, limit)
+	for _, level := range levels {
+		status, err := attempt(ctx, drivers, m, level, limit)
 		if err == nil {
-			return powerResult{level: level, notes: notes}
+			return powerResult{level: level, status: status, notes: notes}
 		}
 		if m.ctx.Err() != nil || ctx.Err() != nil {
 			return powerResult{notes: notes, err: context.Cause(m.ctx)}
 		}
-		notes = append(notes, fmt.Sprintf("%s %s: %v", m.op, level, err))
+		notes = append(notes, strings.TrimSpace(fmt.Sprintf("%s %s", m.op, level))+": "+err.Error())
 	}
 	return powerResult{notes: notes, err: errors.New(notes[len(notes)-1])}
 }
 
-func attempt(ctx context.Context, driver power.Driver, m powerRequest, level power.Level, limit time.Duration) error {
+// attempt tries one level. A machine that must boot from the network is told so each time: the last attempt may have used that up.
+func attempt(ctx context.Context, drivers map[string]power.Driver, m powerRequest, level power.Level, limit time.Duration) (power.Status, error) {
+	if m.op == power.OpOff && level == power.Soft {
+		limit = max(limit, m.node.Control.ShutdownTime)
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	defer context.AfterFunc(m.ctx, cancel)() // the asker's end is the command's end
-	_, err := driver.Do(ctx, target(m.node), m.op, level)
-	return err
+	if selector, able := drivers[m.node.Power].(power.BootSelector); able && m.network && m.node.Control.BootOverride {
+		if err := selector.BootOnce(ctx, target(m.node)); err != nil {
+			return power.Unknown, err
+		}
+	}
+	return drivers[driverOf(m.node, m.op, level)].Do(ctx, target(m.node), m.op, level)
+}
+
+// driverOf names the driver of an operation on a node.
+func driverOf(n *config.Node, op power.Op, level power.Level) string {
+	if n.Control.SoftBySSH && op == power.OpReboot && level == power.Soft {
+		return "ssh"
+	}
+	return n.Power
 }
 
 func target(n *config.Node) power.Target {
-	return power.Target{Name: n.Name, Short: n.ShortName(), Addr: n.Addr, Commands: n.Commands}
+	return power.Target{
+		Name: n.Name, Short: n.ShortName(), Addr: n.Addr, SSHPort: n.SSHPort, Commands: n.Commands, Control: n.Control,
+	}
 }

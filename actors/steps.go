@@ -24,7 +24,13 @@ func (w *walker) step(ctx context.Context, s workflow.Step, clock *clock) error 
 		return w.switchPXE(ctx, s.Boot)
 	case workflow.RebootNode:
 		w.hold(ctx)
-		return w.reboot(ctx, power.Level(s.Level))
+		return w.power(ctx, power.OpReboot, s.Level)
+	case workflow.PowerOn:
+		return w.power(ctx, power.OpOn, s.Level)
+	case workflow.PowerOff:
+		return w.power(ctx, power.OpOff, s.Level)
+	case workflow.PowerCycle: // as a reboot, but nobody waits for the system
+		return w.power(ctx, power.OpReboot, s.Level)
 	case workflow.RebootFromDeployEnv, workflow.Kexec:
 		w.hold(ctx)
 		w.kexeced = s.Micro == workflow.Kexec
@@ -83,9 +89,10 @@ func (w *walker) hold(ctx context.Context) {
 	}
 }
 
-func (w *walker) reboot(ctx context.Context, level power.Level) error {
+// power has something done to the node's power. A boot of the deployment system, whose agent is expected, is one from the network.
+func (w *walker) power(ctx context.Context, op power.Op, level workflow.Level) error {
 	result, err := ask(ctx, w.system, rebootName, func(reply chan<- powerResult) any {
-		return powerRequest{ctx, w.target.node, power.OpReboot, level, reply}
+		return powerRequest{ctx, w.target.node, op, power.Level(level), w.boot != nil, reply}
 	})
 	if err != nil {
 		return err

@@ -128,7 +128,10 @@ func (d *deployments) decide(ctx actor.Context, p pendingSubmit, m supervisor.Ta
 	if d.stopping {
 		return refused(message.Refusal_UNAVAILABLE, "the server is stopping")
 	}
-	if busy := d.nodes.holders(j.order); len(busy) > 0 {
+	if r.GetForce() && (j.deploys() || j.reboots() || !d.ledger.admin(r.GetUser())) {
+		return refused(message.Refusal_FORBIDDEN, "only power is switched by force, and by admins only")
+	}
+	if busy := d.nodes.holders(j.order); len(busy) > 0 && !r.GetForce() {
 		no := refused(message.Refusal_BUSY, busyText(busy))
 		no.Busy = busy[:min(len(busy), maxHolders)]
 		return no
@@ -171,7 +174,7 @@ func busyText(busy []*message.Holder) string {
 // describe says what a request would do, for a dry run.
 func (j *job) describe() []string {
 	if j.env == nil {
-		return []string{fmt.Sprintf("reboot %d nodes, level %s", len(j.order), j.request.GetRebootLevel())}
+		return []string{fmt.Sprintf("%s %d nodes, level %s", kindOf(j.request.GetOperation()), len(j.order), j.request.GetRebootLevel())}
 	}
 	lines := []string{fmt.Sprintf("deploy %s on %d nodes from %s (%d bytes)", j.envName(), len(j.order), j.shown(j.env.Image.Path), j.imageSize)}
 	if image := j.env.Image.Path; slices.Contains(j.missing, image) || isURL(image) {

@@ -50,6 +50,12 @@ func plan(s *config.Snapshot, r *message.Submit, entry *catalogue.Environment, a
 		err = j.planDeploy(s, nodes, a)
 	case message.Operation_REBOOT:
 		err = j.planReboot(nodes)
+	case message.Operation_POWER_ON:
+		err = j.planPower(nodes, workflow.PowerOn)
+	case message.Operation_POWER_OFF:
+		err = j.planPower(nodes, workflow.PowerOff)
+	case message.Operation_POWER_CYCLE:
+		err = j.planPower(nodes, workflow.PowerCycle)
 	default:
 		err = fmt.Errorf("unknown operation %d", r.GetOperation())
 	}
@@ -117,6 +123,18 @@ func (j *job) name(prefix string) {
 func (j *job) planReboot(nodes []*config.Node) error {
 	j.name("R-")
 	p, err := workflow.NewRebootPlan(workflow.Level(j.request.GetRebootLevel()), "Simple")
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		j.add(n, p)
+	}
+	return nil
+}
+
+func (j *job) planPower(nodes []*config.Node, what workflow.Micro) error {
+	j.name("P-")
+	p, err := workflow.NewPowerPlan(what, workflow.Level(j.request.GetRebootLevel()))
 	if err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func Tree(cfg Config) supervisor.Config {
 				return &settings{inForce: inForce, uplink: uplink, depot: cfg.Depot, cache: cfg.Cache, load: cfg.Load, log: log("config")}
 			}),
 			permanent("netboot", func() actor.Actor { return &netboot{global: global, log: log("netboot")} }),
-			permanent("reboot", func() actor.Actor { return newReboot(inForce, cfg.Power, log("reboot")) }),
+			permanent("reboot", func() actor.Actor { return newReboot(inForce, cfg.Power, ledger, log("reboot")) }),
 			permanent("agents", func() actor.Actor { return newAgents(global.AgentsListen, cfg.Authority, boots, log("agents")) }),
 			permanent("access", func() actor.Actor {
 				return newAccess(ledger, accessConfig{tokens: cfg.Tokens, deny: cfg.Deny, pin: cfg.Pin}, log("access"))

@@ -66,7 +66,7 @@ func inWindow(size int, p *slowPower, body func(*window)) {
 		w := &window{power: p, config: &snapshot{}}
 		w.limits(size, 10*time.Second)
 		w.system, _ = supervisor.NewSystem(log)
-		r := newReboot(w.config, map[string]power.Driver{"fake": p}, log)
+		r := newReboot(w.config, map[string]power.Driver{"fake": p}, nil, log)
 		w.pid = w.system.Root.Spawn(supervisor.Props(func() actor.Actor { return r }))
 		body(w)
 		w.system.Root.Stop(w.pid)
@@ -84,7 +84,7 @@ func (w *window) ask(ctx context.Context, n int, level power.Level) <-chan power
 	reply := make(chan powerResult, 1)
 	node := &config.Node{Name: fmt.Sprint("node-", n)}
 	node.Power = "fake"
-	w.system.Root.Send(w.pid, powerRequest{ctx, node, power.OpReboot, level, reply})
+	w.system.Root.Send(w.pid, powerRequest{ctx, node, power.OpReboot, level, false, reply})
 	return reply
 }
 
@@ -164,7 +164,7 @@ var _ = Describe("The reboot window", func() {
 	It("knows no driver but those it was given", func() {
 		inWindow(1, &slowPower{}, func(w *window) {
 			reply := make(chan powerResult, 1)
-			w.system.Root.Send(w.pid, powerRequest{ctx, &config.Node{Name: "n"}, power.OpReboot, power.Hard, reply})
+			w.system.Root.Send(w.pid, powerRequest{ctx, &config.Node{Name: "n"}, power.OpReboot, power.Hard, false, reply})
 			Expect((<-reply).err).To(MatchError(ContainSubstring("no power driver")))
 		})
 	})

@@ -57,6 +57,7 @@ func (b *builder) checkSettings(s *Settings, o origin) {
 		b.report.add(Error, position{source: o.layers[1].source}, "set cmd_soft_reboot or cmd_hard_reboot, or power = sandbox",
 			"nodes of cluster %s have no command to reboot them", o.entry.cluster)
 	}
+	b.checkPower(s, o)
 	if s.Bootloader == "chainload_pxe" {
 		b.report.add(Warning, o.layers.place(b.schema.byName["bootloader"]), "set bootloader = pure_pxe",
 			"chainload_pxe needs a boot loader on the partition, which this version does not install")

@@ -155,16 +155,6 @@ func partitionFileBeside(t *target) string {
 	return path
 }
 
-// setOptionalFile stores a file that must exist, "" for none.
-func setOptionalFile(field func(*target) *string) setter {
-	return func(t *target, v value) error {
-		if *field(t) = ""; v.text == "" {
-			return nil
-		}
-		return setFile(field)(t, v)
-	}
-}
-
 // setMkfsOptions reads FS@OPTIONS|FS@OPTIONS.
 func setMkfsOptions(t *target, v value) error {
 	t.settings.MkfsOptions = map[string]string{}

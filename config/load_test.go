@@ -76,6 +76,7 @@ var _ = Describe("Load", func() {
 				},
 				StepRetries: map[workflow.Micro]int{workflow.FormatDeployPart: 1, workflow.MountDeployPart: 2},
 				Power:       "command",
+				Control:     config.Control{CipherSuites: []int{17, 3}, ShutdownTime: 120 * time.Second},
 				Commands: map[string]config.Command{
 					"reboot_soft":      {Argv: []string{"ssh", "-o", "BatchMode=yes", "root@HOSTNAME_FQDN", "reboot"}},
 					"reboot_hard":      {Argv: []string{"ipmi-cycle", "HOSTNAME_SHORT"}, Group: dir + "/pdu.groups"},

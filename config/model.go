@@ -166,7 +166,8 @@ type Settings struct {
 	Macrosteps  map[workflow.Macro][]workflow.Spec // instances in order
 	StepRetries map[workflow.Micro]int             // extra tries in place (retries = format_deploy_part:1,...)
 
-	Power    string             // driver: command or sandbox
+	Power    string             // driver: command, ipmi, redfish, ssh or sandbox
+	Control  Control            // what the drivers other than command need
 	Commands map[string]Command // "reboot_soft", "reboot_hard", "reboot_very_hard", "power_on_soft", ..., "power_status", "console"
 
 	Sandbox Sandbox
@@ -193,6 +194,24 @@ func (s *Settings) device(part string) string { return blockdev.Partition(s.Bloc
 type Command struct {
 	Argv  []string
 	Group string
+}
+
+// Control is how a machine's power is reached without a command of the site.
+type Control struct {
+	Address      string // bmc_address: HOST[:PORT], for redfish also https://HOST[:PORT][/redfish/v1/Systems/ID]; HOSTNAME_SHORT still in it
+	Credentials  string // bmc_credentials: absolute path of the file of logins; "": the environment
+	CipherSuites []int  // ipmi_cipher, in the order to try
+	CA           string // redfish_ca: absolute path of PEM certificates; "": those of the system
+	BootOverride bool   // boot_override = pxe: the controller is told to boot the deployment system from the network
+
+	SoftBySSH     bool   // soft_reboot = ssh
+	SSHKey        string // ssh_key: absolute path of root's private key
+	SSHKnownHosts string // ssh_known_hosts: absolute path of the nodes' public keys
+
+	ShutdownTime time.Duration // shutdown_timeout: for an operating system that is to switch off by itself
+
+	Circuit string // power_circuit: what Limit counts by; "": the cluster
+	Limit   int    // power_limit: operations at once on a circuit; 0: as many as the reboot window has
 }
 
 // Archive is a pre- or post-install: a tar file on the server and what to run of it.

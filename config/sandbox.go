@@ -9,8 +9,6 @@ import (
 // sandboxKeys describe nodes without hardware.
 func sandboxKeys() []*key {
 	return []*key{
-		{name: "power", scope: clusterScope, initial: one("command"), set: setChoice(func(t *target) *string { return &t.settings.Power }, "command", "sandbox"),
-			doc: "how power is switched: command (the cmd_ keys) or sandbox (machines without hardware)"},
 		{name: "sandbox_boot_delay", scope: clusterScope, form: number, initial: one("0.2"), set: setSeconds(func(t *target) *time.Duration { return &t.settings.Sandbox.BootDelay }),
 			doc: "time that firmware and kernel of a sandbox node take, in seconds"},
 		{name: "sandbox_disk_size", scope: clusterScope, form: number, initial: one("0"), set: setSize(func(t *target) *int64 { return &t.settings.Sandbox.DiskSize }, 1),

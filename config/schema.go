@@ -64,7 +64,7 @@ type schema struct {
 
 func newSchema() *schema {
 	s := &schema{byName: map[string]*key{}}
-	for _, k := range slices.Concat(daemonKeys(), chainDaemonKeys(), uploadKeys(), databaseKeys(), netbootKeys(), nodeKeys(), loaderKeys(), chainNodeKeys(), commandKeys(), sandboxKeys(), ignoredKeys()) {
+	for _, k := range slices.Concat(daemonKeys(), chainDaemonKeys(), uploadKeys(), databaseKeys(), netbootKeys(), nodeKeys(), loaderKeys(), chainNodeKeys(), commandKeys(), powerKeys(), sandboxKeys(), ignoredKeys()) {
 		s.keys = append(s.keys, k)
 		for _, name := range append([]string{k.name}, k.aliases...) {
 			if s.byName[name] != nil {

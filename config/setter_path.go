@@ -66,6 +66,16 @@ func setFile(field func(*target) *string) setter {
 	}
 }
 
+// setOptionalFile stores a file that must exist, "" for none.
+func setOptionalFile(field func(*target) *string) setter {
+	return func(t *target, v value) error {
+		if *field(t) = ""; v.text == "" {
+			return nil
+		}
+		return setFile(field)(t, v)
+	}
+}
+
 // readableFile returns the size of a file that this process can read.
 func readableFile(path string) (int64, error) {
 	if err := regularFile(path); err != nil {

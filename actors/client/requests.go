@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -73,6 +74,26 @@ func (c *Client) Nodes(ctx context.Context) (*message.Nodes, error) {
 // Reboot submits a reboot of nodes at a level (soft, hard, very_hard) and returns the operation's id.
 func (c *Client) Reboot(ctx context.Context, nodes []string, level string) (string, error) {
 	return c.Submit(ctx, &message.Submit{Operation: message.Operation_REBOOT, Nodes: nodes, RebootLevel: level})
+}
+
+// Power submits a request to switch nodes on, off, or off and on, at a level (soft, hard, very_hard) and returns its id. force is
+// for admins, and for nodes that another operation holds.
+func (c *Client) Power(ctx context.Context, nodes []string, what message.Operation, level string, force bool) (string, error) {
+	return c.Submit(ctx, &message.Submit{Operation: what, Nodes: nodes, RebootLevel: level, Force: force})
+}
+
+// looking is how long the power of nodes is waited for: the server gives their controllers a minute.
+const looking = 75 * time.Second
+
+// PowerStates asks nodes, or their controllers, whether they are on. It changes nothing, and takes up to a minute.
+func (c *Client) PowerStates(ctx context.Context, nodes []string) (*message.PowerStates, error) {
+	r := &message.PowerRequest{ClientId: newID(), Nodes: nodes}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, looking)
+		defer cancel()
+	}
+	return answer[*message.PowerStates](c.call(ctx, r.ClientId, r))
 }
 
 func answer[T proto.Message](m proto.Message, err error) (T, error) {

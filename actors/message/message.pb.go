@@ -31,8 +31,11 @@ const (
 type Operation int32
 
 const (
-	Operation_DEPLOY Operation = 0
-	Operation_REBOOT Operation = 1
+	Operation_DEPLOY      Operation = 0
+	Operation_REBOOT      Operation = 1
+	Operation_POWER_ON    Operation = 2
+	Operation_POWER_OFF   Operation = 3
+	Operation_POWER_CYCLE Operation = 4
 )
 
 // Enum value maps for Operation.
@@ -40,10 +43,16 @@ var (
 	Operation_name = map[int32]string{
 		0: "DEPLOY",
 		1: "REBOOT",
+		2: "POWER_ON",
+		3: "POWER_OFF",
+		4: "POWER_CYCLE",
 	}
 	Operation_value = map[string]int32{
-		"DEPLOY": 0,
-		"REBOOT": 1,
+		"DEPLOY":      0,
+		"REBOOT":      1,
+		"POWER_ON":    2,
+		"POWER_OFF":   3,
+		"POWER_CYCLE": 4,
 	}
 )
 
@@ -313,7 +322,7 @@ type Submit struct {
 	Environment          []byte                 `protobuf:"bytes,7,opt,name=environment,proto3" json:"environment,omitempty"`                                // DEPLOY: the description's text
 	EnvironmentPath      string                 `protobuf:"bytes,8,opt,name=environment_path,json=environmentPath,proto3" json:"environment_path,omitempty"` // DEPLOY: absolute path it was read from; relative image paths start there
 	Key                  []byte                 `protobuf:"bytes,9,opt,name=key,proto3" json:"key,omitempty"`                                                // DEPLOY: ssh public keys for root
-	RebootLevel          string                 `protobuf:"bytes,10,opt,name=reboot_level,json=rebootLevel,proto3" json:"reboot_level,omitempty"`            // REBOOT: soft, hard, very_hard
+	RebootLevel          string                 `protobuf:"bytes,10,opt,name=reboot_level,json=rebootLevel,proto3" json:"reboot_level,omitempty"`            // REBOOT, POWER_*: soft, hard, very_hard
 	FormatTmp            bool                   `protobuf:"varint,11,opt,name=format_tmp,json=formatTmp,proto3" json:"format_tmp,omitempty"`                 // DEPLOY: the tmp partition is formatted with tmp_filesystem
 	TmpFilesystem        string                 `protobuf:"bytes,12,opt,name=tmp_filesystem,json=tmpFilesystem,proto3" json:"tmp_filesystem,omitempty"`
 	NoPartitioning       bool                   `protobuf:"varint,13,opt,name=no_partitioning,json=noPartitioning,proto3" json:"no_partitioning,omitempty"`                    // DEPLOY: leave the partition table alone
@@ -322,6 +331,7 @@ type Submit struct {
 	EnvironmentName      string                 `protobuf:"bytes,16,opt,name=environment_name,json=environmentName,proto3" json:"environment_name,omitempty"`                  // DEPLOY: of the catalogue, instead of a description
 	EnvironmentUser      string                 `protobuf:"bytes,17,opt,name=environment_user,json=environmentUser,proto3" json:"environment_user,omitempty"`                  // its owner; "": one's own, or else a public one
 	EnvironmentVersion   *uint32                `protobuf:"varint,18,opt,name=environment_version,json=environmentVersion,proto3,oneof" json:"environment_version,omitempty"`  // none: the newest
+	Force                bool                   `protobuf:"varint,19,opt,name=force,proto3" json:"force,omitempty"`                                                            // POWER_*, for admins: nodes that another operation holds, too
 	Breakpoint           string                 `protobuf:"bytes,30,opt,name=breakpoint,proto3" json:"breakpoint,omitempty"`                                                   // DEPLOY: MACRO[:MICRO]: nodes stop before it and stay in the deployment system
 	CustomOperations     []byte                 `protobuf:"bytes,31,opt,name=custom_operations,json=customOperations,proto3" json:"custom_operations,omitempty"`               // DEPLOY: a file of custom operations
 	CustomOperationsPath string                 `protobuf:"bytes,32,opt,name=custom_operations_path,json=customOperationsPath,proto3" json:"custom_operations_path,omitempty"` // absolute path it was read from; relative files start there
@@ -486,6 +496,13 @@ func (x *Submit) GetEnvironmentVersion() uint32 {
 		return *x.EnvironmentVersion
 	}
 	return 0
+}
+
+func (x *Submit) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
 }
 
 func (x *Submit) GetBreakpoint() string {
@@ -2425,7 +2442,7 @@ type NodeStatus struct {
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Cluster       string                 `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	Address       string                 `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
-	State         string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`         // free, deploying, deployed, deploy_failed, rebooting, rebooted, reboot_failed, aborted
+	State         string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`         // free, deploying, deployed, deploy_failed, rebooting, rebooted, reboot_failed, powering, powered, power_failed, aborted
 	Operation     string                 `protobuf:"bytes,5,opt,name=operation,proto3" json:"operation,omitempty"` // last or current
 	User          string                 `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
 	Environment   string                 `protobuf:"bytes,7,opt,name=environment,proto3" json:"environment,omitempty"` // deployed
@@ -2528,6 +2545,171 @@ func (x *NodeStatus) GetImage() string {
 	return ""
 }
 
+// PowerRequest asks whether nodes are on; answered by PowerStates, which takes as long as their controllers do.
+type PowerRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Nodes         []string               `protobuf:"bytes,2,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PowerRequest) Reset() {
+	*x = PowerRequest{}
+	mi := &file_actors_message_message_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PowerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PowerRequest) ProtoMessage() {}
+
+func (x *PowerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PowerRequest.ProtoReflect.Descriptor instead.
+func (*PowerRequest) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *PowerRequest) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *PowerRequest) GetNodes() []string {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+type PowerStates struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nodes         []*PowerState          `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	ClientId      string                 `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PowerStates) Reset() {
+	*x = PowerStates{}
+	mi := &file_actors_message_message_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PowerStates) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PowerStates) ProtoMessage() {}
+
+func (x *PowerStates) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PowerStates.ProtoReflect.Descriptor instead.
+func (*PowerStates) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *PowerStates) GetNodes() []*PowerState {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *PowerStates) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+type PowerState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	State         string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`     // on, off; "": not known
+	Problem       string                 `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"` // why it is not known, one line
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PowerState) Reset() {
+	*x = PowerState{}
+	mi := &file_actors_message_message_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PowerState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PowerState) ProtoMessage() {}
+
+func (x *PowerState) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PowerState.ProtoReflect.Descriptor instead.
+func (*PowerState) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *PowerState) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *PowerState) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *PowerState) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 // RightsAdd gives a user nodes; answered by Rights: all that he has now. For admins only, as all that follows but RightsList
 // of oneself.
 type RightsAdd struct {
@@ -2544,7 +2726,7 @@ type RightsAdd struct {
 
 func (x *RightsAdd) Reset() {
 	*x = RightsAdd{}
-	mi := &file_actors_message_message_proto_msgTypes[27]
+	mi := &file_actors_message_message_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2556,7 +2738,7 @@ func (x *RightsAdd) String() string {
 func (*RightsAdd) ProtoMessage() {}
 
 func (x *RightsAdd) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[27]
+	mi := &file_actors_message_message_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2569,7 +2751,7 @@ func (x *RightsAdd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsAdd.ProtoReflect.Descriptor instead.
 func (*RightsAdd) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{27}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RightsAdd) GetClientId() string {
@@ -2626,7 +2808,7 @@ type RightsDel struct {
 
 func (x *RightsDel) Reset() {
 	*x = RightsDel{}
-	mi := &file_actors_message_message_proto_msgTypes[28]
+	mi := &file_actors_message_message_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2638,7 +2820,7 @@ func (x *RightsDel) String() string {
 func (*RightsDel) ProtoMessage() {}
 
 func (x *RightsDel) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[28]
+	mi := &file_actors_message_message_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2651,7 +2833,7 @@ func (x *RightsDel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsDel.ProtoReflect.Descriptor instead.
 func (*RightsDel) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{28}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RightsDel) GetClientId() string {
@@ -2693,7 +2875,7 @@ type RightsList struct {
 
 func (x *RightsList) Reset() {
 	*x = RightsList{}
-	mi := &file_actors_message_message_proto_msgTypes[29]
+	mi := &file_actors_message_message_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2705,7 +2887,7 @@ func (x *RightsList) String() string {
 func (*RightsList) ProtoMessage() {}
 
 func (x *RightsList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[29]
+	mi := &file_actors_message_message_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2718,7 +2900,7 @@ func (x *RightsList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsList.ProtoReflect.Descriptor instead.
 func (*RightsList) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{29}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RightsList) GetClientId() string {
@@ -2753,7 +2935,7 @@ type Rights struct {
 
 func (x *Rights) Reset() {
 	*x = Rights{}
-	mi := &file_actors_message_message_proto_msgTypes[30]
+	mi := &file_actors_message_message_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2765,7 +2947,7 @@ func (x *Rights) String() string {
 func (*Rights) ProtoMessage() {}
 
 func (x *Rights) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[30]
+	mi := &file_actors_message_message_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2778,7 +2960,7 @@ func (x *Rights) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rights.ProtoReflect.Descriptor instead.
 func (*Rights) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{30}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Rights) GetRights() []*Right {
@@ -2816,7 +2998,7 @@ type Right struct {
 
 func (x *Right) Reset() {
 	*x = Right{}
-	mi := &file_actors_message_message_proto_msgTypes[31]
+	mi := &file_actors_message_message_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2828,7 +3010,7 @@ func (x *Right) String() string {
 func (*Right) ProtoMessage() {}
 
 func (x *Right) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[31]
+	mi := &file_actors_message_message_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2841,7 +3023,7 @@ func (x *Right) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Right.ProtoReflect.Descriptor instead.
 func (*Right) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{31}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Right) GetUser() string {
@@ -2896,7 +3078,7 @@ type RightsLost struct {
 
 func (x *RightsLost) Reset() {
 	*x = RightsLost{}
-	mi := &file_actors_message_message_proto_msgTypes[32]
+	mi := &file_actors_message_message_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2908,7 +3090,7 @@ func (x *RightsLost) String() string {
 func (*RightsLost) ProtoMessage() {}
 
 func (x *RightsLost) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[32]
+	mi := &file_actors_message_message_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2921,7 +3103,7 @@ func (x *RightsLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsLost.ProtoReflect.Descriptor instead.
 func (*RightsLost) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{32}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RightsLost) GetUser() string {
@@ -2951,7 +3133,7 @@ type UserAdd struct {
 
 func (x *UserAdd) Reset() {
 	*x = UserAdd{}
-	mi := &file_actors_message_message_proto_msgTypes[33]
+	mi := &file_actors_message_message_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2963,7 +3145,7 @@ func (x *UserAdd) String() string {
 func (*UserAdd) ProtoMessage() {}
 
 func (x *UserAdd) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[33]
+	mi := &file_actors_message_message_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2976,7 +3158,7 @@ func (x *UserAdd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserAdd.ProtoReflect.Descriptor instead.
 func (*UserAdd) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{33}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *UserAdd) GetClientId() string {
@@ -3020,7 +3202,7 @@ type UserToken struct {
 
 func (x *UserToken) Reset() {
 	*x = UserToken{}
-	mi := &file_actors_message_message_proto_msgTypes[34]
+	mi := &file_actors_message_message_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3032,7 +3214,7 @@ func (x *UserToken) String() string {
 func (*UserToken) ProtoMessage() {}
 
 func (x *UserToken) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[34]
+	mi := &file_actors_message_message_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3045,7 +3227,7 @@ func (x *UserToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserToken.ProtoReflect.Descriptor instead.
 func (*UserToken) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{34}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *UserToken) GetClientId() string {
@@ -3093,7 +3275,7 @@ type UserDel struct {
 
 func (x *UserDel) Reset() {
 	*x = UserDel{}
-	mi := &file_actors_message_message_proto_msgTypes[35]
+	mi := &file_actors_message_message_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3105,7 +3287,7 @@ func (x *UserDel) String() string {
 func (*UserDel) ProtoMessage() {}
 
 func (x *UserDel) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[35]
+	mi := &file_actors_message_message_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3118,7 +3300,7 @@ func (x *UserDel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserDel.ProtoReflect.Descriptor instead.
 func (*UserDel) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{35}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *UserDel) GetClientId() string {
@@ -3144,7 +3326,7 @@ type UserList struct {
 
 func (x *UserList) Reset() {
 	*x = UserList{}
-	mi := &file_actors_message_message_proto_msgTypes[36]
+	mi := &file_actors_message_message_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3156,7 +3338,7 @@ func (x *UserList) String() string {
 func (*UserList) ProtoMessage() {}
 
 func (x *UserList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[36]
+	mi := &file_actors_message_message_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3169,7 +3351,7 @@ func (x *UserList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserList.ProtoReflect.Descriptor instead.
 func (*UserList) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{36}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *UserList) GetClientId() string {
@@ -3189,7 +3371,7 @@ type Users struct {
 
 func (x *Users) Reset() {
 	*x = Users{}
-	mi := &file_actors_message_message_proto_msgTypes[37]
+	mi := &file_actors_message_message_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3201,7 +3383,7 @@ func (x *Users) String() string {
 func (*Users) ProtoMessage() {}
 
 func (x *Users) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[37]
+	mi := &file_actors_message_message_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3214,7 +3396,7 @@ func (x *Users) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Users.ProtoReflect.Descriptor instead.
 func (*Users) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{37}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Users) GetUsers() []*User {
@@ -3242,7 +3424,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_actors_message_message_proto_msgTypes[38]
+	mi := &file_actors_message_message_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3254,7 +3436,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[38]
+	mi := &file_actors_message_message_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3267,7 +3449,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{38}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *User) GetName() string {
@@ -3306,7 +3488,7 @@ type EnvAdd struct {
 
 func (x *EnvAdd) Reset() {
 	*x = EnvAdd{}
-	mi := &file_actors_message_message_proto_msgTypes[39]
+	mi := &file_actors_message_message_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3318,7 +3500,7 @@ func (x *EnvAdd) String() string {
 func (*EnvAdd) ProtoMessage() {}
 
 func (x *EnvAdd) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[39]
+	mi := &file_actors_message_message_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3331,7 +3513,7 @@ func (x *EnvAdd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvAdd.ProtoReflect.Descriptor instead.
 func (*EnvAdd) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{39}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *EnvAdd) GetClientId() string {
@@ -3381,7 +3563,7 @@ type EnvRef struct {
 
 func (x *EnvRef) Reset() {
 	*x = EnvRef{}
-	mi := &file_actors_message_message_proto_msgTypes[40]
+	mi := &file_actors_message_message_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3393,7 +3575,7 @@ func (x *EnvRef) String() string {
 func (*EnvRef) ProtoMessage() {}
 
 func (x *EnvRef) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[40]
+	mi := &file_actors_message_message_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3406,7 +3588,7 @@ func (x *EnvRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvRef.ProtoReflect.Descriptor instead.
 func (*EnvRef) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{40}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *EnvRef) GetName() string {
@@ -3442,7 +3624,7 @@ type EnvList struct {
 
 func (x *EnvList) Reset() {
 	*x = EnvList{}
-	mi := &file_actors_message_message_proto_msgTypes[41]
+	mi := &file_actors_message_message_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3454,7 +3636,7 @@ func (x *EnvList) String() string {
 func (*EnvList) ProtoMessage() {}
 
 func (x *EnvList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[41]
+	mi := &file_actors_message_message_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3467,7 +3649,7 @@ func (x *EnvList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvList.ProtoReflect.Descriptor instead.
 func (*EnvList) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{41}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *EnvList) GetClientId() string {
@@ -3508,7 +3690,7 @@ type EnvShow struct {
 
 func (x *EnvShow) Reset() {
 	*x = EnvShow{}
-	mi := &file_actors_message_message_proto_msgTypes[42]
+	mi := &file_actors_message_message_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3520,7 +3702,7 @@ func (x *EnvShow) String() string {
 func (*EnvShow) ProtoMessage() {}
 
 func (x *EnvShow) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[42]
+	mi := &file_actors_message_message_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3533,7 +3715,7 @@ func (x *EnvShow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvShow.ProtoReflect.Descriptor instead.
 func (*EnvShow) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{42}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *EnvShow) GetClientId() string {
@@ -3561,7 +3743,7 @@ type EnvRemove struct {
 
 func (x *EnvRemove) Reset() {
 	*x = EnvRemove{}
-	mi := &file_actors_message_message_proto_msgTypes[43]
+	mi := &file_actors_message_message_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3573,7 +3755,7 @@ func (x *EnvRemove) String() string {
 func (*EnvRemove) ProtoMessage() {}
 
 func (x *EnvRemove) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[43]
+	mi := &file_actors_message_message_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3586,7 +3768,7 @@ func (x *EnvRemove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvRemove.ProtoReflect.Descriptor instead.
 func (*EnvRemove) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{43}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *EnvRemove) GetClientId() string {
@@ -3620,7 +3802,7 @@ type EnvVerify struct {
 
 func (x *EnvVerify) Reset() {
 	*x = EnvVerify{}
-	mi := &file_actors_message_message_proto_msgTypes[44]
+	mi := &file_actors_message_message_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3632,7 +3814,7 @@ func (x *EnvVerify) String() string {
 func (*EnvVerify) ProtoMessage() {}
 
 func (x *EnvVerify) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[44]
+	mi := &file_actors_message_message_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3645,7 +3827,7 @@ func (x *EnvVerify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvVerify.ProtoReflect.Descriptor instead.
 func (*EnvVerify) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{44}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *EnvVerify) GetClientId() string {
@@ -3683,7 +3865,7 @@ type Env struct {
 
 func (x *Env) Reset() {
 	*x = Env{}
-	mi := &file_actors_message_message_proto_msgTypes[45]
+	mi := &file_actors_message_message_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3695,7 +3877,7 @@ func (x *Env) String() string {
 func (*Env) ProtoMessage() {}
 
 func (x *Env) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[45]
+	mi := &file_actors_message_message_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3708,7 +3890,7 @@ func (x *Env) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Env.ProtoReflect.Descriptor instead.
 func (*Env) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{45}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Env) GetClientId() string {
@@ -3812,7 +3994,7 @@ type Envs struct {
 
 func (x *Envs) Reset() {
 	*x = Envs{}
-	mi := &file_actors_message_message_proto_msgTypes[46]
+	mi := &file_actors_message_message_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3824,7 +4006,7 @@ func (x *Envs) String() string {
 func (*Envs) ProtoMessage() {}
 
 func (x *Envs) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[46]
+	mi := &file_actors_message_message_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3837,7 +4019,7 @@ func (x *Envs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Envs.ProtoReflect.Descriptor instead.
 func (*Envs) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{46}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Envs) GetEnvironments() []*Env {
@@ -3873,7 +4055,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[47]
+	mi := &file_actors_message_message_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3885,7 +4067,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[47]
+	mi := &file_actors_message_message_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3898,7 +4080,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{47}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *HistoryRequest) GetClientId() string {
@@ -3974,7 +4156,7 @@ type History struct {
 
 func (x *History) Reset() {
 	*x = History{}
-	mi := &file_actors_message_message_proto_msgTypes[48]
+	mi := &file_actors_message_message_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3986,7 +4168,7 @@ func (x *History) String() string {
 func (*History) ProtoMessage() {}
 
 func (x *History) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[48]
+	mi := &file_actors_message_message_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3999,7 +4181,7 @@ func (x *History) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use History.ProtoReflect.Descriptor instead.
 func (*History) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{48}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *History) GetOperations() []*PastOperation {
@@ -4038,7 +4220,7 @@ type PastOperation struct {
 
 func (x *PastOperation) Reset() {
 	*x = PastOperation{}
-	mi := &file_actors_message_message_proto_msgTypes[49]
+	mi := &file_actors_message_message_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4050,7 +4232,7 @@ func (x *PastOperation) String() string {
 func (*PastOperation) ProtoMessage() {}
 
 func (x *PastOperation) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[49]
+	mi := &file_actors_message_message_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4063,7 +4245,7 @@ func (x *PastOperation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastOperation.ProtoReflect.Descriptor instead.
 func (*PastOperation) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{49}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *PastOperation) GetId() string {
@@ -4169,7 +4351,7 @@ type ShowRequest struct {
 
 func (x *ShowRequest) Reset() {
 	*x = ShowRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[50]
+	mi := &file_actors_message_message_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4181,7 +4363,7 @@ func (x *ShowRequest) String() string {
 func (*ShowRequest) ProtoMessage() {}
 
 func (x *ShowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[50]
+	mi := &file_actors_message_message_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4194,7 +4376,7 @@ func (x *ShowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowRequest.ProtoReflect.Descriptor instead.
 func (*ShowRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{50}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ShowRequest) GetClientId() string {
@@ -4238,7 +4420,7 @@ type Shown struct {
 
 func (x *Shown) Reset() {
 	*x = Shown{}
-	mi := &file_actors_message_message_proto_msgTypes[51]
+	mi := &file_actors_message_message_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4250,7 +4432,7 @@ func (x *Shown) String() string {
 func (*Shown) ProtoMessage() {}
 
 func (x *Shown) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[51]
+	mi := &file_actors_message_message_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4263,7 +4445,7 @@ func (x *Shown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shown.ProtoReflect.Descriptor instead.
 func (*Shown) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{51}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Shown) GetClientId() string {
@@ -4361,7 +4543,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_actors_message_message_proto_msgTypes[52]
+	mi := &file_actors_message_message_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4373,7 +4555,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[52]
+	mi := &file_actors_message_message_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4386,7 +4568,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{52}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Standing) GetPhase() NodePhase {
@@ -4424,7 +4606,7 @@ type PastResult struct {
 
 func (x *PastResult) Reset() {
 	*x = PastResult{}
-	mi := &file_actors_message_message_proto_msgTypes[53]
+	mi := &file_actors_message_message_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4436,7 +4618,7 @@ func (x *PastResult) String() string {
 func (*PastResult) ProtoMessage() {}
 
 func (x *PastResult) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[53]
+	mi := &file_actors_message_message_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4449,7 +4631,7 @@ func (x *PastResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastResult.ProtoReflect.Descriptor instead.
 func (*PastResult) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{53}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *PastResult) GetNode() string {
@@ -4511,7 +4693,7 @@ type PastTry struct {
 
 func (x *PastTry) Reset() {
 	*x = PastTry{}
-	mi := &file_actors_message_message_proto_msgTypes[54]
+	mi := &file_actors_message_message_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4523,7 +4705,7 @@ func (x *PastTry) String() string {
 func (*PastTry) ProtoMessage() {}
 
 func (x *PastTry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[54]
+	mi := &file_actors_message_message_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4536,7 +4718,7 @@ func (x *PastTry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastTry.ProtoReflect.Descriptor instead.
 func (*PastTry) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{54}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *PastTry) GetNode() string {
@@ -4617,7 +4799,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[55]
+	mi := &file_actors_message_message_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4629,7 +4811,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[55]
+	mi := &file_actors_message_message_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4642,7 +4824,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{55}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *StatsRequest) GetClientId() string {
@@ -4700,7 +4882,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_actors_message_message_proto_msgTypes[56]
+	mi := &file_actors_message_message_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4712,7 +4894,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[56]
+	mi := &file_actors_message_message_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4725,7 +4907,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{56}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Stats) GetClientId() string {
@@ -4782,7 +4964,7 @@ type StepStats struct {
 
 func (x *StepStats) Reset() {
 	*x = StepStats{}
-	mi := &file_actors_message_message_proto_msgTypes[57]
+	mi := &file_actors_message_message_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4794,7 +4976,7 @@ func (x *StepStats) String() string {
 func (*StepStats) ProtoMessage() {}
 
 func (x *StepStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[57]
+	mi := &file_actors_message_message_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4807,7 +4989,7 @@ func (x *StepStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepStats.ProtoReflect.Descriptor instead.
 func (*StepStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{57}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *StepStats) GetCluster() string {
@@ -4900,7 +5082,7 @@ type NodeStats struct {
 
 func (x *NodeStats) Reset() {
 	*x = NodeStats{}
-	mi := &file_actors_message_message_proto_msgTypes[58]
+	mi := &file_actors_message_message_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4912,7 +5094,7 @@ func (x *NodeStats) String() string {
 func (*NodeStats) ProtoMessage() {}
 
 func (x *NodeStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[58]
+	mi := &file_actors_message_message_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4925,7 +5107,7 @@ func (x *NodeStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStats.ProtoReflect.Descriptor instead.
 func (*NodeStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{58}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *NodeStats) GetNode() string {
@@ -4976,7 +5158,7 @@ type CauseStats struct {
 
 func (x *CauseStats) Reset() {
 	*x = CauseStats{}
-	mi := &file_actors_message_message_proto_msgTypes[59]
+	mi := &file_actors_message_message_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4988,7 +5170,7 @@ func (x *CauseStats) String() string {
 func (*CauseStats) ProtoMessage() {}
 
 func (x *CauseStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[59]
+	mi := &file_actors_message_message_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5001,7 +5183,7 @@ func (x *CauseStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CauseStats.ProtoReflect.Descriptor instead.
 func (*CauseStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{59}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *CauseStats) GetMacro() string {
@@ -5043,7 +5225,7 @@ var File_actors_message_message_proto protoreflect.FileDescriptor
 
 const file_actors_message_message_proto_rawDesc = "" +
 	"\n" +
-	"\x1cactors/message/message.proto\x12\vkadeploy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\a\n" +
+	"\x1cactors/message/message.proto\x12\vkadeploy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\a\n" +
 	"\x06Submit\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x126\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x12\n" +
@@ -5064,7 +5246,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\auploads\x18\x0f \x03(\v2\x19.kadeploy.v1.UploadedFileR\auploads\x12)\n" +
 	"\x10environment_name\x18\x10 \x01(\tR\x0fenvironmentName\x12)\n" +
 	"\x10environment_user\x18\x11 \x01(\tR\x0fenvironmentUser\x124\n" +
-	"\x13environment_version\x18\x12 \x01(\rH\x00R\x12environmentVersion\x88\x01\x01\x12\x1e\n" +
+	"\x13environment_version\x18\x12 \x01(\rH\x00R\x12environmentVersion\x88\x01\x01\x12\x14\n" +
+	"\x05force\x18\x13 \x01(\bR\x05force\x12\x1e\n" +
 	"\n" +
 	"breakpoint\x18\x1e \x01(\tR\n" +
 	"breakpoint\x12+\n" +
@@ -5234,7 +5417,18 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x04user\x18\x06 \x01(\tR\x04user\x12 \n" +
 	"\venvironment\x18\a \x01(\tR\venvironment\x120\n" +
 	"\x05since\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x14\n" +
-	"\x05image\x18\t \x01(\tR\x05image\"\xb6\x01\n" +
+	"\x05image\x18\t \x01(\tR\x05image\"A\n" +
+	"\fPowerRequest\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x14\n" +
+	"\x05nodes\x18\x02 \x03(\tR\x05nodes\"Y\n" +
+	"\vPowerStates\x12-\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x17.kadeploy.v1.PowerStateR\x05nodes\x12\x1b\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"P\n" +
+	"\n" +
+	"PowerState\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x18\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\"\xb6\x01\n" +
 	"\tRightsAdd\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x14\n" +
@@ -5448,12 +5642,15 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x05micro\x18\x02 \x01(\tR\x05micro\x12\x14\n" +
 	"\x05cause\x18\x03 \x01(\tR\x05cause\x12\x14\n" +
 	"\x05count\x18\x04 \x01(\x04R\x05count\x12\x18\n" +
-	"\aexample\x18\x05 \x01(\tR\aexample*#\n" +
+	"\aexample\x18\x05 \x01(\tR\aexample*Q\n" +
 	"\tOperation\x12\n" +
 	"\n" +
 	"\x06DEPLOY\x10\x00\x12\n" +
 	"\n" +
-	"\x06REBOOT\x10\x01*l\n" +
+	"\x06REBOOT\x10\x01\x12\f\n" +
+	"\bPOWER_ON\x10\x02\x12\r\n" +
+	"\tPOWER_OFF\x10\x03\x12\x0f\n" +
+	"\vPOWER_CYCLE\x10\x04*l\n" +
 	"\aRefusal\x12\v\n" +
 	"\aINVALID\x10\x00\x12\b\n" +
 	"\x04BUSY\x10\x01\x12\r\n" +
@@ -5501,7 +5698,7 @@ func file_actors_message_message_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_message_message_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
+var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
 var file_actors_message_message_proto_goTypes = []any{
 	(Operation)(0),                // 0: kadeploy.v1.Operation
 	(Refusal)(0),                  // 1: kadeploy.v1.Refusal
@@ -5535,50 +5732,53 @@ var file_actors_message_message_proto_goTypes = []any{
 	(*NodesRequest)(nil),          // 29: kadeploy.v1.NodesRequest
 	(*Nodes)(nil),                 // 30: kadeploy.v1.Nodes
 	(*NodeStatus)(nil),            // 31: kadeploy.v1.NodeStatus
-	(*RightsAdd)(nil),             // 32: kadeploy.v1.RightsAdd
-	(*RightsDel)(nil),             // 33: kadeploy.v1.RightsDel
-	(*RightsList)(nil),            // 34: kadeploy.v1.RightsList
-	(*Rights)(nil),                // 35: kadeploy.v1.Rights
-	(*Right)(nil),                 // 36: kadeploy.v1.Right
-	(*RightsLost)(nil),            // 37: kadeploy.v1.RightsLost
-	(*UserAdd)(nil),               // 38: kadeploy.v1.UserAdd
-	(*UserToken)(nil),             // 39: kadeploy.v1.UserToken
-	(*UserDel)(nil),               // 40: kadeploy.v1.UserDel
-	(*UserList)(nil),              // 41: kadeploy.v1.UserList
-	(*Users)(nil),                 // 42: kadeploy.v1.Users
-	(*User)(nil),                  // 43: kadeploy.v1.User
-	(*EnvAdd)(nil),                // 44: kadeploy.v1.EnvAdd
-	(*EnvRef)(nil),                // 45: kadeploy.v1.EnvRef
-	(*EnvList)(nil),               // 46: kadeploy.v1.EnvList
-	(*EnvShow)(nil),               // 47: kadeploy.v1.EnvShow
-	(*EnvRemove)(nil),             // 48: kadeploy.v1.EnvRemove
-	(*EnvVerify)(nil),             // 49: kadeploy.v1.EnvVerify
-	(*Env)(nil),                   // 50: kadeploy.v1.Env
-	(*Envs)(nil),                  // 51: kadeploy.v1.Envs
-	(*HistoryRequest)(nil),        // 52: kadeploy.v1.HistoryRequest
-	(*History)(nil),               // 53: kadeploy.v1.History
-	(*PastOperation)(nil),         // 54: kadeploy.v1.PastOperation
-	(*ShowRequest)(nil),           // 55: kadeploy.v1.ShowRequest
-	(*Shown)(nil),                 // 56: kadeploy.v1.Shown
-	(*Standing)(nil),              // 57: kadeploy.v1.Standing
-	(*PastResult)(nil),            // 58: kadeploy.v1.PastResult
-	(*PastTry)(nil),               // 59: kadeploy.v1.PastTry
-	(*StatsRequest)(nil),          // 60: kadeploy.v1.StatsRequest
-	(*Stats)(nil),                 // 61: kadeploy.v1.Stats
-	(*StepStats)(nil),             // 62: kadeploy.v1.StepStats
-	(*NodeStats)(nil),             // 63: kadeploy.v1.NodeStats
-	(*CauseStats)(nil),            // 64: kadeploy.v1.CauseStats
-	(*timestamppb.Timestamp)(nil), // 65: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 66: google.protobuf.Duration
+	(*PowerRequest)(nil),          // 32: kadeploy.v1.PowerRequest
+	(*PowerStates)(nil),           // 33: kadeploy.v1.PowerStates
+	(*PowerState)(nil),            // 34: kadeploy.v1.PowerState
+	(*RightsAdd)(nil),             // 35: kadeploy.v1.RightsAdd
+	(*RightsDel)(nil),             // 36: kadeploy.v1.RightsDel
+	(*RightsList)(nil),            // 37: kadeploy.v1.RightsList
+	(*Rights)(nil),                // 38: kadeploy.v1.Rights
+	(*Right)(nil),                 // 39: kadeploy.v1.Right
+	(*RightsLost)(nil),            // 40: kadeploy.v1.RightsLost
+	(*UserAdd)(nil),               // 41: kadeploy.v1.UserAdd
+	(*UserToken)(nil),             // 42: kadeploy.v1.UserToken
+	(*UserDel)(nil),               // 43: kadeploy.v1.UserDel
+	(*UserList)(nil),              // 44: kadeploy.v1.UserList
+	(*Users)(nil),                 // 45: kadeploy.v1.Users
+	(*User)(nil),                  // 46: kadeploy.v1.User
+	(*EnvAdd)(nil),                // 47: kadeploy.v1.EnvAdd
+	(*EnvRef)(nil),                // 48: kadeploy.v1.EnvRef
+	(*EnvList)(nil),               // 49: kadeploy.v1.EnvList
+	(*EnvShow)(nil),               // 50: kadeploy.v1.EnvShow
+	(*EnvRemove)(nil),             // 51: kadeploy.v1.EnvRemove
+	(*EnvVerify)(nil),             // 52: kadeploy.v1.EnvVerify
+	(*Env)(nil),                   // 53: kadeploy.v1.Env
+	(*Envs)(nil),                  // 54: kadeploy.v1.Envs
+	(*HistoryRequest)(nil),        // 55: kadeploy.v1.HistoryRequest
+	(*History)(nil),               // 56: kadeploy.v1.History
+	(*PastOperation)(nil),         // 57: kadeploy.v1.PastOperation
+	(*ShowRequest)(nil),           // 58: kadeploy.v1.ShowRequest
+	(*Shown)(nil),                 // 59: kadeploy.v1.Shown
+	(*Standing)(nil),              // 60: kadeploy.v1.Standing
+	(*PastResult)(nil),            // 61: kadeploy.v1.PastResult
+	(*PastTry)(nil),               // 62: kadeploy.v1.PastTry
+	(*StatsRequest)(nil),          // 63: kadeploy.v1.StatsRequest
+	(*Stats)(nil),                 // 64: kadeploy.v1.Stats
+	(*StepStats)(nil),             // 65: kadeploy.v1.StepStats
+	(*NodeStats)(nil),             // 66: kadeploy.v1.NodeStats
+	(*CauseStats)(nil),            // 67: kadeploy.v1.CauseStats
+	(*timestamppb.Timestamp)(nil), // 68: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 69: google.protobuf.Duration
 }
 var file_actors_message_message_proto_depIdxs = []int32{
-	65, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
+	68, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
 	0,  // 1: kadeploy.v1.Submit.operation:type_name -> kadeploy.v1.Operation
 	6,  // 2: kadeploy.v1.Submit.uploads:type_name -> kadeploy.v1.UploadedFile
 	1,  // 3: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
 	10, // 4: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
-	65, // 5: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
-	65, // 6: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
+	68, // 5: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
+	68, // 6: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
 	15, // 7: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
 	17, // 8: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
 	18, // 9: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
@@ -5588,69 +5788,70 @@ var file_actors_message_message_proto_depIdxs = []int32{
 	0,  // 13: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
 	16, // 14: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
 	2,  // 15: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
-	65, // 16: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
+	68, // 16: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
 	3,  // 17: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
 	22, // 18: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	66, // 19: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	69, // 19: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
 	2,  // 20: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
 	23, // 21: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
 	24, // 22: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
-	66, // 23: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	66, // 24: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
+	69, // 23: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	69, // 24: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
 	19, // 25: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
 	28, // 26: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	65, // 27: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	68, // 27: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
 	0,  // 28: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	65, // 29: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	68, // 29: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
 	3,  // 30: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
 	31, // 31: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	65, // 32: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
-	65, // 33: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
-	36, // 34: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
-	37, // 35: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
-	65, // 36: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
-	65, // 37: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
-	66, // 38: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
-	43, // 39: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
-	66, // 40: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
-	43, // 41: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
-	65, // 42: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
-	6,  // 43: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
-	45, // 44: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
-	45, // 45: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
-	45, // 46: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
-	65, // 47: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
-	50, // 48: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
-	3,  // 49: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
-	65, // 50: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
-	65, // 51: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
-	54, // 52: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
-	65, // 53: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
-	65, // 54: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
-	3,  // 55: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
-	54, // 56: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
-	58, // 57: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
-	59, // 58: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
-	57, // 59: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
-	2,  // 60: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
-	2,  // 61: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
-	65, // 62: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
-	66, // 63: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
-	4,  // 64: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
-	65, // 65: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
-	65, // 66: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
-	62, // 67: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
-	63, // 68: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
-	64, // 69: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
-	66, // 70: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
-	66, // 71: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
-	66, // 72: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
-	66, // 73: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
-	74, // [74:74] is the sub-list for method output_type
-	74, // [74:74] is the sub-list for method input_type
-	74, // [74:74] is the sub-list for extension type_name
-	74, // [74:74] is the sub-list for extension extendee
-	0,  // [0:74] is the sub-list for field type_name
+	68, // 32: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	34, // 33: kadeploy.v1.PowerStates.nodes:type_name -> kadeploy.v1.PowerState
+	68, // 34: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
+	39, // 35: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
+	40, // 36: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
+	68, // 37: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
+	68, // 38: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
+	69, // 39: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
+	46, // 40: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
+	69, // 41: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
+	46, // 42: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
+	68, // 43: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
+	6,  // 44: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
+	48, // 45: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
+	48, // 46: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
+	48, // 47: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
+	68, // 48: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
+	53, // 49: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
+	3,  // 50: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
+	68, // 51: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
+	68, // 52: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
+	57, // 53: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
+	68, // 54: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
+	68, // 55: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
+	3,  // 56: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
+	57, // 57: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
+	61, // 58: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
+	62, // 59: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
+	60, // 60: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
+	2,  // 61: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
+	2,  // 62: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
+	68, // 63: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
+	69, // 64: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
+	4,  // 65: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
+	68, // 66: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
+	68, // 67: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
+	65, // 68: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
+	66, // 69: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
+	67, // 70: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
+	69, // 71: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
+	69, // 72: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
+	69, // 73: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
+	69, // 74: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
+	75, // [75:75] is the sub-list for method output_type
+	75, // [75:75] is the sub-list for method input_type
+	75, // [75:75] is the sub-list for extension type_name
+	75, // [75:75] is the sub-list for extension extendee
+	0,  // [0:75] is the sub-list for field type_name
 }
 
 func init() { file_actors_message_message_proto_init() }
@@ -5667,14 +5868,14 @@ func file_actors_message_message_proto_init() {
 		(*Event_Note)(nil),
 		(*Event_Skip)(nil),
 	}
-	file_actors_message_message_proto_msgTypes[40].OneofWrappers = []any{}
+	file_actors_message_message_proto_msgTypes[43].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_message_message_proto_rawDesc), len(file_actors_message_message_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   60,
+			NumMessages:   63,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -59,10 +59,9 @@ func (Command) Do(ctx context.Context, target Target, op Op, level Level) (Statu
 
 // expand puts the names of the target into each argument.
 func expand(command config.Command, target Target) ([]string, error) {
-	names := strings.NewReplacer("HOSTNAME_FQDN", target.Name, "HOSTNAME_SHORT", target.Short)
 	argv := make([]string, len(command.Argv))
 	for i, arg := range command.Argv {
-		argv[i] = names.Replace(arg)
+		argv[i] = target.Named(arg)
 		if i > 0 && argv[i] != arg && strings.HasPrefix(argv[i], "-") && !strings.HasPrefix(arg, "-") {
 			return nil, fmt.Errorf("the name %q would be read as an option", argv[i])
 		}

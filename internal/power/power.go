@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/kadeploy/kadeploy/config"
 )
@@ -86,13 +87,27 @@ type Target struct {
 	Name     string // fully qualified
 	Short    string // up to the first dot
 	Addr     netip.Addr
+	SSHPort  int
+	UEFI     bool                      // its firmware
 	Commands map[string]config.Command // by Key
+	Control  config.Control
+}
+
+// Named puts the names of the machine in place of HOSTNAME_FQDN and HOSTNAME_SHORT.
+func (t Target) Named(text string) string {
+	return strings.NewReplacer("HOSTNAME_FQDN", t.Name, "HOSTNAME_SHORT", t.Short).Replace(text)
 }
 
 // Driver is one way to reach the power of machines. Do returns when the order was carried out, not when the machine has
 // booted. Its methods may be called for many machines at once.
 type Driver interface {
 	Do(ctx context.Context, target Target, op Op, level Level) (Status, error)
+}
+
+// BootSelector is what a driver can do that has a say in what the machine boots next.
+type BootSelector interface {
+	// BootOnce makes the next boot, and only that, one from the network.
+	BootOnce(ctx context.Context, target Target) error
 }
 
 // ErrNoCommand says that the driver has no means for this operation at this level on this machine. The machine was not

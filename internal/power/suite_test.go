@@ -8,7 +8,11 @@ import (
 	"github.com/onsi/gomega/gleak"
 )
 
+// suiteT is the test that the specs run in, for those in fake time.
+var suiteT *testing.T
+
 func TestPower(t *testing.T) {
+	suiteT = t
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "Power")
 }

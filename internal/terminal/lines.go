@@ -155,10 +155,10 @@ func Skip(node string, s *message.ChainSkip) string {
 }
 
 func kind(o message.Operation) string {
-	if o == message.Operation_REBOOT {
-		return "reboot"
+	if o == message.Operation_DEPLOY {
+		return "deployment"
 	}
-	return "deployment"
+	return strings.ReplaceAll(strings.ToLower(o.String()), "_", " ")
 }
 
 func plural(n int, noun string) string {

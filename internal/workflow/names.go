@@ -5,12 +5,13 @@ import "time"
 // Macro is a macro-step (Kadeploy3 1.4).
 type Macro string
 
-// The macro-steps, in the order a deployment walks them; Reboot is the only one of a reboot request.
+// The macro-steps, in the order a deployment walks them; Reboot and Power are each the only one of such a request.
 const (
 	SetDeploymentEnv Macro = "SetDeploymentEnv"
 	BroadcastEnv     Macro = "BroadcastEnv"
 	BootNewEnv       Macro = "BootNewEnv"
 	Reboot           Macro = "Reboot"
+	Power            Macro = "Power"
 )
 
 // Micro is a micro-step, with the name that users know from Kadeploy3.
@@ -46,6 +47,9 @@ const (
 	CustomPre            Micro = "custom_pre"
 	CustomSub            Micro = "custom_sub"
 	CustomPost           Micro = "custom_post"
+	PowerOn              Micro = "power_on"
+	PowerOff             Micro = "power_off"
+	PowerCycle           Micro = "power_cycle"
 	Dummy                Micro = "dummy"
 )
 

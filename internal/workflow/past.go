@@ -53,7 +53,7 @@ func (n *node) recall(p Past) {
 	case p.Macro == BootNewEnv && left(p.Micro):
 		n.macro, n.gone = at, true
 	}
-	n.prepare(p.Macro != Reboot) // a reboot is as gentle as it was asked for
+	n.prepare(p.Macro != Reboot && p.Macro != Power) // a reboot is as gentle as it was asked for
 }
 
 // await makes the attempt one that goes on waiting for a boot, if the plan of today still waits there.

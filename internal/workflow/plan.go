@@ -133,14 +133,30 @@ func noInstance(macro Macro, skipped []Skipped) error {
 // NewRebootPlan makes the plan of a reboot request (Kadeploy3 1.4): one try of the macro-step Reboot, without a time limit but
 // those of its steps. kind is an instance of Reboot; the error says why another than Simple cannot be had.
 func NewRebootPlan(level Level, kind string) (Plan, error) {
-	switch level {
-	case Soft, Hard, VeryHard:
-	default:
-		return Plan{}, fmt.Errorf("reboot level %s: expected %s, %s or %s", quote(string(level)), Soft, Hard, VeryHard)
+	if err := checkLevel("reboot", level); err != nil {
+		return Plan{}, err
 	}
 	if ok, reason := Supported(Reboot, kind); !ok {
 		return Plan{}, fmt.Errorf("reboot %s %s", quote(kind), reason)
 	}
 	steps := []Step{{Micro: RebootNode, Level: level}, {Micro: WaitReboot, Boot: BootUser}}
 	return Plan{Macros: []MacroPlan{{Reboot, []InstancePlan{{Name: kind, Tries: 1, Steps: steps}}}}}, nil
+}
+
+// NewPowerPlan makes the plan of a request to switch power (Kadeploy3 1.1, kapower3): one try of one step, PowerOn, PowerOff or
+// PowerCycle, which nothing is waited for after.
+func NewPowerPlan(what Micro, level Level) (Plan, error) {
+	if err := checkLevel("power", level); err != nil {
+		return Plan{}, err
+	}
+	steps := []Step{{Micro: what, Level: level}}
+	return Plan{Macros: []MacroPlan{{Power, []InstancePlan{{Name: "Simple", Tries: 1, Steps: steps}}}}}, nil
+}
+
+func checkLevel(of string, level Level) error {
+	switch level {
+	case Soft, Hard, VeryHard:
+		return nil
+	}
+	return fmt.Errorf("%s level %s: expected %s, %s or %s", of, quote(string(level)), Soft, Hard, VeryHard)
 }

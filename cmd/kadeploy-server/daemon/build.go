@@ -15,6 +15,9 @@ import (
 	"github.com/kadeploy/kadeploy/internal/image"
 	"github.com/kadeploy/kadeploy/internal/imagecache"
 	"github.com/kadeploy/kadeploy/internal/power"
+	"github.com/kadeploy/kadeploy/internal/power/ipmi"
+	"github.com/kadeploy/kadeploy/internal/power/redfish"
+	"github.com/kadeploy/kadeploy/internal/power/ssh"
 	"github.com/kadeploy/kadeploy/internal/sandbox"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
@@ -55,7 +58,9 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	drivers := map[string]power.Driver{"command": power.Command{}}
+	drivers := map[string]power.Driver{
+		"command": power.Command{}, "ipmi": ipmi.New(ipmi.Config{}), "redfish": redfish.New(redfish.Config{}), "ssh": ssh.Driver{},
+	}
 	var console func(string) []string
 	if rack != nil {
 		s.onClose(rack.Close)

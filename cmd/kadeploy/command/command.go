@@ -72,7 +72,7 @@ func (r *runner) app() *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {},
 		OnUsageError:              usageError,
 		Commands: []*cli.Command{
-			r.deployCommand(), r.startCommand(), r.rebootCommand(),
+			r.deployCommand(), r.startCommand(), r.rebootCommand(), r.powerCommand(), r.kapowerCommand(),
 			r.statusCommand(), r.nodesCommand(), r.watchCommand(), r.cancelCommand(),
 			r.historyCommand(), r.showCommand(), r.statsCommand(),
 			r.envCommand(), r.kaenvCommand(), r.rightsCommand(), r.karightsCommand(), r.userCommand(),

@@ -83,7 +83,7 @@ func (r *runner) rebootCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if p.submit.RebootLevel, err = rebootLevel(c.String("level")); err != nil {
+			if p.submit.RebootLevel, err = powerLevel(p.command, c.String("level")); err != nil {
 				return err
 			}
 			return r.withServer(c, func(svc Service) error { return r.operate(c.Context, svc, p) })

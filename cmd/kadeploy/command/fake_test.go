@@ -24,6 +24,7 @@ type fakeServer struct {
 	checked *message.Checked
 	status  *message.Status
 	nodes   *message.Nodes
+	power   *message.PowerStates
 	rights  *message.Rights
 	users   *message.Users
 	token   *message.UserToken
@@ -152,6 +153,11 @@ func (f *fakeServer) RightsAdd(_ context.Context, r *message.RightsAdd) (*messag
 func (f *fakeServer) RightsDel(_ context.Context, r *message.RightsDel) (*message.Rights, error) {
 	f.change(r)
 	return f.rights, f.no()
+}
+
+func (f *fakeServer) PowerStates(_ context.Context, nodes []string) (*message.PowerStates, error) {
+	f.change(&message.PowerRequest{Nodes: nodes})
+	return f.power, f.no()
 }
 
 func (f *fakeServer) RightsList(_ context.Context, user string, nodes []string) (*message.Rights, error) {

@@ -73,6 +73,29 @@ EXAMPLES:
    kadeploy reboot -m 'node-[1-8].demo'
    kadeploy reboot -f nodes.txt -l hard -o ok.txt -n ko.txt`
 
+const powerHelp = `Switches nodes on and off, or shows whether they are on. Switching is an operation as a reboot is: it needs a right to each
+node, and the nodes to itself. What the controllers say they did is looked at. A level that fails is followed by the next:
+soft asks the node's own system, hard does not, very_hard cuts the current. cycle is off and on, and waits for no system.
+
+EXAMPLES:
+   kadeploy power status -m 'node-[1-8].demo'
+   kadeploy power on -m 'node-[1-8].demo' -o ok.txt -n ko.txt
+   kadeploy power off -m node-1.demo --level hard
+   kadeploy power cycle -m node-1.demo --force
+
+JSON of status:
+   {"nodes": [{"name": "node-1.demo", "power": "on, off or unknown", "problem": "why it is unknown"}]}
+
+EXIT CODES of status:
+   0 all known, 3 some unknown, 1 all unknown; of the others: those of every operation`
+
+const kapowerHelp = `Understands the command lines of kapower3; it must be the first word, or the program be called kapower or kapower3.
+kadeploy power says the same in words, and more.
+
+EXAMPLES:
+   kadeploy kapower --status -m node-1.demo
+   kadeploy kapower --off -l hard -f nodes.txt`
+
 const statusHelp = `Shows the operations that the server remembers, or one of them.
 
 EXAMPLES:

@@ -14,9 +14,9 @@ import (
 const karights = "karights"
 
 // oldCommands are those of Kadeploy3 that are understood as they were.
-var oldCommands = []string{karights, kaenv}
+var oldCommands = []string{karights, kaenv, kapower}
 
-// aliased lets the program be called by a link of an old name. Of kastat only the name is understood: its options are those of stats.
+// aliased lets the program be called by a link of an old name. Of kastat and kareboot only the names are understood: their options are those of stats and reboot.
 func aliased(argv []string) []string {
 	if len(argv) == 0 {
 		return argv
@@ -26,6 +26,8 @@ func aliased(argv []string) []string {
 		return append([]string{"kadeploy", name}, argv[1:]...)
 	case name == "kastat":
 		return append([]string{"kadeploy", "stats"}, argv[1:]...)
+	case name == "kareboot":
+		return append([]string{"kadeploy", "reboot"}, argv[1:]...)
 	}
 	return argv
 }

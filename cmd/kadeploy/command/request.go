@@ -40,10 +40,15 @@ type results struct {
 
 // newPlan checks what deploy, start and reboot have in common.
 func (r *runner) newPlan(c *cli.Context, op message.Operation) (*plan, error) {
-	p := &plan{command: c.Command.Name, check: c.Bool("dry-run"), noWait: c.Bool("no-wait")}
 	if err := noArguments(c); err != nil {
 		return nil, err
 	}
+	return r.planOf(c, op)
+}
+
+// planOf checks the flags that all operations have.
+func (r *runner) planOf(c *cli.Context, op message.Operation) (*plan, error) {
+	p := &plan{command: c.Command.Name, check: c.Bool("dry-run"), noWait: c.Bool("no-wait")}
 	var err error
 	if p.results, err = newResults(c); err != nil {
 		return nil, err
@@ -206,11 +211,11 @@ func readDescription(command, flag, name string) (text []byte, path string, err 
 	return text, path, nil
 }
 
-// rebootLevel accepts the levels of the reboot commands.
-func rebootLevel(level string) (string, error) {
+// powerLevel accepts the levels of the commands that switch power.
+func powerLevel(command, level string) (string, error) {
 	switch level {
 	case "soft", "hard", "very_hard":
 		return level, nil
 	}
-	return "", usage("reboot", "-l %s: not a level; soft, hard or very_hard", level)
+	return "", usage(command, "-l %s: not a level; soft, hard or very_hard", level)
 }

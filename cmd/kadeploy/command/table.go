@@ -87,9 +87,9 @@ func (rep *report) evidence(w io.Writer) {
 
 // summary is the last line: all a person in a hurry reads.
 func (rep *report) summary() string {
-	noun := "deployment"
-	if rep.Operation == "reboot" {
-		noun = "reboot"
+	noun := strings.ReplaceAll(rep.Operation, "_", " ")
+	if rep.Operation == "deploy" {
+		noun = "deployment"
 	}
 	ok, _ := rep.split()
 	parts := []string{fmt.Sprintf("%s %s: %d of %d nodes OK", noun, rep.ID, len(ok), len(rep.Nodes))}
