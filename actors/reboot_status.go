@@ -40,7 +40,7 @@ func (r *reboot) look(ctx actor.Context, by string, m *message.PowerRequest) {
 		refuse(ctx, m.GetClientId(), message.Refusal_INVALID, err.Error())
 		return
 	}
-	if err := r.ledger.check(by, needed(message.Operation_REBOOT, nodes)); err != nil {
+	if err := r.ledger.check(by, needed(&message.Submit{Operation: message.Operation_REBOOT}, nodes)); err != nil {
 		refuse(ctx, m.GetClientId(), message.Refusal_FORBIDDEN, err.Error())
 		return
 	}

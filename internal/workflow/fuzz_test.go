@@ -43,7 +43,7 @@ type game struct {
 
 var fuzzPlans = []map[string]string{
 	{"set": "Untrusted:2:400,UntrustedCustomPreInstall:1:0", "admin_pre": "", "broadcast": "Chain:2:500,Kascade:1:0", "boot": "Classical:2:150,HardReboot:1:350"},
-	{"set": "Untrusted:1:0", "broadcast": "Chain:3:500", "kind": "dd", "user_post": ""},
+	{"set": "Untrusted:1:0", "broadcast": "Chain:3:500", "kind": "dd", "bootloader": "chainload_pxe", "user_post": ""},
 	{"broadcast": "Dummy:2:0", "boot": "Dummy:1:0"},
 	{"reboot": "soft"},
 }
