@@ -183,8 +183,8 @@ func (r *rack) boot(firmware pxe.Firmware, disk string) string {
 	} else {
 		args = append(args, "-machine", "pc,graphics=off", "-device", nic)
 	}
-	if disk != "" {
-		args = append(args, "-drive", "id=disk0,if=none,format=raw,file="+disk, "-device", "virtio-blk-pci,drive=disk0,bootindex=2")
+	if disk != "" { // which the firmware does not start by itself: only the network's word can
+		args = append(args, "-boot", "strict=on", "-drive", "id=disk0,if=none,format=raw,file="+disk, "-device", "virtio-blk-pci,drive=disk0")
 	}
 	run(inside(r.holder, args...))
 	return serial
@@ -263,4 +263,53 @@ var _ = Describe("Real firmware", Label("firmware"), func() {
 		Entry("UEFI, iPXE, beside another DHCP server", dhcp.Proxy, pxe.UEFI, pxe.IPXE),
 		Entry("BIOS, PXELINUX, beside another DHCP server", dhcp.Proxy, pxe.BIOS, pxe.PXELINUX),
 	)
+
+	DescribeTable("starts the system of its disk",
+		func(firmware pxe.Firmware, language pxe.Language) {
+			needed()
+			l := pxe.Loader{Language: language, Firmware: firmware, URL: serverURL}
+			r := newRack(served{netbootTree(), dhcp.Full, l, pxe.FromDisk()})
+			disk := bootSector(r.dir)
+			if firmware == pxe.UEFI {
+				disk = "fat:rw:" + systemPartition(r.dir)
+			}
+			says(r.boot(firmware, disk), localSystem)
+		},
+		Entry("BIOS, iPXE", pxe.BIOS, pxe.IPXE),
+		Entry("BIOS, PXELINUX", pxe.BIOS, pxe.PXELINUX),
+		Entry("BIOS, GRUB", pxe.BIOS, pxe.GRUB),
+		Entry("UEFI, iPXE", pxe.UEFI, pxe.IPXE),
+		Entry("UEFI, GRUB", pxe.UEFI, pxe.GRUB),
+	)
 })
+
+// localSystem is what the systems on disks say.
+const localSystem = "THE SYSTEM OF THE DISK"
+
+// bootSector makes a disk whose boot sector writes to the serial port.
+func bootSector(dir string) string {
+	GinkgoHelper()
+	code := []byte{0xba, 0xf8, 0x03} // mov dx, 0x3f8
+	for _, c := range []byte(localSystem) {
+		code = append(code, 0xb0, c, 0xee) // mov al, c; out dx, al
+	}
+	code = append(code, 0xf4, 0xeb, 0xfd) // hlt; jmp there
+	disk := make([]byte, 1<<20)
+	copy(disk, code)
+	disk[510], disk[511] = 0x55, 0xaa
+	path := filepath.Join(dir, "disk.img")
+	Expect(os.WriteFile(path, disk, 0o600)).To(Succeed())
+	return path
+}
+
+// systemPartition makes a directory that QEMU shows as a disk, with a program of GRUB's that writes to the console.
+func systemPartition(dir string) string {
+	GinkgoHelper()
+	root := filepath.Join(dir, "esp")
+	Expect(os.MkdirAll(filepath.Join(root, "EFI", "BOOT"), 0o755)).To(Succeed())
+	menu := filepath.Join(dir, "menu")
+	Expect(os.WriteFile(menu, []byte("echo "+localSystem+"\nsleep 600\n"), 0o600)).To(Succeed())
+	out, err := exec.Command("grub-mkimage", "-O", "x86_64-efi", "-c", menu, "-p", "/", "-o", filepath.Join(root, "EFI", "BOOT", "BOOTX64.EFI"), "echo", "sleep").CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(out))
+	return root
+}

@@ -75,6 +75,8 @@ func (r *runner) app() *cli.App {
 				Flags: []cli.Flag{dirFlag()}},
 			{Name: "import", Usage: "make a configuration, descriptions and rights of what Kadeploy3 has", ArgsUsage: "kadeploy3", Description: importHelp,
 				Action: r.importing, Flags: importFlags()},
+			{Name: "netboot", Usage: "put the boot loaders of the nodes below the TFTP root", ArgsUsage: "install", Description: netbootHelp, Action: r.netboot,
+				Flags: []cli.Flag{dirFlag(), toggle("dry-run", "print the report and change nothing")}},
 			{Name: "version", Usage: "show the version of this program", Description: versionHelp, Action: r.version},
 			{Name: "help", Usage: "show the help of a command", ArgsUsage: "[COMMAND]", Description: helpHelp, Action: help},
 		},
@@ -134,7 +136,7 @@ func withoutArguments(action cli.ActionFunc) cli.ActionFunc {
 func noCommand(c *cli.Context) error {
 	name := c.Args().First()
 	if name == "" {
-		return usage("", "no command: start, stop, restart, status, check-config, backup or import")
+		return usage("", "no command: start, stop, restart, status, check-config, backup, import or netboot")
 	}
 	return usage("", "unknown command %q. %s", name, cli.SuggestCommand(c.App.Commands, name))
 }
