@@ -3,25 +3,30 @@ package actors
 import (
 	"context"
 	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/pxe"
+	"github.com/kadeploy/kadeploy/pxe/dhcp"
 	"github.com/kadeploy/kadeploy/pxe/http"
 	"github.com/kadeploy/kadeploy/pxe/loaders"
 	"github.com/kadeploy/kadeploy/pxe/tftp"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
-// netboot owns the boot profiles and the listeners of machines that start from the network: TFTP, and HTTP where the site says so. Its
-// start is acknowledged once the listeners are bound.
+// netboot owns the boot profiles and the listeners of machines that start from the network: TFTP, and HTTP and DHCP where the site says so.
+// Its start is acknowledged once the listeners are bound.
 type netboot struct {
-	global config.Global
-	log    *slog.Logger
-	dir    *pxe.Dir
-	open   []listener
-	tasks  supervisor.Tasks
+	global  config.Global // of the start: listeners stay where they are
+	inForce *snapshot
+	log     *slog.Logger
+	dir     *pxe.Dir
+	open    []listener
+	tasks   supervisor.Tasks
 
 	queue   []setProfile // profiles are written one after the other, so that a node's last one wins
 	writing bool
@@ -86,10 +91,19 @@ func (n *netboot) start() (err error) {
 	if err := n.listen(tftp.Start(tftp.Config{Listen: g.TFTPListen, Root: g.TFTPRoot, Serves: n.dir.Serves, Log: n.log})); err != nil {
 		return err
 	}
-	if g.HTTPListen == "" {
+	if g.HTTPListen != "" {
+		if err := n.listen(http.Start(http.Config{Listen: g.HTTPListen, Root: g.TFTPRoot, Serves: n.dir.Serves, Log: n.log})); err != nil {
+			return err
+		}
+	}
+	if g.DHCP.Mode == "off" {
 		return nil
 	}
-	return n.listen(http.Start(http.Config{Listen: g.HTTPListen, Root: g.TFTPRoot, Serves: n.dir.Serves, Log: n.log}))
+	tftpHost, _ := netip.ParseAddrPort(g.TFTPListen) // of every address of the machine, or a name: DHCP says its own
+	machines := &machines{inForce: n.inForce, seenBy: n.machine}
+	return n.listen(dhcp.Start(dhcp.Config{Interface: g.DHCP.Interface, Log: n.log, Site: dhcp.Site{
+		Mode: dhcp.Mode(g.DHCP.Mode), TFTP: tftpHost.Addr(), URL: g.HTTPURL, Router: g.DHCP.Router, DNS: g.DHCP.DNS, Machine: machines.find,
+	}}))
 }
 
 func (n *netboot) listen(l listener, err error) error {
@@ -104,6 +118,32 @@ func (n *netboot) machine(node *config.Node) pxe.Node {
 	return pxe.Node{Name: node.Name, Addr: node.Addr, MAC: node.MAC, UUID: node.UUID, Loader: pxe.Loader{
 		Language: pxe.Language(node.PXEKind), Firmware: pxe.Firmware(node.Firmware), URL: n.global.HTTPURL,
 	}}
+}
+
+// machines finds nodes by hardware address, in the configuration in force. It is asked from several goroutines.
+type machines struct {
+	inForce *snapshot
+	seenBy  func(*config.Node) pxe.Node
+
+	mu    sync.Mutex
+	of    *config.Snapshot // that byMAC is made of
+	byMAC map[string]*config.Node
+}
+
+func (m *machines) find(mac net.HardwareAddr) (dhcp.Machine, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.inForce.Load(); s != m.of {
+		m.of, m.byMAC = s, make(map[string]*config.Node)
+		for _, n := range s.Nodes {
+			m.byMAC[string(n.MAC)] = n
+		}
+	}
+	n, ok := m.byMAC[string(mac)]
+	if !ok {
+		return dhcp.Machine{}, false
+	}
+	return dhcp.Machine{Name: n.Name, Addr: n.Addr, Loader: m.seenBy(n).Loader}, true
 }
 
 func (n *netboot) close() {

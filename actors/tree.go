@@ -85,7 +85,7 @@ func Tree(cfg Config) supervisor.Config {
 			permanent("config", func() actor.Actor {
 				return &settings{inForce: inForce, uplink: uplink, depot: cfg.Depot, cache: cfg.Cache, load: cfg.Load, log: log("config")}
 			}),
-			permanent("netboot", func() actor.Actor { return &netboot{global: global, log: log("netboot")} }),
+			permanent("netboot", func() actor.Actor { return &netboot{global: global, inForce: inForce, log: log("netboot")} }),
 			permanent("reboot", func() actor.Actor { return newReboot(inForce, cfg.Power, ledger, log("reboot")) }),
 			permanent("agents", func() actor.Actor { return newAgents(global.AgentsListen, cfg.Authority, boots, log("agents")) }),
 			permanent("access", func() actor.Actor {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/kadeploy/kadeploy/internal/outfile"
+	"github.com/kadeploy/kadeploy/pxe"
 )
 
 // Config of an installation.
@@ -37,8 +38,9 @@ type Item struct {
 	State   State
 	Size    int // bytes; 0 when missing
 	Package string
-	From    string // file that was copied, or the program that made it
-	Err     error  // of Failed
+	For     pxe.Loader // the machines that need it: language and firmware
+	From    string     // file that was copied, or the program that made it
+	Err     error      // of Failed
 }
 
 // Install puts every loader whose package is there below the root, and reports on all of them. Each file appears whole. The error is that
@@ -61,7 +63,7 @@ func Install(ctx context.Context, c Config) ([]Item, error) {
 }
 
 func (l *loader) install(ctx context.Context, c Config) Item {
-	item := Item{Name: l.name, Package: l.pkg, State: Installed}
+	item := Item{Name: l.name, Package: l.pkg, For: pxe.Loader{Language: l.language, Firmware: l.firmware}, State: Installed}
 	content, from, err := l.content(ctx, c.System)
 	switch item.From, item.Size = from, len(content); {
 	case errors.Is(err, fs.ErrNotExist):

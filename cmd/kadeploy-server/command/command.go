@@ -77,6 +77,8 @@ func (r *runner) app() *cli.App {
 				Action: r.importing, Flags: importFlags()},
 			{Name: "mkenv", Usage: "make the deployment system, kernel and initrd, that nodes are booted into", Description: mkenvHelp, Action: r.mkenv,
 				Flags: mkenvFlags()},
+			{Name: "netboot", Usage: "put the boot loaders of the nodes below the TFTP root", ArgsUsage: "install", Description: netbootHelp, Action: r.netboot,
+				Flags: []cli.Flag{dirFlag(), toggle("dry-run", "print the report and change nothing")}},
 			{Name: "version", Usage: "show the version of this program", Description: versionHelp, Action: r.version},
 			{Name: "help", Usage: "show the help of a command", ArgsUsage: "[COMMAND]", Description: helpHelp, Action: help},
 		},
@@ -136,7 +138,7 @@ func withoutArguments(action cli.ActionFunc) cli.ActionFunc {
 func noCommand(c *cli.Context) error {
 	name := c.Args().First()
 	if name == "" {
-		return usage("", "no command: start, stop, restart, status, check-config, backup, import or mkenv")
+		return usage("", "no command: start, stop, restart, status, check-config, backup, import, mkenv or netboot")
 	}
 	return usage("", "unknown command %q. %s", name, cli.SuggestCommand(c.App.Commands, name))
 }
