@@ -6,21 +6,37 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kadeploy/kadeploy/internal/agent"
+	"github.com/kadeploy/kadeploy/internal/initramfs/layout"
 )
 
 const (
 	lostDelay  = time.Minute      // from the loss of the agent to the reboot: somebody may want to read why
 	crashDelay = 10 * time.Second // from a fault of ours to the reboot
+	sshdPause  = 5 * time.Second  // between the end of an ssh server and the next
 )
 
 // programs is the PATH of all that is started here.
 const programs = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+// Main is the program under the names that the deployment system gives it: its process 1, modprobe, the ssh server. It returns when
+// the program is none of them.
+func Main(pid int, args []string) {
+	switch {
+	case pid == 1 && args[0] == layout.Init: // not that of a container; what the kernel does not know of its command line is in args
+		start()
+	case filepath.Base(args[0]) == filepath.Base(layout.Modprobe):
+		os.Exit(modprobe(args[1:]))
+	case filepath.Base(args[0]) == filepath.Base(layout.SSHD):
+		os.Exit(sshd(":22"))
+	}
+}
 
 // system is this boot.
 type system struct {
@@ -29,8 +45,8 @@ type system struct {
 	modules  *modules
 }
 
-// Init is the life of process 1. It does not return: at its end the machine reboots.
-func Init() {
+// start is the life of process 1. It does not return: at its end the machine reboots.
+func start() {
 	defer func() {
 		reboot(unix.LINUX_REBOOT_CMD_RESTART)
 	}()
@@ -80,7 +96,8 @@ func (s *system) serve(boot agent.Boot) error {
 	}
 	address := s.connect(context.Background(), server, boot.Node)
 	say("address %v leads to the server at %v", address, server)
-	status, err := s.children.run(process{args: []string{"/init", "run", "--disks", "--address", address.String()}})
+	s.spawn(s.sshds)
+	status, err := s.children.run(process{args: []string{layout.Init, "run", "--disks", "--address", address.String()}})
 	switch {
 	case err != nil:
 		return fmt.Errorf("the agent cannot be started: %w", err)
@@ -90,6 +107,16 @@ func (s *system) serve(boot agent.Boot) error {
 		return errors.New("the agent has lost the server, or was refused: its last line says why")
 	}
 	return nil
+}
+
+// sshds keeps the ssh server running. It is a process of its own: what is open to the network shall not be process 1.
+func (s *system) sshds() {
+	for {
+		if _, err := s.children.run(process{args: []string{layout.SSHD}}); err != nil {
+			say("sshd: %v", err)
+		}
+		time.Sleep(sshdPause)
+	}
 }
 
 // spawn runs a part beside the others. A fault in it is told and ends with a reboot, not with a panic of the kernel.

@@ -115,9 +115,10 @@ func (b *builder) agent(context.Context) error {
 			return fmt.Errorf("the agent: %s is not static; build it with CGO_ENABLED=0", b.Agent)
 		}
 	}
-	b.tree.File("/init", 0o755, data)
-	b.tree.Link("/usr/bin/kadeploy-agent", "/init")
-	b.tree.Link("/usr/sbin/modprobe", "/init")
+	b.tree.File(layout.Init, 0o755, data)
+	for _, link := range []string{"/usr/bin/kadeploy-agent", layout.Modprobe, layout.SSHD} {
+		b.tree.Link(link, layout.Init)
+	}
 	return nil
 }
 

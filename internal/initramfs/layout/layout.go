@@ -2,6 +2,10 @@
 package layout
 
 const (
+	// Init is the agent's program; the two below are links to it.
+	Init     = "/init"
+	Modprobe = "/usr/sbin/modprobe"      // what the kernel calls for a module
+	SSHD     = "/usr/sbin/kadeploy-sshd" // the ssh server
 	// ShellMarker is a file that says: there is a shell on the console, whatever the kernel command line says.
 	ShellMarker = "/etc/kadeploy/shell"
 	// Keys is the file of the keys that may log in, as sshd(8) has it.
