@@ -4,6 +4,7 @@ package deploysystem_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"slices"
 	"time"
@@ -97,9 +98,10 @@ var _ = Describe("a machine booted with the deployment system", func() {
 		g := boot("kadeploy.shell=1 kadeploy.drivers=loop,no-such-driver", "-nic", "none")
 		Eventually(g.said, slow).Should(ContainSubstring("the machine stays as it is"))
 		Expect(g.said()).To(ContainSubstring("kadeploy.drivers: no-such-driver: no such module in the deployment system"))
-		g.types("grep -c ^loop /proc/modules; mkfs.ext4 -V; mount -t xfs none /mnt; grep -c ^xfs /proc/modules; exit\n")
+		keyboard := g.keyboard()
+		fmt.Fprintln(keyboard, "grep -c ^loop /proc/modules; mkfs.ext4 -V; mount -t xfs none /mnt; grep -c ^xfs /proc/modules; exit")
 		Eventually(g.said, slow).Should(MatchRegexp(`(?s)\n1\n.*mke2fs .*\n1\n`))
-		g.types("echo $((6*7)) again; reboot\n")
+		fmt.Fprintln(keyboard, "echo $((6*7)) again; reboot")
 		Eventually(g.said, slow).Should(ContainSubstring("42 again"))
 		Eventually(g.Session, slow).Should(gexec.Exit(0))
 	})

@@ -5,6 +5,7 @@ package deploysystem_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -90,14 +91,14 @@ func (g *guest) said() string {
 	return strings.ReplaceAll(string(text), "\r", "")
 }
 
-// types writes on the console's keyboard.
-func (g *guest) types(text string) {
+// keyboard is what is typed on the console; QEMU wants somebody who reads there, too.
+func (g *guest) keyboard() io.Writer {
 	GinkgoHelper()
 	conn, err := net.Dial("unix", g.serial)
 	Expect(err).NotTo(HaveOccurred())
-	_, err = conn.Write([]byte(text))
-	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(conn.Close)
+	go io.Copy(io.Discard, conn)
+	return conn
 }
 
 // card is a network card of a kind that is on QEMU's network.
