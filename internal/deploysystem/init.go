@@ -2,7 +2,6 @@ package deploysystem
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -47,9 +46,8 @@ type system struct {
 
 // start is the life of process 1. It does not return: at its end the machine reboots.
 func start() {
-	defer func() {
-		reboot(unix.LINUX_REBOOT_CMD_RESTART)
-	}()
+	command := unix.LINUX_REBOOT_CMD_RESTART
+	defer func() { reboot(command) }()
 	defer recovered()
 	unix.Umask(0o022)
 	os.Clearenv()
@@ -62,51 +60,57 @@ func start() {
 	s.spawn(s.children.reap)
 	s.spawn(s.obeySignals)
 	say("kadeploy deployment system, kernel %s", release())
-	s.run()
+	command = s.run()
 }
 
-// run brings the system up, has the agent do its work, and returns when it is time to reboot.
-func (s *system) run() {
+// run brings the system up, has the agent do its work, and returns when and how it is time to end (reboot(2)).
+func (s *system) run() int {
 	if s.words.shell {
 		s.spawn(s.shells)
 	}
 	s.startHardware()
 	boot, err := agent.ParseCmdline(s.words.line)
+	var status unix.WaitStatus
 	if err == nil {
-		err = s.serve(boot)
+		status, err = s.serve(boot)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+		say("%v", err)
+	case status.Signaled():
+		say("the agent was killed: %v", status.Signal())
+	case status.ExitStatus() == 0:
 		say("a reboot was ordered")
-		return
+		return unix.LINUX_REBOOT_CMD_RESTART
+	case status.ExitStatus() == layout.KexecStatus:
+		say("the loaded kernel starts")
+		return unix.LINUX_REBOOT_CMD_KEXEC
+	default:
+		say("the agent has lost the server, or was refused: its last line says why")
 	}
-	say("%v", err)
 	if s.words.shell {
 		say("there is a shell on the console, so the machine stays as it is; the command reboot ends it")
 		select {}
 	}
 	say("the machine reboots in %v", lostDelay)
 	time.Sleep(lostDelay)
+	return unix.LINUX_REBOOT_CMD_RESTART
 }
 
-// serve runs the agent once the server can be reached. A nil error is an ordered reboot.
-func (s *system) serve(boot agent.Boot) error {
+// serve runs the agent once the server can be reached, and returns what it ended with.
+func (s *system) serve(boot agent.Boot) (unix.WaitStatus, error) {
 	server, err := netip.ParseAddrPort(boot.Server)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	address := s.connect(context.Background(), server, boot.Node)
 	say("address %v leads to the server at %v", address, server)
 	s.spawn(s.sshds)
 	status, err := s.children.run(process{args: []string{layout.Init, "run", "--disks", "--address", address.String()}})
-	switch {
-	case err != nil:
-		return fmt.Errorf("the agent cannot be started: %w", err)
-	case status.Signaled():
-		return fmt.Errorf("the agent was killed by signal %v", status.Signal())
-	case status.ExitStatus() != 0:
-		return errors.New("the agent has lost the server, or was refused: its last line says why")
+	if err != nil {
+		return 0, fmt.Errorf("the agent cannot be started: %w", err)
 	}
-	return nil
+	return status, nil
 }
 
 // sshds keeps the ssh server running. It is a process of its own: what is open to the network shall not be process 1.

@@ -15,3 +15,6 @@ const (
 	// Modules is the directory of a kernel's modules: modules.dep, .alias, .softdep and .builtin as depmod(8) has them.
 	Modules = "/lib/modules"
 )
+
+// KexecStatus is the exit status of an agent that has loaded another kernel for process 1 to start; 0 is for a reboot.
+const KexecStatus = 3
