@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/kadeploy/kadeploy/internal/agent"
+	"github.com/kadeploy/kadeploy/internal/initramfs/layout"
 	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/dirdisk"
 	"github.com/kadeploy/kadeploy/internal/machine/linux"
@@ -42,6 +44,9 @@ func realDisks() (workbench, error) {
 	if err != nil {
 		return workbench{}, err
 	}
+	if os.Args[0] == layout.Init {
+		return workbench{driver, tellInit}, nil
+	}
 	return workbench{driver, func(end agent.End) error {
 		switch end {
 		case agent.EndReboot:
@@ -51,4 +56,12 @@ func realDisks() (workbench, error) {
 		}
 		return fmt.Errorf("bug in the agent: no way to end a boot by %d", end)
 	}}, nil
+}
+
+// tellInit leaves the end of the boot to process 1, which is this program, too: it hangs up on ssh sessions and unmounts what scripts have mounted.
+func tellInit(end agent.End) error {
+	if end == agent.EndKexec {
+		os.Exit(layout.KexecStatus)
+	}
+	return nil
 }

@@ -13,7 +13,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 
@@ -25,12 +24,7 @@ import (
 )
 
 func main() {
-	if os.Getpid() == 1 {
-		deploysystem.Init()
-	}
-	if filepath.Base(os.Args[0]) == "modprobe" {
-		os.Exit(deploysystem.Modprobe(os.Args[1:]))
-	}
+	deploysystem.Main(os.Getpid(), os.Args)
 	ctx, stop := signal.NotifyContext(context.Background(), signals()...)
 	context.AfterFunc(ctx, stop) // the second one ends the process as usual
 	os.Exit(complain(execute(ctx, os.Args)))

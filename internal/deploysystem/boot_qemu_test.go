@@ -4,6 +4,9 @@ package deploysystem_test
 
 import (
 	"context"
+	"fmt"
+	"net"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -15,28 +18,91 @@ import (
 )
 
 var _ = Describe("a machine booted with the deployment system", func() {
+	var at *site
+
+	BeforeEach(func() { at = newSite() })
+
+	calls := func(g *guest) *agentlink.Session {
+		GinkgoHelper()
+		var session *agentlink.Session
+		Eventually(at.joined, slow).Should(Receive(&session))
+		AddReportEntry("from power on to Hello", time.Since(g.started).Round(time.Millisecond).String())
+		return session
+	}
 	do := func(session *agentlink.Session, o *agentpb.Order) {
 		GinkgoHelper()
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 		defer cancel()
 		result, err := session.Do(ctx, o, nil)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(result.Ok).To(BeTrue(), result.Error)
 	}
-	syncOrder := &agentpb.Order{Step: "sync", Kind: &agentpb.Order_Sync{Sync: &agentpb.Sync{}}}
-	rebootOrder := &agentpb.Order{Step: "reboot", Kind: &agentpb.Order_Reboot{Reboot: &agentpb.Reboot{}}}
-
-	It("calls the server, obeys it, and reboots when it is told to", func() {
-		site := newSite()
-		g := boot(site.words(), card("virtio-net-pci", "net0")...)
-		var session *agentlink.Session
-		Eventually(site.joined, slow).Should(Receive(&session))
-		AddReportEntry("from power on to Hello", time.Since(g.started).String())
-		do(session, syncOrder)
-		do(session, rebootOrder)
+	reboots := func(g *guest, session *agentlink.Session) {
+		GinkgoHelper()
+		do(session, &agentpb.Order{Step: "reboot", Kind: &agentpb.Order_Reboot{Reboot: &agentpb.Reboot{}}})
 		Eventually(g.Session, slow).Should(gexec.Exit(0))
-		Expect(site.left).To(Receive(BeNil()))
+		Eventually(at.left, slow).Should(Receive(BeNil()))
 		Expect(g.said()).To(ContainSubstring("kadeploy: a reboot was ordered\n"))
 		Expect(g.said()).NotTo(ContainSubstring("Kernel panic"))
+		Expect(g.said()).NotTo(ContainSubstring(token))
+	}
+
+	It("calls the server, obeys it, and reboots when it is told to", func() {
+		g := boot(at.words(), card("virtio-net-pci", "net0")...)
+		session := calls(g)
+		do(session, &agentpb.Order{Step: "sync", Kind: &agentpb.Order_Sync{Sync: &agentpb.Sync{}}})
+		reboots(g, session)
+	})
+
+	It("takes the card that leads to the server, and not the first that has an address", func() {
+		dead := []string{"-netdev", "user,id=dead,net=10.9.0.0/24,restrict=on", "-device", "virtio-net-pci,netdev=dead,addr=4"}
+		g := boot(at.words(), slices.Concat(dead, []string{"-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,addr=5"})...)
+		session := calls(g)
+		Expect(g.said()).To(And(ContainSubstring("10.9.0.15/24"), ContainSubstring("address 10.0.2.15 leads to the server")))
+		reboots(g, session)
+	})
+
+	It("waits for a server that comes later", func() {
+		listen := at.server.Addr().String()
+		at.server.Close()
+		g := boot(at.words(), card("virtio-net-pci", "net0")...)
+		Eventually(g.said, slow).Should(ContainSubstring("the server does not answer yet"))
+		at.listen(listen)
+		reboots(g, calls(g))
+	})
+
+	It("answers on the ssh port and on the marker port, as the deployment system of Kadeploy3", func() {
+		ssh, marker := freePort(), freePort()
+		g := boot(at.words(), "-netdev", "user,id=net0,hostfwd=tcp:127.0.0.1:"+ssh+"-:22,hostfwd=tcp:127.0.0.1:"+marker+"-:25300", "-device", "virtio-net-pci,netdev=net0")
+		session := calls(g)
+		Eventually(banner, slow).WithArguments(ssh).Should(HavePrefix("SSH-2.0-"))
+		conn, err := net.Dial("tcp", "127.0.0.1:"+marker)
+		Expect(err).NotTo(HaveOccurred())
+		conn.Close()
+		reboots(g, session)
+	})
+
+	It("says that the server is lost, and waits a minute before it reboots", func() {
+		g := boot(at.words(), card("virtio-net-pci", "net0")...)
+		calls(g).Close()
+		Eventually(g.said, slow).Should(ContainSubstring("the agent has lost the server, or was refused: its last line says why\nkadeploy: the machine reboots in 1m0s\n"))
+		Consistently(g.Session.Exited, "5s").ShouldNot(BeClosed())
+	})
+
+	It("says what is missing on its command line", func() {
+		g := boot("kadeploy.node=node-1", card("virtio-net-pci", "net0")...)
+		Eventually(g.said, slow).Should(ContainSubstring(`kadeploy: kernel command line: kadeploy.server="": want IP:PORT`))
+	})
+
+	It("gives a shell on the console when it is asked to, and another when that ends", func() {
+		g := boot("kadeploy.shell=1 kadeploy.drivers=loop,no-such-driver", "-nic", "none")
+		Eventually(g.said, slow).Should(ContainSubstring("the machine stays as it is"))
+		Expect(g.said()).To(ContainSubstring("kadeploy.drivers: no-such-driver: no such module in the deployment system"))
+		keyboard := g.keyboard()
+		fmt.Fprintln(keyboard, "grep -c ^loop /proc/modules; mkfs.ext4 -V; mount -t xfs none /mnt; grep -c ^xfs /proc/modules; exit")
+		Eventually(g.said, slow).Should(MatchRegexp(`(?s)\n1\n.*mke2fs .*\n1\n`))
+		fmt.Fprintln(keyboard, "echo $((6*7)) again; reboot")
+		Eventually(g.said, slow).Should(ContainSubstring("42 again"))
+		Eventually(g.Session, slow).Should(gexec.Exit(0))
 	})
 })

@@ -5,6 +5,8 @@ package deploysystem_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,7 +56,8 @@ var _ = BeforeSuite(func() {
 // guest is a machine in QEMU whose only network is QEMU's own, in which the host is 10.0.2.2.
 type guest struct {
 	*gexec.Session
-	console string // file
+	console string // file of what it shows
+	serial  string // socket of what is typed
 	started time.Time
 }
 
@@ -62,11 +65,11 @@ type guest struct {
 func boot(words string, extra ...string) *guest {
 	GinkgoHelper()
 	dir := GinkgoT().TempDir()
-	g := &guest{console: filepath.Join(dir, "console"), started: time.Now()}
+	g := &guest{console: filepath.Join(dir, "console"), serial: filepath.Join(dir, "serial"), started: time.Now()}
 	args := []string{
 		"-machine", "pc,graphics=off", "-accel", "tcg,thread=multi,tb-size=64", "-cpu", "max", "-smp", "1", "-m", "256",
 		"-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-no-reboot",
-		"-device", "virtio-rng-pci", "-chardev", "file,id=ser0,path=" + g.console, "-serial", "chardev:ser0",
+		"-device", "virtio-rng-pci", "-chardev", "socket,id=ser0,path=" + g.serial + ",server=on,wait=off,logfile=" + g.console, "-serial", "chardev:ser0",
 		"-kernel", built.kernel, "-initrd", built.initrd, "-append", "console=ttyS0 quiet panic=-1 " + words,
 	}
 	cmd := exec.Command(emulator, slices.Concat(args, extra)...)
@@ -88,15 +91,25 @@ func (g *guest) said() string {
 	return strings.ReplaceAll(string(text), "\r", "")
 }
 
+// keyboard is what is typed on the console; QEMU wants somebody who reads there, too.
+func (g *guest) keyboard() io.Writer {
+	GinkgoHelper()
+	conn, err := net.Dial("unix", g.serial)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(conn.Close)
+	go io.Copy(io.Discard, conn)
+	return conn
+}
+
 // card is a network card of a kind that is on QEMU's network.
 func card(model, id string) []string {
-	return []string{"-netdev", "user,id=" + id, "-device", model + ",netdev=" + id}
+	return []string{"-netdev", "user,id=" + id, "-device", model + ",romfile=,netdev=" + id}
 }
 
 // site is a server that expects the machine.
 type site struct {
 	server *agentlink.Server
-	pin    string
+	config agentlink.Config
 	joined chan *agentlink.Session
 	left   chan error
 }
@@ -108,21 +121,50 @@ func newSite() *site {
 	s := &site{joined: make(chan *agentlink.Session, 1), left: make(chan error, 1)}
 	authority, err := pki.Open(pki.Config{Dir: filepath.Join(GinkgoT().TempDir(), "pki")})
 	Expect(err).NotTo(HaveOccurred())
-	s.pin = authority.Pin()
 	boots := agentlink.NewBoots(nil)
 	Expect(boots.Expect("node-1", token, time.Now().Add(5*time.Minute))).To(Succeed())
-	s.server, err = agentlink.Start(agentlink.Config{
-		Listen: "127.0.0.1:0", Authority: authority, Boots: boots,
+	s.config = agentlink.Config{
+		Authority: authority, Boots: boots,
 		Joined: func(session *agentlink.Session) { s.joined <- session },
 		Left:   func(_ *agentlink.Session, err error) { s.left <- err },
-	})
+	}
+	s.listen("127.0.0.1:0")
+	return s
+}
+
+func (s *site) listen(at string) {
+	GinkgoHelper()
+	var err error
+	s.config.Listen = at
+	s.server, err = agentlink.Start(s.config)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(s.server.Close)
-	return s
 }
 
 // words are those of the kernel command line for this site.
 func (s *site) words() string {
 	_, port, _ := strings.Cut(s.server.Addr().String(), ":")
-	return fmt.Sprintf("kadeploy.server=10.0.2.2:%s kadeploy.node=node-1 kadeploy.token=%s kadeploy.pin=%s kadeploy.marker=25300", port, token, s.pin)
+	return fmt.Sprintf("kadeploy.server=10.0.2.2:%s kadeploy.node=node-1 kadeploy.token=%s kadeploy.pin=%s kadeploy.marker=25300", port, token, s.config.Authority.Pin())
+}
+
+// banner is the first thing that a server says at a port of this machine; "" when nobody does.
+func banner(port string) string {
+	conn, err := net.DialTimeout("tcp", "127.0.0.1:"+port, time.Second)
+	if err != nil {
+		return ""
+	}
+	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(2 * time.Second))
+	text := make([]byte, 64)
+	n, _ := conn.Read(text)
+	return string(text[:n])
+}
+
+func freePort() string {
+	GinkgoHelper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
 }

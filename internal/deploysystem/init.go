@@ -2,25 +2,40 @@ package deploysystem
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kadeploy/kadeploy/internal/agent"
+	"github.com/kadeploy/kadeploy/internal/initramfs/layout"
 )
 
 const (
 	lostDelay  = time.Minute      // from the loss of the agent to the reboot: somebody may want to read why
 	crashDelay = 10 * time.Second // from a fault of ours to the reboot
+	sshdPause  = 5 * time.Second  // between the end of an ssh server and the next
 )
 
 // programs is the PATH of all that is started here.
 const programs = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+// Main is the program under the names that the deployment system gives it: its process 1, modprobe, the ssh server. It returns when
+// the program is none of them.
+func Main(pid int, args []string) {
+	switch {
+	case pid == 1 && args[0] == layout.Init: // not that of a container; what the kernel does not know of its command line is in args
+		start()
+	case filepath.Base(args[0]) == filepath.Base(layout.Modprobe):
+		os.Exit(modprobe(args[1:]))
+	case filepath.Base(args[0]) == filepath.Base(layout.SSHD):
+		os.Exit(sshd(":22"))
+	}
+}
 
 // system is this boot.
 type system struct {
@@ -29,11 +44,10 @@ type system struct {
 	modules  *modules
 }
 
-// Init is the life of process 1. It does not return: at its end the machine reboots.
-func Init() {
-	defer func() {
-		reboot(unix.LINUX_REBOOT_CMD_RESTART)
-	}()
+// start is the life of process 1. It does not return: at its end the machine reboots.
+func start() {
+	command := unix.LINUX_REBOOT_CMD_RESTART
+	defer func() { reboot(command) }()
 	defer recovered()
 	unix.Umask(0o022)
 	os.Clearenv()
@@ -46,50 +60,67 @@ func Init() {
 	s.spawn(s.children.reap)
 	s.spawn(s.obeySignals)
 	say("kadeploy deployment system, kernel %s", release())
-	s.run()
+	command = s.run()
 }
 
-// run brings the system up, has the agent do its work, and returns when it is time to reboot.
-func (s *system) run() {
+// run brings the system up, has the agent do its work, and returns when and how it is time to end (reboot(2)).
+func (s *system) run() int {
 	if s.words.shell {
 		s.spawn(s.shells)
 	}
 	s.startHardware()
 	boot, err := agent.ParseCmdline(s.words.line)
+	var status unix.WaitStatus
 	if err == nil {
-		err = s.serve(boot)
+		status, err = s.serve(boot)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+		say("%v", err)
+	case status.Signaled():
+		say("the agent was killed: %v", status.Signal())
+	case status.ExitStatus() == 0:
 		say("a reboot was ordered")
-		return
+		return unix.LINUX_REBOOT_CMD_RESTART
+	case status.ExitStatus() == layout.KexecStatus:
+		say("the loaded kernel starts")
+		return unix.LINUX_REBOOT_CMD_KEXEC
+	default:
+		say("the agent has lost the server, or was refused: its last line says why")
 	}
-	say("%v", err)
 	if s.words.shell {
 		say("there is a shell on the console, so the machine stays as it is; the command reboot ends it")
 		select {}
 	}
 	say("the machine reboots in %v", lostDelay)
 	time.Sleep(lostDelay)
+	return unix.LINUX_REBOOT_CMD_RESTART
 }
 
-// serve runs the agent once the server can be reached. A nil error is an ordered reboot.
-func (s *system) serve(boot agent.Boot) error {
+// serve runs the agent once the server can be reached, and returns what it ended with.
+func (s *system) serve(boot agent.Boot) (unix.WaitStatus, error) {
 	server, err := netip.ParseAddrPort(boot.Server)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	address := s.connect(context.Background(), server, boot.Node)
 	say("address %v leads to the server at %v", address, server)
-	status, err := s.children.run(process{args: []string{"/init", "run", "--disks", "--address", address.String()}})
-	switch {
-	case err != nil:
-		return fmt.Errorf("the agent cannot be started: %w", err)
-	case status.Signaled():
-		return fmt.Errorf("the agent was killed by signal %v", status.Signal())
-	case status.ExitStatus() != 0:
-		return errors.New("the agent has lost the server, or was refused: its last line says why")
+	s.spawn(s.sshds)
+	status, err := s.children.run(process{args: []string{layout.Init, "run", "--disks", "--address", address.String()}})
+	if err != nil {
+		return 0, fmt.Errorf("the agent cannot be started: %w", err)
 	}
-	return nil
+	return status, nil
+}
+
+// sshds keeps the ssh server running. It is a process of its own: what is open to the network shall not be process 1.
+func (s *system) sshds() {
+	for {
+		if _, err := s.children.run(process{args: []string{layout.SSHD}}); err != nil {
+			say("sshd: %v", err)
+		}
+		time.Sleep(sshdPause)
+	}
 }
 
 // spawn runs a part beside the others. A fault in it is told and ends with a reboot, not with a panic of the kernel.

@@ -147,9 +147,9 @@ func insertModule(file string) error {
 	return unix.FinitModule(int(f.Fd()), "", 0)
 }
 
-// Modprobe is this program as the kernel calls it for a module (/proc/sys/kernel/modprobe), and as scripts do: modprobe [-OPTION]... NAME...
+// modprobe is this program as the kernel calls it for a module (/proc/sys/kernel/modprobe), and as scripts do: modprobe [-OPTION]... NAME...
 // It returns the exit code.
-func Modprobe(args []string) int {
+func modprobe(args []string) int {
 	m, err := openModules(filepath.Join(layout.Modules, release()))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "modprobe:", err)

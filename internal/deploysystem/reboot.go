@@ -3,7 +3,6 @@ package deploysystem
 import (
 	"os"
 	"os/signal"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,8 +15,7 @@ const partingTime = 2 * time.Second
 // ending is held by whoever reboots: there is one end.
 var ending sync.Mutex
 
-// reboot ends everything in order and restarts the machine, or does what else the command says (reboot(2)). A kernel that was loaded for it is
-// started instead of a restart. It does not return.
+// reboot ends everything in order and does what the command of reboot(2) says; when that cannot be, it restarts the machine. It does not return.
 func reboot(command int) {
 	ending.Lock()
 	unix.Sync()
@@ -29,15 +27,11 @@ func reboot(command int) {
 	unix.Kill(-1, unix.SIGKILL)
 	unmountAll()
 	unix.Sync()
-	if loaded, err := os.ReadFile("/sys/kernel/kexec_loaded"); err == nil && strings.TrimSpace(string(loaded)) == "1" && command == unix.LINUX_REBOOT_CMD_RESTART {
-		say("the loaded kernel starts")
-		err := unix.Reboot(unix.LINUX_REBOOT_CMD_KEXEC)
-		say("kexec: %v", err)
-	}
 	for {
 		err := unix.Reboot(command)
 		say("reboot: %v", err) // it does not come here, and must not go on
-		time.Sleep(crashDelay)
+		time.Sleep(time.Second)
+		command = unix.LINUX_REBOOT_CMD_RESTART
 	}
 }
 

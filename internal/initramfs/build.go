@@ -115,9 +115,10 @@ func (b *builder) agent(context.Context) error {
 			return fmt.Errorf("the agent: %s is not static; build it with CGO_ENABLED=0", b.Agent)
 		}
 	}
-	b.tree.File("/init", 0o755, data)
-	b.tree.Link("/usr/bin/kadeploy-agent", "/init")
-	b.tree.Link("/usr/sbin/modprobe", "/init")
+	b.tree.File(layout.Init, 0o755, data)
+	for _, link := range []string{"/usr/bin/kadeploy-agent", layout.Modprobe, layout.SSHD} {
+		b.tree.Link(link, layout.Init)
+	}
 	return nil
 }
 
@@ -132,7 +133,17 @@ func (b *builder) modules(context.Context) error {
 		b.report.leave("modules that this kernel does not have: %s", strings.Join(unknown, " "))
 	}
 	b.report.ModuleCount = len(files)
-	return b.kernel.install(b.tree, files)
+	return b.kernel.install(b.tree, files, b.firmware)
+}
+
+// firmware brings what the hardware of a module may want. Many a driver names more files than anybody has, and needs one, or none.
+func (b *builder) firmware(module string, data []byte) error {
+	names := firmwareOf(data)
+	missing, err := b.system.addFirmware(b.tree, names)
+	if missing > 0 {
+		b.report.leave("firmware of %s: %d of %d files, which are not in %s", module, missing, len(names), firmwareDir)
+	}
+	return err
 }
 
 // tools collects programs. Required ones that are missing are one error, with the packages that have them.

@@ -137,13 +137,16 @@ func (k *kernel) takeFile(file string, chosen map[string]bool) {
 	}
 }
 
-// install puts modules, decompressed, and the tables of them into the tree.
-func (k *kernel) install(t *Tree, files []string) error {
+// install puts modules, decompressed, and the tables of them into the tree. each is called with what every file holds.
+func (k *kernel) install(t *Tree, files []string, each func(name string, data []byte) error) error {
 	root := path.Join(layout.Modules, k.version)
 	kept := map[string]bool{}
 	var deps strings.Builder
 	for _, file := range files {
-		data, err := readModule(filepath.Join(k.dir, file))
+		data, err := inflate(filepath.Join(k.dir, file))
+		if err == nil {
+			err = each(moduleName(file), data)
+		}
 		if err != nil {
 			return err
 		}
@@ -179,8 +182,8 @@ func inflated(file string) string {
 	return path.Join(path.Dir(file), before+".ko")
 }
 
-// readModule reads a module that may be compressed: the kernel of the node loads it as it is in memory.
-func readModule(file string) ([]byte, error) {
+// inflate reads a file that may be compressed, which the kernel of the node shall not have to undo.
+func inflate(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err

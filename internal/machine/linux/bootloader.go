@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kadeploy/kadeploy/internal/initramfs/layout"
 	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/rooted"
 )
@@ -15,7 +16,7 @@ import (
 const (
 	// Loaders is where the deployment system has GRUB's images: boot.img and core.img for BIOS, BOOTX64.EFI for UEFI. They look for the
 	// file of any disk that is named bootConfig, and follow it.
-	Loaders    = "/usr/lib/kadeploy/grub"
+	Loaders    = layout.Grub
 	bootConfig = "/boot/grub/kadeploy.cfg"
 )
 

@@ -1,0 +1,122 @@
+package deploysystem
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/kadeploy/kadeploy/internal/initramfs/layout"
+)
+
+const (
+	loginTime   = 2 * time.Minute // as OpenSSH's LoginGraceTime: whoever watches the port may stay connected so long
+	maxVisitors = 32              // connections at once
+)
+
+var errStranger = errors.New("this key is not in " + layout.Keys)
+
+// sshd is this program as the ssh server of the deployment system, for people who look for a fault. Only the keys that the deployment
+// system was built with may log in, as root; without any it answers and lets nobody in. The host key is made at each boot. It returns
+// the exit code.
+func sshd(listen string) int {
+	keys, err := os.ReadFile(layout.Keys)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		say("sshd: %v", err)
+	}
+	config, err := sshConfig(keys)
+	if err != nil {
+		say("sshd: %v", err)
+		return 1
+	}
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		say("sshd: %v", err)
+		return 1
+	}
+	err = welcome(l, config)
+	say("sshd: %v", err)
+	return 1
+}
+
+// sshConfig lets those in whose keys are in a text as of authorized_keys; their options are not looked at.
+func sshConfig(keys []byte) (*ssh.ServerConfig, error) {
+	var known [][]byte
+	for {
+		key, _, _, rest, err := ssh.ParseAuthorizedKey(keys)
+		if err != nil {
+			break // there are no more
+		}
+		known, keys = append(known, key.Marshal()), rest
+	}
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, err
+	}
+	host, err := ssh.NewSignerFromSigner(private)
+	if err != nil {
+		return nil, err
+	}
+	config := &ssh.ServerConfig{
+		MaxAuthTries: 6,
+		PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+			for _, k := range known {
+				if bytes.Equal(k, key.Marshal()) {
+					return nil, nil
+				}
+			}
+			return nil, errStranger
+		},
+		ServerVersion: "SSH-2.0-kadeploy",
+	}
+	config.AddHostKey(host)
+	return config, nil
+}
+
+// welcome serves until the listener fails.
+func welcome(l net.Listener, config *ssh.ServerConfig) error {
+	seats := make(chan struct{}, maxVisitors)
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		select {
+		case seats <- struct{}{}:
+			go func() {
+				defer func() { <-seats }()
+				visit(conn, config)
+			}()
+		default:
+			conn.Close()
+		}
+	}
+}
+
+func visit(conn net.Conn, config *ssh.ServerConfig) {
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(loginTime))
+	server, channels, requests, err := ssh.NewServerConn(conn, config)
+	if err != nil {
+		return // who only looks whether the port answers comes here, too
+	}
+	conn.SetDeadline(time.Time{})
+	say("sshd: %s from %v logged in", server.User(), conn.RemoteAddr())
+	go ssh.DiscardRequests(requests)
+	for c := range channels {
+		if c.ChannelType() != "session" {
+			c.Reject(ssh.UnknownChannelType, fmt.Sprintf("%q is not served here", c.ChannelType()))
+			continue
+		}
+		channel, asked, err := c.Accept()
+		if err != nil {
+			return
+		}
+		go (&session{channel: channel}).serve(asked)
+	}
+}
