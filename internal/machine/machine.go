@@ -47,8 +47,9 @@ type Storage interface {
 	// Scratch gives a directory for pre- and post-installs, made when missing. It is in memory and the next boot does not
 	// see it, unless dir is below a mount.
 	Scratch(dir string) (Tree, error)
-	// Device opens a partition or the whole disk for writing from its first byte.
-	Device(device string) (Device, error)
+	// Device opens a partition or the whole disk for writing from its first byte. One that is too small for size bytes stays as it is;
+	// 0: not known.
+	Device(device string, size int64) (Device, error)
 }
 
 // Device is a raw image being written. Close without Commit leaves a device that holds nothing of use.

@@ -1474,6 +1474,7 @@ type Receive struct {
 	Tls           bool                   `protobuf:"varint,10,opt,name=tls,proto3" json:"tls,omitempty"`                          // the chain is encrypted
 	SlowDisk      *durationpb.Duration   `protobuf:"bytes,11,opt,name=slow_disk,json=slowDisk,proto3" json:"slow_disk,omitempty"` // this disk may hold up the chain so long; 0: for ever; absent: default
 	Stall         *durationpb.Duration   `protobuf:"bytes,12,opt,name=stall,proto3" json:"stall,omitempty"`                       // of silence after which a peer is taken for dead; absent: default
+	Size          uint64                 `protobuf:"varint,13,opt,name=size,proto3" json:"size,omitempty"`                        // dd: bytes of the image once decompressed; 0: not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1590,6 +1591,13 @@ func (x *Receive) GetStall() *durationpb.Duration {
 		return x.Stall
 	}
 	return nil
+}
+
+func (x *Receive) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
 }
 
 type RunArchive struct {
@@ -2362,7 +2370,7 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"filesystem\x18\x03 \x01(\tR\n" +
 	"filesystem\"\x1a\n" +
 	"\x06Umount\x12\x10\n" +
-	"\x03dir\x18\x01 \x01(\tR\x03dir\"\xe2\x02\n" +
+	"\x03dir\x18\x01 \x01(\tR\x03dir\"\xf6\x02\n" +
 	"\aReceive\x12\x1a\n" +
 	"\btransfer\x18\x01 \x01(\fR\btransfer\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x1a\n" +
@@ -2376,7 +2384,8 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x03tls\x18\n" +
 	" \x01(\bR\x03tls\x126\n" +
 	"\tslow_disk\x18\v \x01(\v2\x19.google.protobuf.DurationR\bslowDisk\x12/\n" +
-	"\x05stall\x18\f \x01(\v2\x19.google.protobuf.DurationR\x05stall\"\xf2\x01\n" +
+	"\x05stall\x18\f \x01(\v2\x19.google.protobuf.DurationR\x05stall\x12\x12\n" +
+	"\x04size\x18\r \x01(\x04R\x04size\"\xf2\x01\n" +
 	"\n" +
 	"RunArchive\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +

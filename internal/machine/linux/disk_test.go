@@ -217,7 +217,7 @@ var _ = Describe("A real disk", func() {
 			before := say("sfdisk", "--dump", "/dev/vda")
 			_, err := d.Partition(ctx, sfdisk("/dev/vda", "label: dos\n"))
 			Expect(err).To(MatchError(ContainSubstring(why)))
-			_, err = d.Device("/dev/vda")
+			_, err = d.Device("/dev/vda", 0)
 			Expect(err).To(MatchError(ContainSubstring(why)))
 			Expect(say("sfdisk", "--dump", "/dev/vda")).To(Equal(before))
 		}
@@ -245,7 +245,7 @@ var _ = Describe("A real disk", func() {
 		It("has its bytes, and those after them as they were", func() {
 			partition(sfdisk("/dev/vda", layout))
 			image := bytes.Repeat([]byte("0123456789abcdef"), 200_001)
-			f, err := d.Device("/dev/vda3")
+			f, err := d.Device("/dev/vda3", 0)
 			Expect(err).NotTo(HaveOccurred())
 			for chunk := range bytes.Lines(image) {
 				Expect(f.Write(chunk)).To(Equal(len(chunk)))
@@ -269,7 +269,7 @@ var _ = Describe("A real disk", func() {
 			_, err = io.ReadFull(from, table)
 			Expect(err).NotTo(HaveOccurred())
 			partition(sfdisk("/dev/vda", layout))
-			f, err := d.Device("/dev/vda")
+			f, err := d.Device("/dev/vda", 0)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(f.Write(table)).To(Equal(len(table)))
 			Expect(f.Commit()).To(Succeed())
@@ -279,7 +279,11 @@ var _ = Describe("A real disk", func() {
 
 		It("takes nothing beyond its end, and holds nothing when the image is given up", func() {
 			partition(sfdisk("/dev/vda", layout))
-			f, err := d.Device("/dev/vda2")
+			Expect(d.Format(ctx, "/dev/vda2", "vfat", "")).To(Succeed())
+			_, err := d.Device("/dev/vda2", 64<<20+1)
+			Expect(err).To(MatchError(ContainSubstring("the image is larger than /dev/vda2")))
+			Expect(blkid("/dev/vda2", "TYPE")).To(Equal("vfat"), "nothing was written")
+			f, err := d.Device("/dev/vda2", 64<<20)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(f.Write(make([]byte, 1<<20))).To(Equal(1 << 20))
 			_, err = f.Write(make([]byte, 64<<20))
@@ -351,6 +355,29 @@ var _ = Describe("A real disk", func() {
 			k.Kernel = "/../../vmlinuz"
 			Expect(d.LoadKernel(ctx, k)).To(MatchError(ContainSubstring("/../../vmlinuz is no kernel that this one can start")))
 		})
+	})
+})
+
+var _ = Describe("A machine whose firmware is UEFI", func() {
+	It("needs an EFI system partition for a boot loader, and formats it when it is new", func() {
+		if !inMachine || !exists("/sys/firmware/efi") {
+			Skip("runs in a machine of its own: TestRealDisks starts it")
+		}
+		ctx := context.Background()
+		d, err := linux.New(linux.Config{})
+		Expect(err).NotTo(HaveOccurred())
+		k, err := deploySystem(ctx, d, "/dev/vda")
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { Expect(d.Umount(ctx, k.Root)).To(Succeed()) })
+		for range 2 {
+			Expect(d.InstallBootloader(ctx, k)).To(Equal("GRUB for UEFI as EFI/BOOT/BOOTX64.EFI on /dev/vda2"))
+		}
+		out, err := d.Partition(ctx, machine.Table{Device: "/dev/nvme0n1", Kind: "sfdisk", Script: []byte("label: gpt\nsize=100M\n")})
+		Expect(err).NotTo(HaveOccurred(), out)
+		Expect(d.Format(ctx, "/dev/nvme0n1p1", "ext4", "")).To(Succeed())
+		k.Device = "/dev/nvme0n1p1"
+		_, err = d.InstallBootloader(ctx, k)
+		Expect(err).To(MatchError(ContainSubstring("/dev/nvme0n1 has no EFI system partition")))
 	})
 })
 

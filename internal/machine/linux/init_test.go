@@ -66,7 +66,7 @@ func second() error {
 // deploySystem puts the small system that the initramfs brings along on a disk. Its kernel is behind links, as a distribution's is.
 func deploySystem(ctx context.Context, d *linux.Driver, disk string) (k machine.Kernel, err error) {
 	k = machine.Kernel{Root: "/mnt/second", Device: disk + "1", Kernel: "/vmlinuz", Initrd: "/initrd.img"}
-	_, err = d.Partition(ctx, machine.Table{Device: disk, Kind: "sfdisk", Script: []byte("label: dos\nsize=512M, type=83\n")})
+	_, err = d.Partition(ctx, machine.Table{Device: disk, Kind: "sfdisk", Script: []byte(layoutOf())})
 	if err == nil {
 		err = d.Format(ctx, k.Device, "ext4", "")
 	}
@@ -91,6 +91,14 @@ func deploySystem(ctx context.Context, d *linux.Driver, disk string) (k machine.
 		err = os.Symlink("boot/initrd-1", k.Root+"/initrd.img")
 	}
 	return k, err
+}
+
+// layoutOf has a place for the loader of the firmware that this machine has.
+func layoutOf() string {
+	if exists("/sys/firmware/efi") {
+		return "label: gpt\nsize=512M\nsize=64M, type=uefi\n"
+	}
+	return "label: dos\nsize=512M, type=83\n"
 }
 
 // prepare makes the file systems of the kernel and loads its modules.

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,23 +44,51 @@ func TestRealDisks(t *testing.T) {
 		copyFile(t, small, filepath.Join(root, "system/initrd"))
 		loaders(t, root)
 	})
-	disks := map[string]string{"vda": filepath.Join(dir, "vda"), "nvme": filepath.Join(dir, "nvme")}
-	for _, file := range disks {
-		f, err := os.Create(file)
+	t.Run("BIOS", func(t *testing.T) {
+		m := newBox(t, "-machine", "pc,graphics=off")
+		m.boots(t, kernel, initrd, "real.disk")
+	})
+	t.Run("UEFI", func(t *testing.T) {
+		const code, vars = "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"
+		if !exists(code) {
+			t.Skip("needs " + code + " of the package ovmf")
+		}
+		own := filepath.Join(t.TempDir(), "vars.fd")
+		copyFile(t, vars, own)
+		m := newBox(t, "-machine", "q35,graphics=off",
+			"-drive", "if=pflash,format=raw,unit=0,readonly=on,file="+code, "-drive", "if=pflash,format=raw,unit=1,file="+own)
+		m.boots(t, kernel, initrd, "firmware.is.UEFI")
+	})
+}
+
+// box is a machine that can be booted several times.
+type box struct {
+	args []string
+	dir  string
+}
+
+func newBox(t *testing.T, args ...string) box {
+	b := box{args, t.TempDir()}
+	for _, disk := range []string{"virtio", "nvme"} {
+		f, err := os.Create(filepath.Join(b.dir, disk))
 		check(t, err)
 		check(t, f.Truncate(2<<30))
 		check(t, f.Close())
 	}
+	return b
+}
 
-	out := boot(t, disks, "-kernel", kernel, "-initrd", initrd, "-append",
-		"console=ttyS0 quiet panic=-1 -- -test.v -test.run=TestSpecs -ginkgo.no-color -ginkgo.v -ginkgo.focus=real.disk -test.timeout=5m")
+// boots runs specs in the machine, which then deploys a system, starts it by kexec, and has it started from its disk.
+func (b box) boots(t *testing.T, kernel, initrd, focus string) {
+	out := b.run(t, "-kernel", kernel, "-initrd", initrd, "-append",
+		"console=ttyS0 quiet panic=-1 -- -test.v -test.run=TestSpecs -ginkgo.no-color -ginkgo.v -ginkgo.focus="+focus+" -test.timeout=8m")
 	if !strings.Contains(out, "MACHINE: specs ended with 0") {
 		t.Fatal("the specs in the machine failed")
 	}
-	if !strings.Contains(out, "MACHINE: second system, root=/dev/vda1 kadeploy.second=kexec") {
+	if !strings.Contains(out, "kadeploy.second=kexec") || !strings.Contains(out, "MACHINE: second system, root=/dev/vda1") {
 		t.Error("the system that was loaded by kexec did not come up")
 	}
-	if out := boot(t, disks, "-boot", "c"); !strings.Contains(out, "MACHINE: second system, BOOT_IMAGE=/boot/vmlinuz-1 root=/dev/vda1 kadeploy.second=grub") {
+	if out := b.run(t); !strings.Contains(out, "MACHINE: second system, BOOT_IMAGE=/boot/vmlinuz-1 root=/dev/vda1 kadeploy.second=grub") {
 		t.Error("the machine did not boot from its disk")
 	}
 }
@@ -184,17 +213,17 @@ func loaders(t *testing.T, root string) {
 	}
 }
 
-// boot runs a machine until it powers off, and gives what it printed on its serial console.
-func boot(t *testing.T, disks map[string]string, args ...string) string {
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+// run boots the machine, until it powers off, and gives what it printed on its serial console.
+func (b box) run(t *testing.T, args ...string) string {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", append([]string{
-		"-machine", "pc,graphics=off", "-accel", "tcg,thread=multi,tb-size=64", "-cpu", "max", "-smp", "1", "-m", "1024",
+	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", slices.Concat(b.args, []string{
+		"-accel", "tcg,thread=multi,tb-size=64", "-cpu", "max", "-smp", "1", "-m", "1024",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
-		"-drive", "id=a,if=none,format=raw,cache=unsafe,file=" + disks["vda"], "-device", "virtio-blk-pci,drive=a,serial=VIRT-1,bootindex=1",
-		"-drive", "id=b,if=none,format=raw,cache=unsafe,file=" + disks["nvme"], "-device", "nvme,drive=b,serial=NVME-1",
-	}, args...)...)
+		"-drive", "id=a,if=none,format=raw,cache=unsafe,file=" + filepath.Join(b.dir, "virtio"), "-device", "virtio-blk-pci,drive=a,serial=VIRT-1,bootindex=1",
+		"-drive", "id=b,if=none,format=raw,cache=unsafe,file=" + filepath.Join(b.dir, "nvme"), "-device", "nvme,drive=b,serial=NVME-1",
+	}, args)...)
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
 	err := cmd.Run()
 	text := strings.ReplaceAll(out.String(), "\r", "")
