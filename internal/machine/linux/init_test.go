@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kadeploy/kadeploy/internal/deploysystem"
 	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/linux"
 	"github.com/kadeploy/kadeploy/internal/machine/script"
@@ -21,7 +22,10 @@ import (
 var inMachine = os.Getpid() == 1
 
 func TestMain(m *testing.M) {
-	if !inMachine {
+	switch {
+	case filepath.Base(os.Args[0]) == "modprobe": // the kernel of the machine wants a module
+		os.Exit(deploysystem.Modprobe(os.Args[1:]))
+	case !inMachine:
 		os.Exit(m.Run())
 	}
 	prepare()
@@ -101,7 +105,7 @@ func layoutOf() string {
 	return "label: dos\nsize=512M, type=83\n"
 }
 
-// prepare makes the file systems of the kernel and loads its modules.
+// prepare makes the file systems of the kernel and loads the modules that it does not ask for.
 func prepare() {
 	os.Setenv("PATH", script.Path)
 	for _, fs := range [][2]string{{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}} {
@@ -109,17 +113,7 @@ func prepare() {
 			panic(err)
 		}
 	}
-	files, _ := filepath.Glob("/modules/*.ko") // in the order of their numbers
-	for _, file := range files {
-		f, err := os.Open(file)
-		if err == nil {
-			err = unix.FinitModule(int(f.Fd()), "", 0)
-			f.Close()
-		}
-		if err != nil {
-			fmt.Println("MACHINE: module", file, err)
-		}
-	}
+	deploysystem.Modprobe([]string{"virtio_pci", "virtio_blk"})
 }
 
 func powerOff() {

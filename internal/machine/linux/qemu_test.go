@@ -5,45 +5,22 @@ package linux_test
 import (
 	"bytes"
 	"context"
-	"debug/elf"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/kadeploy/kadeploy/internal/machine/script"
+	"github.com/kadeploy/kadeploy/internal/initramfs"
 )
 
 // The specs of real disks run in a machine of their own: this very test program is the first process of a QEMU machine with a virtio and an
 // NVMe disk, which its kernel reads from no firmware. Needs Debian's kernel and tools; `make test-qemu` says how it is called.
 
-// tools are the programs that the driver calls, and the witnesses of the specs.
-var tools = []string{"sfdisk", "fdisk", "parted", "wipefs", "blkid", "mkfs.ext2", "mkfs.ext3", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs", "mkfs.vfat", "mkswap", "swapon", "swapoff",
-	"mdadm", "kexec"}
-
-// modules are what Debian's cloud kernel does not have built in.
-var modules = []string{"virtio_pci", "virtio_blk", "xfs", "btrfs", "vfat", "nls_cp437", "nls_ascii", "md-mod", "raid1"}
-
 func TestRealDisks(t *testing.T) {
-	release, kernel := kernelOf(t)
-	dir := t.TempDir()
-	small := initramfs(t, filepath.Join(dir, "small"), nil)
-	initrd := initramfs(t, filepath.Join(dir, "initramfs"), func(root string) {
-		for _, name := range tools {
-			install(t, root, name)
-		}
-		install(t, root, "busybox")
-		check(t, os.Symlink("busybox", filepath.Join(root, "bin/sh")))
-		load(t, root, release)
-		copyFile(t, kernel, filepath.Join(root, "system/vmlinuz"))
-		copyFile(t, small, filepath.Join(root, "system/initrd"))
-		loaders(t, root)
-	})
+	kernel, initrd := system(t)
 	t.Run("BIOS", func(t *testing.T) {
 		m := newBox(t, "-machine", "pc,graphics=off")
 		m.boots(t, kernel, initrd, "real.disk")
@@ -93,124 +70,33 @@ func (b box) boots(t *testing.T, kernel, initrd, focus string) {
 	}
 }
 
-// kernelOf finds a kernel with its modules.
-func kernelOf(t *testing.T) (release, file string) {
-	files, _ := filepath.Glob("/boot/vmlinuz-*-cloud-amd64")
-	if len(files) == 0 || os.Geteuid() != 0 {
-		t.Skip("needs root and the kernel of Debian's linux-image-cloud-amd64 in /boot")
-	}
-	for _, name := range []string{"qemu-system-x86_64", "cpio", "ldd", "busybox"} {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Skip("needs " + name)
-		}
-	}
-	return strings.TrimPrefix(files[0], "/boot/vmlinuz-"), files[0]
-}
-
-// initramfs makes one with this program as /init.
-func initramfs(t *testing.T, root string, fill func(root string)) string {
-	for _, dir := range []string{"bin", "dev", "proc", "sys", "tmp", "modules", "system"} {
-		check(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
-	}
+// system is a deployment system with this program as its init. It brings another along: what is to be deployed.
+func system(t *testing.T) (kernel, initrd string) {
 	self, err := os.Executable()
 	check(t, err)
-	copyFile(t, self, filepath.Join(root, "init"))
-	libraries(t, root, self)
-	if fill != nil {
-		fill(root)
+	built, err := initramfs.Build(t.Context(), initramfs.Config{Agent: self, Tools: []string{"swapon", "swapoff"}})
+	if err != nil || os.Geteuid() != 0 {
+		t.Skip("needs root and what mkenv needs: ", err)
 	}
-	out, err := os.Create(root + ".cpio")
+	small := initramfs.NewTree()
+	for _, dir := range []string{"/dev", "/proc", "/sys"} {
+		small.Dir(dir, 0o755)
+	}
+	program, err := os.ReadFile(self)
 	check(t, err)
-	defer out.Close()
-	list := exec.Command("find", ".", "-print0")
-	list.Dir = root
-	names, err := list.Output()
+	small.File("/init", 0o755, program)
+	var inside bytes.Buffer
+	check(t, small.WriteCPIO(&inside, 0))
+	image, err := os.ReadFile(built.Kernel)
 	check(t, err)
-	pack := exec.Command("cpio", "--null", "--create", "--format=newc", "--quiet")
-	pack.Dir, pack.Stdin, pack.Stdout, pack.Stderr = root, bytes.NewReader(names), out, os.Stderr
-	check(t, pack.Run())
-	return out.Name()
-}
-
-// install brings a program and its libraries to the same places.
-func install(t *testing.T, root, name string) {
-	for _, dir := range filepath.SplitList(script.Path) {
-		if file := filepath.Join(dir, name); exists(file) {
-			at := file
-			if name == "busybox" {
-				at = "/bin/busybox"
-			}
-			copyFile(t, file, filepath.Join(root, at))
-			libraries(t, root, file)
-			return
-		}
-	}
-	t.Skip("needs " + name)
-}
-
-var library = regexp.MustCompile(`(/\S+) \(0x`)
-
-func libraries(t *testing.T, root, file string) {
-	f, err := elf.Open(file)
+	built.Tree.Dir("/system", 0o755)
+	built.Tree.File("/system/vmlinuz", 0o644, image)
+	built.Tree.File("/system/initrd", 0o644, inside.Bytes())
+	out, err := os.Create(filepath.Join(t.TempDir(), "initrd"))
 	check(t, err)
-	defer f.Close()
-	if names, _ := f.ImportedLibraries(); len(names) == 0 {
-		return
-	}
-	out, err := exec.Command("ldd", file).Output()
-	check(t, err)
-	for _, m := range library.FindAllStringSubmatch(string(out), -1) {
-		if to := filepath.Join(root, m[1]); !exists(to) {
-			copyFile(t, m[1], to)
-		}
-	}
-}
-
-// load brings the modules, numbered in the order they must be loaded in.
-func load(t *testing.T, root, release string) {
-	base := filepath.Join("/lib/modules", release)
-	text, err := os.ReadFile(filepath.Join(base, "modules.dep"))
-	check(t, err)
-	needs := make(map[string][]string)
-	byName := make(map[string]string)
-	for line := range strings.Lines(string(text)) {
-		file, deps, _ := strings.Cut(line, ":")
-		needs[file] = strings.Fields(deps)
-		byName[strings.TrimSuffix(filepath.Base(file), ".ko")] = file
-	}
-	done := make(map[string]bool)
-	order := 0
-	next := func() int { order++; return order }
-	var put func(file string)
-	put = func(file string) {
-		if done[file] {
-			return
-		}
-		done[file] = true
-		for _, dep := range needs[file] {
-			put(dep)
-		}
-		copyFile(t, filepath.Join(base, file), filepath.Join(root, "modules", fmt.Sprintf("%03d-%s", next(), filepath.Base(file))))
-	}
-	for _, name := range modules {
-		put(byName[name])
-	}
-}
-
-// loaders makes the images of GRUB that the deployment system brings along.
-func loaders(t *testing.T, root string) {
-	dir := filepath.Join(root, "usr/lib/kadeploy/grub")
-	check(t, os.MkdirAll(dir, 0o755))
-	copyFile(t, "/usr/lib/grub/i386-pc/boot.img", filepath.Join(dir, "boot.img"))
-	early := filepath.Join(dir, "early.cfg")
-	check(t, os.WriteFile(early, []byte("search --no-floppy --file --set=root /boot/grub/kadeploy.cfg\nconfigfile ($root)/boot/grub/kadeploy.cfg\n"), 0o644))
-	common := []string{"part_msdos", "part_gpt", "ext2", "xfs", "btrfs", "fat", "search", "search_fs_file", "search_fs_uuid", "configfile", "linux", "normal", "echo", "reboot", "boot"}
-	for _, image := range [][]string{{"i386-pc", "core.img", "biosdisk"}, {"x86_64-efi", "BOOTX64.EFI"}} {
-		args := append([]string{"-O", image[0], "-o", filepath.Join(dir, image[1]), "-c", early, "-p", "/boot/grub"}, append(common, image[2:]...)...)
-		cmd := exec.Command("grub-mkimage", args...)
-		cmd.Stderr = os.Stderr
-		check(t, cmd.Run())
-	}
+	check(t, built.WriteInitrd(out, 0))
+	check(t, out.Close())
+	return built.Kernel, out.Name()
 }
 
 // run boots the machine, until it powers off, and gives what it printed on its serial console.
