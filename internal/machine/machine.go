@@ -96,7 +96,7 @@ type Kexecer interface {
 // Kernel is how a deployed system is started.
 type Kernel struct {
 	Root   string // the directory that the system is mounted on
-	Device string // its partition; becomes root=DEVICE where Params have no root=
+	Device string // its partition; becomes root=RootDevice where Params have no root=
 	Kernel string // path in the system, links followed as the system itself would
 	Initrd string // likewise; "": none
 	Params string // kernel arguments
@@ -106,6 +106,13 @@ type Kernel struct {
 type Bootable interface {
 	// InstallBootloader writes a boot loader that starts the system, for the firmware that this boot was started by. The text says where.
 	InstallBootloader(ctx context.Context, k Kernel) (string, error)
+}
+
+// RootFinder is a machine whose disks have other names than the configuration gives them.
+type RootFinder interface {
+	// RootDevice is what a kernel calls the partition: for root=. A device that is written by its kernel name stays as it is; for all others it
+	// is PARTUUID=TEXT, which a kernel understands without an initrd, whatever order it finds the disks in.
+	RootDevice(ctx context.Context, device string) (string, error)
 }
 
 // Inventorier is a machine that says what it has.

@@ -118,6 +118,8 @@ var _ = Describe("A real disk", func() {
 			Expect(d.Format(ctx, name+"-part3", "ext4", "-L "+name[len(name)-4:])).To(Succeed())
 			Expect(blkid("/dev/nvme0n1p3", "LABEL")).To(Equal(strings.TrimSpace(name[len(name)-4:])))
 		}
+		Expect(d.RootDevice(ctx, "serial=VIRT-1-part3")).To(Equal("PARTUUID=" + blkid("/dev/vda3", "PART_ENTRY_UUID")))
+		Expect(d.RootDevice(ctx, "/dev/vda3")).To(Equal("/dev/vda3"))
 		Expect(d.Swap(ctx, "size>=1G-part4")).To(MatchError(And(ContainSubstring("which of /dev/nvme0n1 (model"), ContainSubstring("/dev/vda"))))
 		Expect(d.Swap(ctx, "serial=X")).To(MatchError(And(ContainSubstring("no such disk; there are /dev/nvme0n1 (model"), ContainSubstring(`serial "VIRT-1"`))))
 		Expect(d.Swap(ctx, "/dev/vda9")).To(MatchError(And(ContainSubstring("no such partition; /dev/vda has /dev/vda1, /dev/vda2"))))
@@ -355,6 +357,37 @@ var _ = Describe("A real disk", func() {
 			k.Kernel = "/../../vmlinuz"
 			Expect(d.LoadKernel(ctx, k)).To(MatchError(ContainSubstring("/../../vmlinuz is no kernel that this one can start")))
 		})
+	})
+})
+
+var _ = Describe("A disk with sectors of 4 KiB", func() {
+	It("gets the table that was asked for, and file systems", func() {
+		size, _ := os.ReadFile("/sys/block/nvme0n1/queue/logical_block_size")
+		if !inMachine || strings.TrimSpace(string(size)) != "4096" {
+			Skip("runs in a machine of its own: TestRealDisks starts it")
+		}
+		ctx := context.Background()
+		d, err := linux.New(linux.Config{})
+		Expect(err).NotTo(HaveOccurred())
+		for _, label := range []string{"gpt", "dos"} {
+			for range 2 {
+				out, err := d.Partition(ctx, machine.Table{Device: "/dev/nvme0n1", Kind: "sfdisk", Script: []byte("label: " + label + "\nsize=300M\nsize=200M\n")})
+				Expect(err).NotTo(HaveOccurred(), out)
+			}
+		}
+		disks, err := d.Inventory(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(disks[0].Partitions[1].Size).To(BeEquivalentTo(200 << 20))
+		for _, fs := range []string{"ext4", "xfs", "btrfs", "vfat"} {
+			Expect(d.Format(ctx, "/dev/nvme0n1p1", fs, "")).To(Succeed())
+			Expect(d.Mount(ctx, "/dev/nvme0n1p1", "/mnt/large", fs)).To(Succeed())
+			Expect(d.Umount(ctx, "/mnt/large")).To(Succeed())
+		}
+		Expect(d.Swap(ctx, "/dev/nvme0n1p2")).To(Succeed())
+		f, err := d.Device("/dev/nvme0n1p2", 0)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(f.Write(bytes.Repeat([]byte("x"), 10_001))).To(Equal(10_001))
+		Expect(f.Commit()).To(Succeed())
 	})
 })
 

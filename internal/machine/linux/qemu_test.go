@@ -22,7 +22,7 @@ import (
 func TestRealDisks(t *testing.T) {
 	kernel, initrd := system(t)
 	t.Run("BIOS", func(t *testing.T) {
-		m := newBox(t, "-machine", "pc,graphics=off")
+		m := newBox(t, "nvme,drive=b,serial=NVME-1", "-machine", "pc,graphics=off")
 		m.boots(t, kernel, initrd, "real.disk")
 	})
 	t.Run("UEFI", func(t *testing.T) {
@@ -32,20 +32,21 @@ func TestRealDisks(t *testing.T) {
 		}
 		own := filepath.Join(t.TempDir(), "vars.fd")
 		copyFile(t, vars, own)
-		m := newBox(t, "-machine", "q35,graphics=off",
+		m := newBox(t, "nvme,drive=b,serial=NVME-1,logical_block_size=4096,physical_block_size=4096", "-machine", "q35,graphics=off",
 			"-drive", "if=pflash,format=raw,unit=0,readonly=on,file="+code, "-drive", "if=pflash,format=raw,unit=1,file="+own)
-		m.boots(t, kernel, initrd, "firmware.is.UEFI")
+		m.boots(t, kernel, initrd, "firmware.is.UEFI|4.KiB")
 	})
 }
 
 // box is a machine that can be booted several times.
 type box struct {
+	nvme string // device of its second disk
 	args []string
 	dir  string
 }
 
-func newBox(t *testing.T, args ...string) box {
-	b := box{args, t.TempDir()}
+func newBox(t *testing.T, nvme string, args ...string) box {
+	b := box{nvme, args, t.TempDir()}
 	for _, disk := range []string{"virtio", "nvme"} {
 		f, err := os.Create(filepath.Join(b.dir, disk))
 		check(t, err)
@@ -108,7 +109,7 @@ func (b box) run(t *testing.T, args ...string) string {
 		"-accel", "tcg,thread=multi,tb-size=64", "-cpu", "max", "-smp", "1", "-m", "1024",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
 		"-drive", "id=a,if=none,format=raw,cache=unsafe,file=" + filepath.Join(b.dir, "virtio"), "-device", "virtio-blk-pci,drive=a,serial=VIRT-1,bootindex=1",
-		"-drive", "id=b,if=none,format=raw,cache=unsafe,file=" + filepath.Join(b.dir, "nvme"), "-device", "nvme,drive=b,serial=NVME-1",
+		"-drive", "id=b,if=none,format=raw,cache=unsafe,file=" + filepath.Join(b.dir, "nvme"), "-device", b.nvme,
 	}, args)...)
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
 	err := cmd.Run()
