@@ -113,7 +113,7 @@ func prepare() {
 			panic(err)
 		}
 	}
-	deploysystem.Modprobe([]string{"virtio_pci", "virtio_blk"})
+	deploysystem.Modprobe([]string{"-q", "virtio_pci", "virtio_blk", "nvme"})
 }
 
 func powerOff() {
