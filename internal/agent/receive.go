@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -103,7 +104,7 @@ func (w *work) sink(r *agentpb.Receive) (*sink, error) {
 		}
 		return treeSink(w.ctx, r.Compression, tree, devices(r.Devices, tree.Devices))
 	case "dd":
-		device, err := m.Device(r.Target)
+		device, err := m.Device(r.Target, int64(min(r.Size, math.MaxInt64)))
 		if err != nil {
 			return nil, err
 		}

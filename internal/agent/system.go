@@ -9,7 +9,17 @@ import (
 	"github.com/kadeploy/kadeploy/internal/machine"
 )
 
-// Orders that not every machine can carry out: that of the sandbox has neither another kernel nor a boot loader.
+// mount also tells what the deployed system will call the device: the server needs it for a boot profile, and may know but a hint.
+func (w *work) mount(k *agentpb.Mount) error {
+	m := w.loop.config.Machine
+	err := m.Mount(w.ctx, k.Device, k.Dir, k.Filesystem)
+	if finder, ok := m.(machine.RootFinder); ok && err == nil {
+		w.root, err = finder.RootDevice(w.ctx, k.Device)
+	}
+	return err
+}
+
+// What follows not every machine can do: that of the sandbox has neither another kernel nor a boot loader.
 
 func (w *work) kexec(k *agentpb.Kernel) error {
 	m, ok := w.loop.config.Machine.(machine.Kexecer)

@@ -29,6 +29,11 @@ func (w *whole) InstallBootloader(_ context.Context, k machine.Kernel) (string, 
 }
 func (w *whole) Inventory(context.Context) ([]machine.DiskInfo, error) { return w.disks, w.fail }
 
+func (w *whole) Mount(context.Context, string, string, string) error { return w.fail }
+func (w *whole) RootDevice(_ context.Context, device string) (string, error) {
+	return "PARTUUID=" + device, nil
+}
+
 var _ = Describe("An agent of a machine with firmware", func() {
 	var r *rig
 	var m *whole
@@ -57,6 +62,12 @@ var _ = Describe("An agent of a machine with firmware", func() {
 	It("installs a boot loader, and says where", func() {
 		Expect(r.must(bootloader).LogTail).To(Equal("in sector 0"))
 		Expect(m.booted).To(Equal(want))
+	})
+
+	It("tells what a kernel calls the device that it has mounted", func() {
+		Expect(r.must(mount("serial=X-part3", "/mnt/dest")).Root).To(Equal("PARTUUID=serial=X-part3"))
+		m.fail = errors.New("busy")
+		Expect(r.do(mount("serial=X-part3", "/mnt/dest")).Root).To(BeEmpty())
 	})
 
 	It("tells what disks there are", func() {

@@ -26,6 +26,7 @@ type work struct {
 	output string // the last lines of what the order printed
 	digest []byte
 	disks  []*agentpb.Disk
+	root   string // what a kernel calls the device that was mounted
 	result *agentpb.Result
 }
 
@@ -52,7 +53,7 @@ func (w *work) run() {
 		err = context.Cause(w.ctx)
 	}
 	w.result = &agentpb.Result{
-		Order: w.order.Id, Ok: err == nil, Digest: w.digest, Disks: w.disks,
+		Order: w.order.Id, Ok: err == nil, Digest: w.digest, Disks: w.disks, Root: w.root,
 		LogTail: strings.ToValidUTF8(w.output[max(0, len(w.output)-agentpb.MaxTail):], "?"),
 	}
 	if err != nil {
@@ -87,7 +88,7 @@ func (w *work) do() error {
 	case *agentpb.Order_Swap:
 		return m.Swap(w.ctx, k.Swap.Device)
 	case *agentpb.Order_Mount:
-		return m.Mount(w.ctx, k.Mount.Device, k.Mount.Dir, k.Mount.Filesystem)
+		return w.mount(k.Mount)
 	case *agentpb.Order_Umount:
 		return m.Umount(w.ctx, k.Umount.Dir)
 	case *agentpb.Order_Receive:

@@ -47,8 +47,9 @@ type Storage interface {
 	// Scratch gives a directory for pre- and post-installs, made when missing. It is in memory and the next boot does not
 	// see it, unless dir is below a mount.
 	Scratch(dir string) (Tree, error)
-	// Device opens a partition or the whole disk for writing from its first byte.
-	Device(device string) (Device, error)
+	// Device opens a partition or the whole disk for writing from its first byte. One that is too small for size bytes stays as it is;
+	// 0: not known.
+	Device(device string, size int64) (Device, error)
 }
 
 // Device is a raw image being written. Close without Commit leaves a device that holds nothing of use.
@@ -95,7 +96,7 @@ type Kexecer interface {
 // Kernel is how a deployed system is started.
 type Kernel struct {
 	Root   string // the directory that the system is mounted on
-	Device string // its partition; becomes root=DEVICE where Params have no root=
+	Device string // its partition; becomes root=RootDevice where Params have no root=
 	Kernel string // path in the system, links followed as the system itself would
 	Initrd string // likewise; "": none
 	Params string // kernel arguments
@@ -105,6 +106,13 @@ type Kernel struct {
 type Bootable interface {
 	// InstallBootloader writes a boot loader that starts the system, for the firmware that this boot was started by. The text says where.
 	InstallBootloader(ctx context.Context, k Kernel) (string, error)
+}
+
+// RootFinder is a machine whose disks have other names than the configuration gives them.
+type RootFinder interface {
+	// RootDevice is what a kernel calls the partition: for root=. A device that is written by its kernel name stays as it is; for all others it
+	// is PARTUUID=TEXT, which a kernel understands without an initrd, whatever order it finds the disks in.
+	RootDevice(ctx context.Context, device string) (string, error)
 }
 
 // Inventorier is a machine that says what it has.

@@ -363,6 +363,7 @@ type Result struct {
 	LogTail       string                 `protobuf:"bytes,4,opt,name=log_tail,json=logTail,proto3" json:"log_tail,omitempty"` // the last lines of what the order printed, at most 4 KiB
 	Digest        []byte                 `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`                  // Receive only: manifest digest of what was received and written
 	Disks         []*Disk                `protobuf:"bytes,6,rep,name=disks,proto3" json:"disks,omitempty"`                    // Inventory only
+	Root          string                 `protobuf:"bytes,7,opt,name=root,proto3" json:"root,omitempty"`                      // Mount only: what a kernel calls the device, for root=; "": as the order does
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -437,6 +438,13 @@ func (x *Result) GetDisks() []*Disk {
 		return x.Disks
 	}
 	return nil
+}
+
+func (x *Result) GetRoot() string {
+	if x != nil {
+		return x.Root
+	}
+	return ""
 }
 
 // Disk is a disk of the machine. Texts are at most 128 bytes.
@@ -1474,6 +1482,7 @@ type Receive struct {
 	Tls           bool                   `protobuf:"varint,10,opt,name=tls,proto3" json:"tls,omitempty"`                          // the chain is encrypted
 	SlowDisk      *durationpb.Duration   `protobuf:"bytes,11,opt,name=slow_disk,json=slowDisk,proto3" json:"slow_disk,omitempty"` // this disk may hold up the chain so long; 0: for ever; absent: default
 	Stall         *durationpb.Duration   `protobuf:"bytes,12,opt,name=stall,proto3" json:"stall,omitempty"`                       // of silence after which a peer is taken for dead; absent: default
+	Size          uint64                 `protobuf:"varint,13,opt,name=size,proto3" json:"size,omitempty"`                        // dd: bytes of the image once decompressed; 0: not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1590,6 +1599,13 @@ func (x *Receive) GetStall() *durationpb.Duration {
 		return x.Stall
 	}
 	return nil
+}
+
+func (x *Receive) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
 }
 
 type RunArchive struct {
@@ -1957,7 +1973,7 @@ func (*Reboot) Descriptor() ([]byte, []int) {
 type Kernel struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Root          string                 `protobuf:"bytes,1,opt,name=root,proto3" json:"root,omitempty"`     // directory that it is mounted on
-	Device        string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"` // its partition; becomes root=DEVICE where params have no root=
+	Device        string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"` // its partition; root=DEVICE (or its PARTUUID) where params have no root=
 	Kernel        string                 `protobuf:"bytes,3,opt,name=kernel,proto3" json:"kernel,omitempty"` // path in it, links followed inside it
 	Initrd        string                 `protobuf:"bytes,4,opt,name=initrd,proto3" json:"initrd,omitempty"` // likewise; "": none
 	Params        string                 `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"` // kernel arguments
@@ -2274,14 +2290,15 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x05order\x18\x01 \x01(\x04R\x05order\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
 	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x1c\n" +
-	"\tlistening\x18\x04 \x01(\tR\tlistening\"\xa6\x01\n" +
+	"\tlistening\x18\x04 \x01(\tR\tlistening\"\xba\x01\n" +
 	"\x06Result\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\x04R\x05order\x12\x0e\n" +
 	"\x02ok\x18\x02 \x01(\bR\x02ok\x12\x14\n" +
 	"\x05error\x18\x03 \x01(\tR\x05error\x12\x19\n" +
 	"\blog_tail\x18\x04 \x01(\tR\alogTail\x12\x16\n" +
 	"\x06digest\x18\x05 \x01(\fR\x06digest\x12-\n" +
-	"\x05disks\x18\x06 \x03(\v2\x17.kadeploy.agent.v1.DiskR\x05disks\"\x97\x02\n" +
+	"\x05disks\x18\x06 \x03(\v2\x17.kadeploy.agent.v1.DiskR\x05disks\x12\x12\n" +
+	"\x04root\x18\a \x01(\tR\x04root\"\x97\x02\n" +
 	"\x04Disk\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12\x16\n" +
@@ -2362,7 +2379,7 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"filesystem\x18\x03 \x01(\tR\n" +
 	"filesystem\"\x1a\n" +
 	"\x06Umount\x12\x10\n" +
-	"\x03dir\x18\x01 \x01(\tR\x03dir\"\xe2\x02\n" +
+	"\x03dir\x18\x01 \x01(\tR\x03dir\"\xf6\x02\n" +
 	"\aReceive\x12\x1a\n" +
 	"\btransfer\x18\x01 \x01(\fR\btransfer\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x1a\n" +
@@ -2376,7 +2393,8 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x03tls\x18\n" +
 	" \x01(\bR\x03tls\x126\n" +
 	"\tslow_disk\x18\v \x01(\v2\x19.google.protobuf.DurationR\bslowDisk\x12/\n" +
-	"\x05stall\x18\f \x01(\v2\x19.google.protobuf.DurationR\x05stall\"\xf2\x01\n" +
+	"\x05stall\x18\f \x01(\v2\x19.google.protobuf.DurationR\x05stall\x12\x12\n" +
+	"\x04size\x18\r \x01(\x04R\x04size\"\xf2\x01\n" +
 	"\n" +
 	"RunArchive\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +

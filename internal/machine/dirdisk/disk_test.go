@@ -187,7 +187,7 @@ var _ = Describe("A disk that is a directory", func() {
 		})
 
 		It("holds a raw image once that is complete, and no file system then", func() {
-			dev, err := disk.Device("/dev/sda3")
+			dev, err := disk.Device("/dev/sda3", 0)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(dev.Write([]byte("image"))).To(Equal(5))
 			Expect(disk.Mount(ctx, "/dev/sda3", "/mnt/dest", "")).To(MatchError(ContainSubstring("no file system")))
@@ -196,8 +196,17 @@ var _ = Describe("A disk that is a directory", func() {
 			Expect(os.ReadFile(filepath.Join(cfg.Root, "raw/3"))).To(Equal([]byte("image")))
 		})
 
+		It("stays as it is when an image is larger than the disk", func() {
+			cfg.Capacity = 1 << 20
+			small := open()
+			_, err := small.Device("/dev/sda3", 1<<20+1)
+			Expect(err).To(MatchError(syscall.ENOSPC))
+			_, ok := small.PartitionDir("/dev/sda3")
+			Expect(ok).To(BeTrue())
+		})
+
 		It("loses its partitions to an image of the whole disk", func() {
-			dev, err := disk.Device("/dev/sda")
+			dev, err := disk.Device("/dev/sda", 0)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(dev.Write([]byte("whole"))).To(Equal(5))
 			Expect(dev.Commit()).To(Succeed())
@@ -223,7 +232,7 @@ var _ = Describe("A disk that is a directory", func() {
 
 		It("takes archives at its rate, and raw images", func() {
 			Expect(taking(func() { Expect(tree("/mnt/dest").Budget.Take(128 << 10)).To(Succeed()) })).To(BeNumerically(">=", 125*time.Millisecond))
-			dev, err := disk.Device("/dev/sda5")
+			dev, err := disk.Device("/dev/sda5", 0)
 			Expect(err).NotTo(HaveOccurred())
 			defer dev.Close()
 			Expect(taking(func() { Expect(dev.Write(make([]byte, 128<<10))).To(Equal(128 << 10)) })).To(BeNumerically(">=", 125*time.Millisecond))
@@ -287,7 +296,7 @@ var _ = Describe("A disk that is a directory", func() {
 		})
 
 		It("stops a raw image that is too large", func() {
-			dev, err := disk.Device("/dev/sda5")
+			dev, err := disk.Device("/dev/sda5", 0)
 			Expect(err).NotTo(HaveOccurred())
 			defer dev.Close()
 			_, err = dev.Write(make([]byte, 65<<10))

@@ -13,7 +13,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/machine/script"
 )
 
-// Partition replaces the table. Of kind fdisk, the script is what would be typed into fdisk, or a list of `part` lines.
+// Partition replaces the table. Of kind fdisk, the script is what would be typed into fdisk, or a list of `part` lines; of kind sfdisk, what sfdisk reads.
 // Of kind parted, the script is run, and declares the partitions by printing `part NUMBER SIZE TYPE` lines: there is no
 // disk that parted could change. A partition that keeps its number and size keeps its files, as one that starts and ends
 // at the same places of a real disk; all others are empty afterwards.
@@ -60,10 +60,13 @@ func (d *Disk) parse(ctx context.Context, t machine.Table, before *table) ([]Par
 		}
 		parts, err := parseTyped(string(t.Script), there)
 		return parts, "", err
+	case "sfdisk":
+		parts, err := parseSfdisk(string(t.Script), t.Device)
+		return parts, "", err
 	case "parted":
 		return d.runDeclaring(ctx, t)
 	}
-	return nil, "", fmt.Errorf("kind %q: want fdisk or parted", t.Kind)
+	return nil, "", fmt.Errorf("kind %q: want fdisk, parted or sfdisk", t.Kind)
 }
 
 // runDeclaring runs the script and collects what it declares.

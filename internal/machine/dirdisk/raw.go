@@ -11,12 +11,15 @@ import (
 
 // Device opens a partition, or the whole disk by its own name, for a raw image. What it held is lost at once, the whole
 // disk's partitions too.
-func (d *Disk) Device(device string) (machine.Device, error) {
+func (d *Disk) Device(device string, size int64) (machine.Device, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t, err := d.load()
 	if err != nil {
 		return nil, err
+	}
+	if d.capacity != nil && size > d.capacity.limit {
+		return nil, fmt.Errorf("write to %s: %w", device, d.capacity.full(size))
 	}
 	number, err := t.erase(device)
 	if err != nil {

@@ -44,6 +44,18 @@ var _ = Describe("Partition", func() {
 		Expect(err).NotTo(HaveOccurred())
 	})
 
+	DescribeTable("follows what sfdisk would read",
+		func(want string, lines ...string) {
+			Expect(partition("sfdisk", lines...)).To(Succeed())
+			Expect(table()).To(Equal(want))
+		},
+		Entry("fields by name", "1:1048576:uefi 2:2147483648:83 3:0:82", "label: gpt", "", "size=1M, type=uefi", "start=4096, size=2GiB # root", "type=swap"),
+		Entry("fields by place, sizes in sectors", "1:1024:83 2:0:82", "label: dos", "2048,2", ",+,S"),
+		Entry("numbers, also as sfdisk --dump writes them", "1:1024:83 3:2048:82", "label: dos", "unit: sectors", "/dev/sda3 : start=9, size=4, type=82", "1 : size=2, bootable"),
+		Entry("logical partitions", "1:1024:83 2:0:5 5:1024:83 6:0:83", "size=1K", "type=E", "size=1K", "size=+"),
+		Entry("with gpt there are none", "1:1024:83 2:0:5 3:1024:83", "label: gpt", "size=1K", "type=5", "size=1K"),
+	)
+
 	DescribeTable("follows what is typed into fdisk",
 		func(want string, lines ...string) {
 			Expect(partition("fdisk", lines...)).To(Succeed())
@@ -79,7 +91,11 @@ var _ = Describe("Partition", func() {
 		Entry("with an overflowing size", "size", "fdisk", "n", "p", "1", "", "+9999999999T", "w"),
 		Entry("with a wrong list", "line 2", "fdisk", "part 1 1G", "part two 1G"),
 		Entry("with a number twice", "twice", "fdisk", "part 1 1G", "part 1 2G"),
-		Entry("of an unknown kind", "want fdisk or parted", "sfdisk", "part 1 1G"),
+		Entry("of an unknown kind", "want fdisk, parted or sfdisk", "gdisk", "part 1 1G"),
+		Entry("without a partition", "has no partition", "sfdisk", "label: gpt"),
+		Entry("with a size that is none", "line 2: size \"much\"", "sfdisk", "label: gpt", "size=much"),
+		Entry("with a number that is none", "numbers go from 1 to", "sfdisk", "/dev/sdb1 : size=1M"),
+		Entry("with a number twice", "partition 1 was declared twice", "sfdisk", "1 : size=1M", "1 : size=2M"),
 		Entry("that is run and declares nothing", "no partition was declared", "parted", "#!/bin/sh", "echo hello"),
 		Entry("that is run and fails", "exit status 4", "parted", "#!/bin/sh", "echo part 1 1G", "exit 4"),
 	)

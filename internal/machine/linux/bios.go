@@ -22,8 +22,14 @@ const (
 	maxLoaderFile = 16 << 20
 )
 
+// biosSector is the only size of sectors that BIOS boots from.
+const biosSector = 512
+
 // installBIOS writes boot.img and core.img beside the partitions: into the gap before the first one, or, with gpt, the bios_grub partition.
 func installBIOS(disk block, t table) (string, error) {
+	if t.sector != biosSector {
+		return "", fmt.Errorf("%s has sectors of %d bytes, which no BIOS boots from; boot the system by the network or by UEFI", disk.path, t.sector)
+	}
 	boot, err := loader("boot.img")
 	if err != nil {
 		return "", err
@@ -32,7 +38,7 @@ func installBIOS(disk block, t table) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(boot) < sectorSize || len(core) < 2*sectorSize {
+	if len(boot) < biosSector || len(core) < 2*biosSector {
 		return "", fmt.Errorf("%s: boot.img or core.img is no image of GRUB", Loaders)
 	}
 	at, room, err := coreRoom(disk, t)
@@ -43,8 +49,8 @@ func installBIOS(disk block, t table) (string, error) {
 		return "", fmt.Errorf("%s: GRUB's core image has %d bytes, there is room for %d; let the first partition begin at 1 MiB (sector 2048)", disk.path, len(core), room)
 	}
 	boot, core = slices.Clone(boot[:bootCode]), slices.Clone(core)
-	binary.LittleEndian.PutUint64(boot[kernelSector:], uint64(at/sectorSize))
-	binary.LittleEndian.PutUint64(core[blocklistAt:], uint64(at/sectorSize+1))
+	binary.LittleEndian.PutUint64(boot[kernelSector:], uint64(at/biosSector))
+	binary.LittleEndian.PutUint64(core[blocklistAt:], uint64(at/biosSector+1))
 	f, err := os.OpenFile(disk.path, os.O_WRONLY, 0) // not exclusively: the system is mounted
 	if err != nil {
 		return "", err
@@ -60,7 +66,7 @@ func installBIOS(disk block, t table) (string, error) {
 	if _, err := f.WriteAt(boot, 0); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("GRUB for BIOS in sector 0 of %s and from sector %d on", disk.path, at/sectorSize), f.Sync()
+	return fmt.Sprintf("GRUB for BIOS in sector 0 of %s and from sector %d on", disk.path, at/biosSector), f.Sync()
 }
 
 // coreRoom is where the core image goes and how long it may be, in bytes.
@@ -71,7 +77,7 @@ func coreRoom(disk block, t table) (at, room int64, err error) {
 			return 0, 0, fmt.Errorf("%s has no partition", disk.path)
 		}
 		first := slices.MinFunc(t.partitions, func(a, b entry) int { return cmp.Compare(a.start, b.start) })
-		return sectorSize, first.start - sectorSize, nil
+		return biosSector, first.start - biosSector, nil
 	case "gpt":
 		for _, e := range t.partitions {
 			if strings.EqualFold(e.kind, biosGrub) {

@@ -118,6 +118,8 @@ var _ = Describe("A real disk", func() {
 			Expect(d.Format(ctx, name+"-part3", "ext4", "-L "+name[len(name)-4:])).To(Succeed())
 			Expect(blkid("/dev/nvme0n1p3", "LABEL")).To(Equal(strings.TrimSpace(name[len(name)-4:])))
 		}
+		Expect(d.RootDevice(ctx, "serial=VIRT-1-part3")).To(Equal("PARTUUID=" + blkid("/dev/vda3", "PART_ENTRY_UUID")))
+		Expect(d.RootDevice(ctx, "/dev/vda3")).To(Equal("/dev/vda3"))
 		Expect(d.Swap(ctx, "size>=1G-part4")).To(MatchError(And(ContainSubstring("which of /dev/nvme0n1 (model"), ContainSubstring("/dev/vda"))))
 		Expect(d.Swap(ctx, "serial=X")).To(MatchError(And(ContainSubstring("no such disk; there are /dev/nvme0n1 (model"), ContainSubstring(`serial "VIRT-1"`))))
 		Expect(d.Swap(ctx, "/dev/vda9")).To(MatchError(And(ContainSubstring("no such partition; /dev/vda has /dev/vda1, /dev/vda2"))))
@@ -217,7 +219,7 @@ var _ = Describe("A real disk", func() {
 			before := say("sfdisk", "--dump", "/dev/vda")
 			_, err := d.Partition(ctx, sfdisk("/dev/vda", "label: dos\n"))
 			Expect(err).To(MatchError(ContainSubstring(why)))
-			_, err = d.Device("/dev/vda")
+			_, err = d.Device("/dev/vda", 0)
 			Expect(err).To(MatchError(ContainSubstring(why)))
 			Expect(say("sfdisk", "--dump", "/dev/vda")).To(Equal(before))
 		}
@@ -245,7 +247,7 @@ var _ = Describe("A real disk", func() {
 		It("has its bytes, and those after them as they were", func() {
 			partition(sfdisk("/dev/vda", layout))
 			image := bytes.Repeat([]byte("0123456789abcdef"), 200_001)
-			f, err := d.Device("/dev/vda3")
+			f, err := d.Device("/dev/vda3", 0)
 			Expect(err).NotTo(HaveOccurred())
 			for chunk := range bytes.Lines(image) {
 				Expect(f.Write(chunk)).To(Equal(len(chunk)))
@@ -269,7 +271,7 @@ var _ = Describe("A real disk", func() {
 			_, err = io.ReadFull(from, table)
 			Expect(err).NotTo(HaveOccurred())
 			partition(sfdisk("/dev/vda", layout))
-			f, err := d.Device("/dev/vda")
+			f, err := d.Device("/dev/vda", 0)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(f.Write(table)).To(Equal(len(table)))
 			Expect(f.Commit()).To(Succeed())
@@ -279,7 +281,11 @@ var _ = Describe("A real disk", func() {
 
 		It("takes nothing beyond its end, and holds nothing when the image is given up", func() {
 			partition(sfdisk("/dev/vda", layout))
-			f, err := d.Device("/dev/vda2")
+			Expect(d.Format(ctx, "/dev/vda2", "vfat", "")).To(Succeed())
+			_, err := d.Device("/dev/vda2", 64<<20+1)
+			Expect(err).To(MatchError(ContainSubstring("the image is larger than /dev/vda2")))
+			Expect(blkid("/dev/vda2", "TYPE")).To(Equal("vfat"), "nothing was written")
+			f, err := d.Device("/dev/vda2", 64<<20)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(f.Write(make([]byte, 1<<20))).To(Equal(1 << 20))
 			_, err = f.Write(make([]byte, 64<<20))
@@ -351,6 +357,60 @@ var _ = Describe("A real disk", func() {
 			k.Kernel = "/../../vmlinuz"
 			Expect(d.LoadKernel(ctx, k)).To(MatchError(ContainSubstring("/../../vmlinuz is no kernel that this one can start")))
 		})
+	})
+})
+
+var _ = Describe("A disk with sectors of 4 KiB", func() {
+	It("gets the table that was asked for, and file systems", func() {
+		size, _ := os.ReadFile("/sys/block/nvme0n1/queue/logical_block_size")
+		if !inMachine || strings.TrimSpace(string(size)) != "4096" {
+			Skip("runs in a machine of its own: TestRealDisks starts it")
+		}
+		ctx := context.Background()
+		d, err := linux.New(linux.Config{})
+		Expect(err).NotTo(HaveOccurred())
+		for _, label := range []string{"gpt", "dos"} {
+			for range 2 {
+				out, err := d.Partition(ctx, machine.Table{Device: "/dev/nvme0n1", Kind: "sfdisk", Script: []byte("label: " + label + "\nsize=300M\nsize=200M\n")})
+				Expect(err).NotTo(HaveOccurred(), out)
+			}
+		}
+		disks, err := d.Inventory(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(disks[0].Partitions[1].Size).To(BeEquivalentTo(200 << 20))
+		for _, fs := range []string{"ext4", "xfs", "btrfs", "vfat"} {
+			Expect(d.Format(ctx, "/dev/nvme0n1p1", fs, "")).To(Succeed())
+			Expect(d.Mount(ctx, "/dev/nvme0n1p1", "/mnt/large", fs)).To(Succeed())
+			Expect(d.Umount(ctx, "/mnt/large")).To(Succeed())
+		}
+		Expect(d.Swap(ctx, "/dev/nvme0n1p2")).To(Succeed())
+		f, err := d.Device("/dev/nvme0n1p2", 0)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(f.Write(bytes.Repeat([]byte("x"), 10_001))).To(Equal(10_001))
+		Expect(f.Commit()).To(Succeed())
+	})
+})
+
+var _ = Describe("A machine whose firmware is UEFI", func() {
+	It("needs an EFI system partition for a boot loader, and formats it when it is new", func() {
+		if !inMachine || !exists("/sys/firmware/efi") {
+			Skip("runs in a machine of its own: TestRealDisks starts it")
+		}
+		ctx := context.Background()
+		d, err := linux.New(linux.Config{})
+		Expect(err).NotTo(HaveOccurred())
+		k, err := deploySystem(ctx, d, "/dev/vda")
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { Expect(d.Umount(ctx, k.Root)).To(Succeed()) })
+		for range 2 {
+			Expect(d.InstallBootloader(ctx, k)).To(Equal("GRUB for UEFI as EFI/BOOT/BOOTX64.EFI on /dev/vda2"))
+		}
+		out, err := d.Partition(ctx, machine.Table{Device: "/dev/nvme0n1", Kind: "sfdisk", Script: []byte("label: gpt\nsize=100M\n")})
+		Expect(err).NotTo(HaveOccurred(), out)
+		Expect(d.Format(ctx, "/dev/nvme0n1p1", "ext4", "")).To(Succeed())
+		k.Device = "/dev/nvme0n1p1"
+		_, err = d.InstallBootloader(ctx, k)
+		Expect(err).To(MatchError(ContainSubstring("/dev/nvme0n1 has no EFI system partition")))
 	})
 })
 

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kadeploy/kadeploy/internal/deploysystem"
 	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/linux"
 	"github.com/kadeploy/kadeploy/internal/machine/script"
@@ -21,7 +22,10 @@ import (
 var inMachine = os.Getpid() == 1
 
 func TestMain(m *testing.M) {
-	if !inMachine {
+	switch {
+	case filepath.Base(os.Args[0]) == "modprobe": // the kernel of the machine wants a module
+		os.Exit(deploysystem.Modprobe(os.Args[1:]))
+	case !inMachine:
 		os.Exit(m.Run())
 	}
 	prepare()
@@ -66,7 +70,7 @@ func second() error {
 // deploySystem puts the small system that the initramfs brings along on a disk. Its kernel is behind links, as a distribution's is.
 func deploySystem(ctx context.Context, d *linux.Driver, disk string) (k machine.Kernel, err error) {
 	k = machine.Kernel{Root: "/mnt/second", Device: disk + "1", Kernel: "/vmlinuz", Initrd: "/initrd.img"}
-	_, err = d.Partition(ctx, machine.Table{Device: disk, Kind: "sfdisk", Script: []byte("label: dos\nsize=512M, type=83\n")})
+	_, err = d.Partition(ctx, machine.Table{Device: disk, Kind: "sfdisk", Script: []byte(layoutOf())})
 	if err == nil {
 		err = d.Format(ctx, k.Device, "ext4", "")
 	}
@@ -93,7 +97,15 @@ func deploySystem(ctx context.Context, d *linux.Driver, disk string) (k machine.
 	return k, err
 }
 
-// prepare makes the file systems of the kernel and loads its modules.
+// layoutOf has a place for the loader of the firmware that this machine has.
+func layoutOf() string {
+	if exists("/sys/firmware/efi") {
+		return "label: gpt\nsize=512M\nsize=64M, type=uefi\n"
+	}
+	return "label: dos\nsize=512M, type=83\n"
+}
+
+// prepare makes the file systems of the kernel and loads the modules that it does not ask for.
 func prepare() {
 	os.Setenv("PATH", script.Path)
 	for _, fs := range [][2]string{{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}} {
@@ -101,17 +113,7 @@ func prepare() {
 			panic(err)
 		}
 	}
-	files, _ := filepath.Glob("/modules/*.ko") // in the order of their numbers
-	for _, file := range files {
-		f, err := os.Open(file)
-		if err == nil {
-			err = unix.FinitModule(int(f.Fd()), "", 0)
-			f.Close()
-		}
-		if err != nil {
-			fmt.Println("MACHINE: module", file, err)
-		}
-	}
+	deploysystem.Modprobe([]string{"-q", "virtio_pci", "virtio_blk", "nvme"})
 }
 
 func powerOff() {

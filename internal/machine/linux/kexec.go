@@ -116,11 +116,11 @@ const maxParams = 4096 - 1
 func (d *Driver) params(ctx context.Context, k machine.Kernel) (string, error) {
 	words := strings.Fields(k.Params)
 	if !slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "root=") }) {
-		b, err := d.find(ctx, k.Device)
+		root, err := d.RootDevice(ctx, k.Device)
 		if err != nil {
 			return "", err
 		}
-		words = append([]string{"root=" + b.path}, words...)
+		words = append([]string{"root=" + root}, words...)
 	}
 	params := strings.Join(words, " ")
 	if len(params) > maxParams {

@@ -31,7 +31,7 @@ type Config struct {
 	Appearing time.Duration // how long a disk or a partition may take to show up; 0: 10 s
 }
 
-// Driver implements machine.Machine, machine.Kexecer, machine.Inventorier and machine.Bootable. It is safe for concurrent use; one order
+// Driver implements machine.Machine, machine.Kexecer, machine.Bootable, machine.RootFinder and machine.Inventorier. It is safe for concurrent use; one order
 // at a time changes the machine.
 type Driver struct {
 	sys       sysfs
@@ -67,5 +67,6 @@ var _ interface {
 	machine.Machine
 	machine.Kexecer
 	machine.Bootable
+	machine.RootFinder
 	machine.Inventorier
 } = (*Driver)(nil)

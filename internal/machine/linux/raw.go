@@ -11,9 +11,12 @@ import (
 )
 
 // Device opens a partition or a disk that nobody uses. It holds nothing from then on.
-func (d *Driver) Device(device string) (machine.Device, error) {
+func (d *Driver) Device(device string, size int64) (machine.Device, error) {
 	ctx := context.Background() // bounded by the waits themselves
 	b, err := d.find(ctx, device)
+	if err == nil && size > b.size {
+		err = tooLarge(b)
+	}
 	if err == nil {
 		err = d.free(ctx, b)
 	}
@@ -41,11 +44,15 @@ type raw struct {
 // Write writes nothing of what does not fit.
 func (r *raw) Write(p []byte) (int, error) {
 	if int64(len(p)) > r.left {
-		return 0, fmt.Errorf("%w: the image is larger than %s, which has %d bytes", unix.ENOSPC, r.device.path, r.device.size)
+		return 0, tooLarge(r.device)
 	}
 	n, err := r.file.Write(p)
 	r.left -= int64(n)
 	return n, err
+}
+
+func tooLarge(b block) error {
+	return fmt.Errorf("%w: the image is larger than %s, which has %d bytes", unix.ENOSPC, b.path, b.size)
 }
 
 // Close gives up: no half of an image shall look like one.

@@ -16,6 +16,7 @@ import (
 // table is what stands on a disk, as sfdisk reads it.
 type table struct {
 	label      string // dos, gpt
+	sector     int64  // bytes of the disk's own sectors
 	partitions []entry
 }
 
@@ -24,6 +25,7 @@ type entry struct {
 	number      int
 	start, size int64
 	kind        string // 83 or, with gpt, C12A7328-F81F-11D2-BA4B-00A0C93EC93B
+	uuid        string // as kernels write it in root=PARTUUID=
 }
 
 // extended says that the partition is but a box for others; the kernel shows its first sector only.
@@ -56,26 +58,31 @@ func parseTable(text, disk string) (t table, err error) {
 	var dump struct {
 		Table struct {
 			Label      string `json:"label"`
+			ID         string `json:"id"` // with dos, 0x and 8 digits
 			SectorSize int64  `json:"sectorsize"`
 			Partitions []struct {
 				Node  string `json:"node"`
 				Start int64  `json:"start"`
 				Size  int64  `json:"size"`
 				Type  string `json:"type"`
+				UUID  string `json:"uuid"`
 			} `json:"partitions"`
 		} `json:"partitiontable"`
 	}
 	if err := json.Unmarshal([]byte(text), &dump); err != nil {
 		return t, fmt.Errorf("sfdisk --json: %w", err)
 	}
-	t.label = dump.Table.Label
 	unit := max(dump.Table.SectorSize, sectorSize)
+	t.label, t.sector = dump.Table.Label, unit
 	for _, p := range dump.Table.Partitions {
 		number, err := strconv.Atoi(strings.TrimPrefix(p.Node, strings.TrimSuffix(blockdev.Partition(disk, "1"), "1")))
 		if err != nil {
 			return t, fmt.Errorf("sfdisk --json: %q is no partition of %s", p.Node, disk)
 		}
-		t.partitions = append(t.partitions, entry{number: number, start: p.Start * unit, size: p.Size * unit, kind: p.Type})
+		if p.UUID == "" { // the kernel's way (block/partitions/msdos.c)
+			p.UUID = fmt.Sprintf("%s-%02x", strings.TrimPrefix(dump.Table.ID, "0x"), number)
+		}
+		t.partitions = append(t.partitions, entry{number, p.Start * unit, p.Size * unit, p.Type, strings.ToLower(p.UUID)})
 	}
 	return t, nil
 }
