@@ -24,6 +24,7 @@ var _ = Describe("A deployment", func() {
 		Expect(r.ExitCode).To(BeZero())
 	},
 		Entry("one BIOS machine, iPXE, IPMI", Label("short"), setup{}),
+		Entry("one BIOS machine, iPXE, the commands of a site", setup{power: "command"}),
 		Entry("one BIOS machine, PXELINUX, IPMI", setup{loader: "pxelinux"}),
 		Entry("two BIOS machines", setup{machines: make([]lab.MachineConfig, 2)}),
 		Entry("one UEFI machine, iPXE in its card, Redfish", Label("short"), setup{machines: []lab.MachineConfig{{Firmware: lab.UEFI}}, power: "redfish"}),

@@ -55,7 +55,9 @@ func begin(s setup) *world {
 	Expect(labsite.Write(labsite.Config{
 		Lab: l, Dir: w.site, Boot: bootFiles, Loader: s.loader, Power: s.power, Daemon: daemon, Nodes: s.nodes,
 	})).To(Succeed())
-	w.run("kadeploy-server", "loaders", "-d", w.site)
+	if s.loader != "" || s.dhcp != "" {
+		w.run("kadeploy-server", "loaders", "-d", w.site)
+	}
 	switch s.dhcp {
 	case "":
 		d := lab.DHCP{BIOS: "pxelinux.0", UEFI: "snponly.efi", IPXE: "http://10.83.0.1/boot.ipxe"}

@@ -20,7 +20,7 @@ type Config struct {
 	Dir    string            // where it is written; made
 	Boot   string            // directory with the deployment system as `kadeploy-server mkenv` leaves it
 	Loader string            // pxe_kind; "": ipxe
-	Power  string            // power; "": ipmi
+	Power  string            // power; "": ipmi; with command, a script of the site calls ipmitool
 	Daemon map[string]string // further keys of the daemon, or other values
 	Nodes  map[string]string // further keys of all nodes, or other values
 }
@@ -49,6 +49,11 @@ func Write(c Config) error {
 		"timeout_reboot": "120", "sleep_time_before_ping": "2",
 		"macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:180\nBroadcastEnv|BroadcastEnvChain:2:300\nBootNewEnv|BootNewEnvClassical:1:180,BootNewEnvHardReboot:1:180",
 	}
+	if c.Power == "command" {
+		for _, level := range []string{"soft", "hard", "very_hard"} {
+			nodes["cmd_"+level+"_reboot"] = filepath.Join(c.Dir, "power") + " HOSTNAME_SHORT " + level
+		}
+	}
 	maps.Copy(nodes, c.Nodes)
 	return errors.Join(
 		put(c.Dir, "deploy.conf", lines(daemon), 0o644),
@@ -56,6 +61,7 @@ func Write(c Config) error {
 		put(c.Dir, "nodes.conf", table(c.Lab.Machines), 0o644),
 		put(c.Dir, "partitions", partitions, 0o644),
 		put(c.Dir, "bmc.credentials", fmt.Sprintf("* %s %s\n", lab.BMCUser, lab.BMCPassword), 0o600),
+		put(c.Dir, "power", script(c.Lab.Machines), 0o755),
 		os.MkdirAll(filepath.Join(c.Dir, "images"), 0o755),
 	)
 }
@@ -79,6 +85,20 @@ func table(machines []*lab.Machine) string {
 	for _, m := range machines {
 		fmt.Fprintf(&b, "%s %s lab mac=%s bmc_address=%s firmware=%s block_device=%s\n", m.Name, m.Addr, m.MAC, m.BMC, m.Firmware, m.Device())
 	}
+	return b.String()
+}
+
+// script is what sites have in place of a driver: it resets a machine that is on, and switches one on that is not.
+func script(machines []*lab.Machine) string {
+	var b strings.Builder
+	b.WriteString("#!/bin/sh\ncase $1 in\n")
+	for _, m := range machines {
+		fmt.Fprintf(&b, "%s) bmc=%s;;\n", m.Name, m.BMC)
+	}
+	fmt.Fprintf(&b, `esac
+bmc() { ipmitool -I lanplus -C 3 -H $bmc -U %s -P %s chassis power "$1"; }
+case $(bmc status) in *on) bmc reset;; *) bmc on;; esac
+`, lab.BMCUser, lab.BMCPassword)
 	return b.String()
 }
 
