@@ -131,6 +131,15 @@ func (w *world) deploy(env string, args ...string) report {
 	return w.await(w.startDeploy(env, args...))
 }
 
+// mustDeploy deploys, and goes on only if every node is said to be OK; the rest is for the consoles to say.
+func (w *world) mustDeploy(env string, args ...string) report {
+	GinkgoHelper()
+	r := w.deploy(env, args...)
+	Expect(r.Outcome).To(Equal("all_ok"), r.Text)
+	Expect(r.ExitCode).To(BeZero())
+	return r
+}
+
 // deployment is one under way: the command, and what it has written.
 type deployment struct {
 	cmd    *exec.Cmd
@@ -227,5 +236,5 @@ func (w *world) tell() {
 		show(filepath.Join(m.Dir, "serial.log"), 60)
 		show(filepath.Join(m.Dir, "chassis.log"), 30)
 	}
-	show(filepath.Join(w.Dir, "dhcp.log"), 30)
+	show(filepath.Join(w.Dir, "dhcp.log"), 10)
 }
