@@ -34,6 +34,8 @@ type setup struct {
 	dhcp     string // the product's: off (a foreign one names what to boot), proxy (a foreign one gives addresses), full
 	daemon   map[string]string
 	nodes    map[string]string
+
+	partitions string // the partition file; "": labsite's
 }
 
 func begin(s setup) *world {
@@ -55,9 +57,10 @@ func begin(s setup) *world {
 	Expect(labsite.Write(labsite.Config{
 		Lab: l, Dir: w.site, Boot: bootFiles, Loader: s.loader, Power: s.power, Daemon: daemon, Nodes: s.nodes,
 	})).To(Succeed())
-	if s.loader != "" || s.dhcp != "" {
-		w.run("kadeploy-server", "loaders", "-d", w.site)
+	if s.partitions != "" {
+		Expect(os.WriteFile(filepath.Join(w.site, "partitions"), []byte(s.partitions), 0o644)).To(Succeed())
 	}
+	w.run("kadeploy-server", "netboot", "install", "-d", w.site)
 	switch s.dhcp {
 	case "":
 		d := lab.DHCP{BIOS: "pxelinux.0", UEFI: "snponly.efi", IPXE: "http://10.83.0.1/boot.ipxe"}
@@ -65,7 +68,7 @@ func begin(s setup) *world {
 			d.IPXE = "pxelinux.0"
 		}
 		if s.loader == "grub" {
-			d.UEFI, d.IPXE = "grubx64.efi", ""
+			d = lab.DHCP{BIOS: "grub.pxe", UEFI: "grubx64.efi", IPXE: "grub.pxe"} // a BIOS machine's card is iPXE
 		}
 		Expect(l.StartDHCP(d)).To(Succeed())
 	case "proxy":
