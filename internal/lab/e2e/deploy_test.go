@@ -3,29 +3,116 @@
 package e2e_test
 
 import (
+	"context"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/kadeploy/kadeploy/internal/lab"
+	"github.com/kadeploy/kadeploy/internal/lab/labimage"
+	"github.com/kadeploy/kadeploy/internal/lab/labsite"
 )
 
+// Tables of partitions, in the words of sfdisk: for GRUB on a BIOS machine's disk, and on that of one with UEFI. The image goes to the
+// last one.
+const (
+	grubBIOS = "label: dos\nstart=2048, size=1G, type=83, bootable\n"
+	grubUEFI = "label: gpt\nsize=64M, type=uefi\nsize=1G\n"
+)
+
+func uefi(n int) (machines []lab.MachineConfig) {
+	for range n {
+		machines = append(machines, lab.MachineConfig{Firmware: lab.UEFI})
+	}
+	return machines
+}
+
+// kexec has the new system started by the kernel of the deployment system.
+var kexec = map[string]string{
+	"macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:180\nBroadcastEnv|BroadcastEnvChain:2:300\nBootNewEnv|BootNewEnvKexec:1:180",
+}
+
+// onDisk has the disk's own loader start the new system.
+func onDisk(part string) map[string]string {
+	return map[string]string{"bootloader": "chainload_pxe", "partition_creation_kind": "sfdisk", "deploy_part": part}
+}
+
 var _ = Describe("A deployment", func() {
-	DescribeTable("brings the image onto the disk, and the machine up from there", func(s setup) {
+	DescribeTable("brings the image onto the disk, and the machine up from there", func(s setup, witness string) {
 		w := begin(s)
 		env := w.tiny("tiny", nil)
 		marks := w.marks()
-		r := w.deploy(env)
-		for i, m := range w.Machines {
-			expectSystem(m, marks[i], "tiny", m.Device()+"p?1", "id=tiny")
-			Expect(fileOnDisk(m, 1, "/etc/image")).To(Equal("tiny\n"))
-			Expect(m.ChassisLog()).To(MatchRegexp(`(?m) (ipmi|redfish) (on|reset): ok$`))
+		w.mustDeploy(env)
+		partition := 1
+		if s.partitions == grubUEFI {
+			partition = 2
 		}
-		Expect(r.Outcome).To(Equal("all_ok"))
-		Expect(r.ExitCode).To(BeZero())
+		for i, m := range w.Machines {
+			expectConsole(m, marks[i], witness)
+			expectSystem(m, marks[i], "tiny", m.Device()+"p?[12]", "id=tiny")
+			Expect(fileOnDisk(m, partition, "/etc/image")).To(Equal("tiny\n"))
+			if s.power != "command" {
+				Expect(m.ChassisLog()).To(MatchRegexp(`(?m) (ipmi|redfish) (on|reset|cycle): ok$`))
+			}
+		}
 	},
-		Entry("one BIOS machine, iPXE, IPMI", Label("short"), setup{}),
-		Entry("one BIOS machine, PXELINUX, IPMI", setup{loader: "pxelinux"}),
-		Entry("two BIOS machines", setup{machines: make([]lab.MachineConfig, 2)}),
-		Entry("one UEFI machine, iPXE in its card, Redfish", Label("short"), setup{machines: []lab.MachineConfig{{Firmware: lab.UEFI}}, power: "redfish"}),
+		Entry("BIOS, iPXE, IPMI", Label("short"), setup{}, `(?s)iPXE.*vmlinuz-kadeploy.*iPXE.*LAB-SYSTEM`),
+		Entry("two at once", setup{machines: make([]lab.MachineConfig, 2)}, "LAB-SYSTEM"),
+		Entry("BIOS, PXELINUX", setup{loader: "pxelinux"}, `(?s)PXELINUX.*kadeploy deployment system.*PXELINUX.*LAB-SYSTEM`),
+		Entry("BIOS, GRUB from the network", setup{loader: "grub"}, `(?s)kadeploy deployment system.*LAB-SYSTEM`),
+		Entry("BIOS, the commands of a site, NVMe", setup{power: "command", machines: []lab.MachineConfig{{Bus: lab.NVMe}}}, "LAB-SYSTEM"),
+		Entry("UEFI, iPXE in its card, Redfish, SCSI", Label("short"),
+			setup{machines: []lab.MachineConfig{{Firmware: lab.UEFI, Bus: lab.SCSI}}, power: "redfish"}, `(?s)iPXE.*vmlinuz-kadeploy.*LAB-SYSTEM`),
+		Entry("UEFI, the firmware's PXE, snponly.efi", setup{machines: []lab.MachineConfig{{Firmware: lab.UEFI, PlainPXE: true}}}, `(?s)snponly\.efi.*LAB-SYSTEM`),
+		Entry("UEFI, the firmware's PXE, GRUB", setup{machines: []lab.MachineConfig{{Firmware: lab.UEFI, PlainPXE: true}}, loader: "grub"}, `(?s)grubx64\.efi.*LAB-SYSTEM`),
+		Entry("BIOS, kexec", setup{nodes: kexec}, `(?s)iPXE.*kadeploy deployment system.*LAB-SYSTEM`),
+		Entry("UEFI, kexec", setup{machines: uefi(1), nodes: kexec}, `(?s)kadeploy deployment system.*LAB-SYSTEM`),
+		Entry("BIOS, GRUB on the disk", setup{nodes: onDisk("1"), partitions: grubBIOS}, `(?s)kadeploy deployment system.*LAB-SYSTEM`),
+		Entry("UEFI, GRUB on the disk", setup{machines: uefi(1), nodes: onDisk("2"), partitions: grubUEFI}, `(?s)kadeploy deployment system.*LAB-SYSTEM`),
+		Entry("the server's own DHCP, BIOS", setup{dhcp: "full"}, "LAB-SYSTEM"),
+		Entry("the server's own DHCP, UEFI without iPXE", setup{dhcp: "full", machines: []lab.MachineConfig{{Firmware: lab.UEFI, PlainPXE: true}}}, "LAB-SYSTEM"),
+		Entry("beside a DHCP server that only gives addresses, BIOS", setup{dhcp: "proxy"}, "LAB-SYSTEM"),
+		Entry("beside a DHCP server that only gives addresses, UEFI without iPXE",
+			setup{dhcp: "proxy", machines: []lab.MachineConfig{{Firmware: lab.UEFI, PlainPXE: true}}}, "LAB-SYSTEM"),
 	)
+
+	It("starts the new system by kexec without the firmware", func() {
+		w := begin(setup{nodes: kexec})
+		m, env := w.Machines[0], w.tiny("tiny", nil)
+		w.mustDeploy(env)
+		expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
+		text, err := m.Serial.Since(0)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(text).NotTo(MatchRegexp(`(?s)kadeploy deployment system.*SeaBIOS`))
+	})
+
+	It("brings a minimal Debian up to its ssh server", func() {
+		w := begin(setup{machines: []lab.MachineConfig{{Memory: 1024}}})
+		image, err := labimage.Debian()
+		Expect(err).NotTo(HaveOccurred())
+		env, err := labsite.AddEnvironment(w.site, labsite.Environment{Name: "debian", Image: image, Kind: "tzst"})
+		Expect(err).NotTo(HaveOccurred())
+		m := w.Machines[0]
+		w.mustDeploy(env)
+		expectSystem(m, 0, "debian", "/dev/vda1", "id=debian")
+		Eventually(func() (string, error) { return w.banner(m) }).Should(HavePrefix("SSH-2.0-OpenSSH_"))
+		Expect(fileOnDisk(m, 1, "/etc/image")).To(Equal("debian\n"))
+	})
+
+	It("goes on where one left off when the server was restarted between two", func() {
+		w := begin(setup{})
+		m := w.Machines[0]
+		w.mustDeploy(w.tiny("tiny", nil))
+		w.run("kadeploy-server", "restart", "-d", w.site)
+		mark := m.Serial.Mark()
+		w.mustDeploy(w.tiny("other", nil))
+		expectSystem(m, mark, "other", "/dev/vda1", "id=other")
+		Expect(fileOnDisk(m, 1, "/etc/image")).To(Equal("other\n"))
+	})
 })
+
+// banner is what the machine's ssh server says first to a client in the server's namespace.
+func (w *world) banner(m *lab.Machine) (string, error) {
+	out, err := w.OnServer(context.Background(), "socat", "-u", "TCP:"+m.Addr.String()+":22,connect-timeout=5,readbytes=16", "STDOUT").Output()
+	return string(out), err
+}

@@ -34,6 +34,8 @@ type setup struct {
 	dhcp     string // the product's: off (a foreign one names what to boot), proxy (a foreign one gives addresses), full
 	daemon   map[string]string
 	nodes    map[string]string
+
+	partitions string // the partition file; "": labsite's
 }
 
 func begin(s setup) *world {
@@ -55,7 +57,10 @@ func begin(s setup) *world {
 	Expect(labsite.Write(labsite.Config{
 		Lab: l, Dir: w.site, Boot: bootFiles, Loader: s.loader, Power: s.power, Daemon: daemon, Nodes: s.nodes,
 	})).To(Succeed())
-	w.run("kadeploy-server", "loaders", "-d", w.site)
+	if s.partitions != "" {
+		Expect(os.WriteFile(filepath.Join(w.site, "partitions"), []byte(s.partitions), 0o644)).To(Succeed())
+	}
+	w.run("kadeploy-server", "netboot", "install", "-d", w.site)
 	switch s.dhcp {
 	case "":
 		d := lab.DHCP{BIOS: "pxelinux.0", UEFI: "snponly.efi", IPXE: "http://10.83.0.1/boot.ipxe"}
@@ -63,7 +68,7 @@ func begin(s setup) *world {
 			d.IPXE = "pxelinux.0"
 		}
 		if s.loader == "grub" {
-			d.UEFI, d.IPXE = "grubx64.efi", ""
+			d = lab.DHCP{BIOS: "grub.pxe", UEFI: "grubx64.efi", IPXE: "grub.pxe"} // a BIOS machine's card is iPXE
 		}
 		Expect(l.StartDHCP(d)).To(Succeed())
 	case "proxy":
@@ -127,6 +132,15 @@ func (r report) phases() map[string]string {
 func (w *world) deploy(env string, args ...string) report {
 	GinkgoHelper()
 	return w.await(w.startDeploy(env, args...))
+}
+
+// mustDeploy deploys, and goes on only if every node is said to be OK; the rest is for the consoles to say.
+func (w *world) mustDeploy(env string, args ...string) report {
+	GinkgoHelper()
+	r := w.deploy(env, args...)
+	Expect(r.Outcome).To(Equal("all_ok"), r.Text)
+	Expect(r.ExitCode).To(BeZero())
+	return r
 }
 
 // deployment is one under way: the command, and what it has written.
@@ -225,5 +239,5 @@ func (w *world) tell() {
 		show(filepath.Join(m.Dir, "serial.log"), 60)
 		show(filepath.Join(m.Dir, "chassis.log"), 30)
 	}
-	show(filepath.Join(w.Dir, "dhcp.log"), 30)
+	show(filepath.Join(w.Dir, "dhcp.log"), 10)
 }

@@ -20,7 +20,7 @@ type Config struct {
 	Dir    string            // where it is written; made
 	Boot   string            // directory with the deployment system as `kadeploy-server mkenv` leaves it
 	Loader string            // pxe_kind; "": ipxe
-	Power  string            // power; "": ipmi
+	Power  string            // power; "": ipmi; with command, a script of the site calls ipmitool
 	Daemon map[string]string // further keys of the daemon, or other values
 	Nodes  map[string]string // further keys of all nodes, or other values
 }
@@ -38,24 +38,32 @@ func Write(c Config) error {
 	}
 	daemon := map[string]string{
 		"kadeploy_server": lab.Server.String(), "kadeploy_server_port": "25300", "agents_listen": lab.Server.String() + ":25301",
-		"tftp_listen": lab.Server.String() + ":69", "http_listen": lab.Server.String() + ":80", "tftp_repository": "tftp", "image_roots": "images",
+		"tftp_listen": lab.Server.String() + ":69", "http_listen": lab.Server.String() + ":80", "tftp_repository": "tftp", "image_roots": filepath.Join(c.Dir, "images"),
 		"broadcast_grace": "10", "probe_interval": "0.5", "ssh_port": "22",
 	}
 	maps.Copy(daemon, c.Daemon)
 	nodes := map[string]string{
-		"power": cmp.Or(c.Power, "ipmi"), "pxe_kind": cmp.Or(c.Loader, "ipxe"), "bmc_credentials": "bmc.credentials", "ipmi_cipher": "3", "redfish_ca": c.Lab.RedfishCA(),
+		"power": cmp.Or(c.Power, "ipmi"), "pxe_kind": cmp.Or(c.Loader, "ipxe"),
 		"deploy_kernel": "vmlinuz-kadeploy", "deploy_initrd": "initrd-kadeploy console=ttyS0,115200 quiet", "block_device": "/dev/vda", "deploy_part": "1",
 		"partition_file": "partitions", "kernel_params": "console=ttyS0,115200 quiet",
 		"timeout_reboot": "120", "sleep_time_before_ping": "2",
 		"macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:180\nBroadcastEnv|BroadcastEnvChain:2:300\nBootNewEnv|BootNewEnvClassical:1:180,BootNewEnvHardReboot:1:180",
 	}
+	if c.Power != "command" {
+		maps.Copy(nodes, map[string]string{"bmc_credentials": "bmc.credentials", "ipmi_cipher": "3", "redfish_ca": c.Lab.RedfishCA()})
+	} else {
+		for _, level := range []string{"soft", "hard", "very_hard"} {
+			nodes["cmd_"+level+"_reboot"] = filepath.Join(c.Dir, "power") + " HOSTNAME_SHORT " + level
+		}
+	}
 	maps.Copy(nodes, c.Nodes)
 	return errors.Join(
 		put(c.Dir, "deploy.conf", lines(daemon), 0o644),
 		put(c.Dir, "cluster-lab.conf", lines(nodes), 0o644),
-		put(c.Dir, "nodes.conf", table(c.Lab.Machines), 0o644),
+		put(c.Dir, "nodes.conf", table(c.Lab.Machines, c.Power != "command"), 0o644),
 		put(c.Dir, "partitions", partitions, 0o644),
 		put(c.Dir, "bmc.credentials", fmt.Sprintf("* %s %s\n", lab.BMCUser, lab.BMCPassword), 0o600),
+		put(c.Dir, "power", script(c.Lab.Machines), 0o755),
 		os.MkdirAll(filepath.Join(c.Dir, "images"), 0o755),
 	)
 }
@@ -74,11 +82,29 @@ func lines(keys map[string]string) string {
 	return b.String()
 }
 
-func table(machines []*lab.Machine) string {
+func table(machines []*lab.Machine, controlled bool) string {
 	var b strings.Builder
 	for _, m := range machines {
-		fmt.Fprintf(&b, "%s %s lab mac=%s bmc_address=%s firmware=%s block_device=%s\n", m.Name, m.Addr, m.MAC, m.BMC, m.Firmware, m.Device())
+		fmt.Fprintf(&b, "%s %s lab mac=%s firmware=%s block_device=%s", m.Name, m.Addr, m.MAC, m.Firmware, m.Device())
+		if controlled {
+			fmt.Fprintf(&b, " bmc_address=%s", m.BMC)
+		}
+		b.WriteString("\n")
 	}
+	return b.String()
+}
+
+// script is what sites have in place of a driver: it resets a machine that is on, and switches one on that is not.
+func script(machines []*lab.Machine) string {
+	var b strings.Builder
+	b.WriteString("#!/bin/sh\ncase $1 in\n")
+	for _, m := range machines {
+		fmt.Fprintf(&b, "%s) bmc=%s;;\n", m.Name, m.BMC)
+	}
+	fmt.Fprintf(&b, `esac
+bmc() { ipmitool -I lanplus -C 3 -H $bmc -U %s -P %s chassis power "$1"; }
+case $(bmc status) in *on) bmc reset;; *) bmc on;; esac
+`, lab.BMCUser, lab.BMCPassword)
 	return b.String()
 }
 

@@ -1,0 +1,140 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/kadeploy/kadeploy/internal/lab"
+)
+
+// quick has one try of each macro-step, and less patience with boots.
+var quick = map[string]string{
+	"timeout_reboot": "100", "macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:1:120\nBroadcastEnv|BroadcastEnvChain:1:200\nBootNewEnv|BootNewEnvClassical:1:150",
+}
+
+var _ = Describe("When something is wrong", func() {
+	It("a machine that never boots costs itself, and the others of a quorum are OK", Label("nightly"), func() {
+		w := begin(setup{machines: make([]lab.MachineConfig, 4), nodes: quick})
+		Expect(w.Machines[1].Cut()).To(Succeed())
+		r := w.deploy(w.tiny("tiny", nil), "--min-nodes", "3")
+		Expect(r.phases()).To(HaveKeyWithValue("node-2", Not(Equal("ok"))))
+		Expect(r.Outcome).To(Equal("quorum"), r.Text)
+		for i, m := range w.Machines {
+			if i != 1 {
+				expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
+			}
+		}
+		Expect(w.Machines[1].Serial.Since(0)).NotTo(ContainSubstring("kadeploy deployment system"))
+	})
+
+	It("a machine alone that never boots is KO, with the reason", func() {
+		w := begin(setup{nodes: quick})
+		Expect(w.Machines[0].Cut()).To(Succeed())
+		r := w.deploy(w.tiny("tiny", nil))
+		Expect(r.Outcome).To(Equal("failed"))
+		Expect(r.Nodes[0].Cause).To(ContainSubstring("did not call"))
+		Expect(w.Machines[0].ChassisLog()).To(MatchRegexp(`ipmi (on|reset|cycle): ok`))
+	})
+
+	It("a BMC that refuses is asked again, and harder", func() {
+		w := begin(setup{})
+		m := w.Machines[0]
+		Expect(m.SetFault(lab.Refuse)).To(Succeed())
+		d := w.startDeploy(w.tiny("tiny", nil))
+		Eventually(m.ChassisLog, "2m").Should(ContainSubstring("refused"))
+		Expect(m.SetFault(lab.Healthy)).To(Succeed())
+		Expect(w.await(d).Outcome).To(Equal("all_ok"))
+		expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
+	})
+
+	It("a BMC that lies is found out: the machine did not come", func() {
+		w := begin(setup{nodes: quick})
+		m := w.Machines[0]
+		Expect(m.SetFault(lab.Lie)).To(Succeed())
+		r := w.deploy(w.tiny("tiny", nil))
+		Expect(r.Outcome).To(Equal("failed"))
+		Expect(r.Nodes[0].Cause).To(ContainSubstring("did not call"))
+		Expect(m.ChassisLog()).To(ContainSubstring("claimed, not done"))
+		Expect(m.Powered()).To(BeFalse())
+	})
+
+	It("a BMC that is mute is named", func() {
+		w := begin(setup{nodes: quick})
+		m := w.Machines[0]
+		Expect(m.SetFault(lab.Mute)).To(Succeed())
+		r := w.deploy(w.tiny("tiny", nil))
+		Expect(r.Outcome).To(Equal("failed"))
+		Expect(r.Nodes[0].Cause).To(ContainSubstring(m.BMC.String()))
+		Expect(m.Powered()).To(BeFalse())
+	})
+
+	It("a disk that is too small for the image is said to be, and the machine is KO", func() {
+		w := begin(setup{nodes: quick, partitions: "o\nn\np\n1\n\n+14M\nt\nPARTTYPE\nw\n"})
+		r := w.deploy(w.tiny("tiny", nil))
+		Expect(r.Outcome).To(Equal("failed"))
+		Expect(r.Nodes[0].Cause).To(MatchRegexp(`(?i)room|space|full|fit`))
+		Expect(w.Machines[0].Serial.Since(0)).NotTo(ContainSubstring("LAB-SYSTEM"))
+	})
+
+	// inTransfer starts a deployment and returns when some of the image, which comes slowly, is on the machine's disk.
+	inTransfer := func(w *world, m *lab.Machine) deployment {
+		GinkgoHelper()
+		d := w.startDeploy(w.tiny("tiny", nil))
+		Eventually(func() (string, error) {
+			text, err := os.ReadFile(filepath.Join(w.site, "var/kadeploy-server.log"))
+			return string(text), err
+		}, "3m", "50ms").Should(MatchRegexp(`agents: joined.*` + m.Name))
+		Expect(m.Limit(3_000_000)).To(Succeed())
+		before := blocks(m)
+		Eventually(func() int64 { return blocks(m) }, "3m", "50ms").Should(BeNumerically(">", before+4<<20))
+		return d
+	}
+
+	It("a machine whose cable is pulled in the transfer gets the image when it is back", func() {
+		w := begin(setup{})
+		m := w.Machines[0]
+		d := inTransfer(w, m)
+		Expect(m.Cut()).To(Succeed())
+		was := chassisLines(m)
+		Eventually(func() int { return chassisLines(m) }, "4m").Should(BeNumerically(">", was), "it is rebooted")
+		Expect(m.Limit(0)).To(Succeed())
+		Expect(m.Heal()).To(Succeed())
+		Expect(w.await(d).Outcome).To(Equal("all_ok"))
+		expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
+	})
+
+	It("a machine that is reset in the transfer, and its agent with it, gets the image at its next boot", func() {
+		w := begin(setup{})
+		m := w.Machines[0]
+		d := inTransfer(w, m)
+		Expect(m.Limit(0)).To(Succeed())
+		Expect(m.Reset()).To(Succeed())
+		r := w.await(d)
+		Expect(r.Outcome).To(Equal("all_ok"), r.Text)
+		Expect(r.Nodes[0].Tries).To(BeNumerically(">", 1))
+		expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
+		Expect(fileOnDisk(m, 1, "/etc/image")).To(Equal("tiny\n"))
+	})
+})
+
+func chassisLines(m *lab.Machine) int {
+	GinkgoHelper()
+	text, err := m.ChassisLog()
+	Expect(err).NotTo(HaveOccurred())
+	return strings.Count(text, "\n")
+}
+
+// blocks is how many bytes of the machine's disk are not a hole.
+func blocks(m *lab.Machine) int64 {
+	GinkgoHelper()
+	info, err := os.Stat(m.Disk())
+	Expect(err).NotTo(HaveOccurred())
+	return info.Sys().(*syscall.Stat_t).Blocks * 512
+}
