@@ -150,6 +150,26 @@ var _ = Describe("A reboot", func() {
 		}
 	})
 
+	It("into the deployment system leaves the node there, for who has the key", func() {
+		s := newSite(blueprint{nodes: 1})
+		o := s.run(&message.Submit{ClientId: "d", User: "eve", Operation: message.Operation_REBOOT, RebootLevel: "soft", RebootKind: "DeployEnv",
+			Nodes: s.names(), Key: []byte("ssh-ed25519 AAAA ada@example\n")})
+		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.GetText())
+		Expect(s.state("node-1").GetState()).To(Equal("deploy_env"))
+		Expect(o.entered("node-1", "send_key_in_deploy_env")).To(BeTrue())
+	})
+
+	It("into a recorded environment boots its kernel from the partition that has it", func() {
+		s := newSite(blueprint{nodes: 1})
+		Expect(s.run(s.deployment()).ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK))
+		r := s.deployment()
+		r.ClientId, r.Operation, r.RebootLevel, r.RebootKind = "again", message.Operation_REBOOT, "hard", "RecordedEnv"
+		o := s.run(r)
+		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.report("node-1").GetCause())
+		Expect(s.state("node-1").GetState()).To(Equal("rebooted"))
+		Expect(s.state("node-1").GetEnvironment()).To(Equal("tiny:7"))
+	})
+
 	It("of a machine with nothing to boot says so", func() {
 		s := newSite(blueprint{nodes: 1, cluster: map[string]string{"timeout_reboot": "0.2"}})
 		o := s.run(&message.Submit{ClientId: "r", Operation: message.Operation_REBOOT, RebootLevel: "hard", Nodes: s.names()})

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"os"
 	"strings"
 	"time"
@@ -73,6 +74,16 @@ func (j *job) workflowConfig() workflow.Config {
 
 // deploys and reboots say what kind of operation it is; one that does neither switches power.
 func (j *job) deploys() bool { return j.request.GetOperation() == message.Operation_DEPLOY }
+
+// The instances of a reboot that differ in more than their steps.
+const (
+	simpleReboot = "Simple"
+	deployEnv    = "DeployEnv"
+	recordedEnv  = "RecordedEnv"
+)
+
+func (j *job) rebootKind() string { return cmp.Or(j.request.GetRebootKind(), simpleReboot) }
+
 func (j *job) reboots() bool { return j.request.GetOperation() == message.Operation_REBOOT }
 
 // evidenceLines is how much of a node's console a failure shows.

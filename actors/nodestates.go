@@ -104,7 +104,7 @@ func (s *nodeStates) release(j *job, end operationEnded) (left []store.NodeState
 		switch report.GetPhase() {
 		case message.NodePhase_OK:
 			n.state = ok
-			if report.GetStopped() { // Kadeploy3's name of a node in the deployment system
+			if report.GetStopped() || j.reboots() && j.rebootKind() == deployEnv { // Kadeploy3's name of a node in the deployment system
 				n.state = "deploy_env"
 			} else if j.deploys() {
 				n.environment, n.image = j.deployed()

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/kadeploy/kadeploy/internal/image"
 	"github.com/kadeploy/kadeploy/internal/workflow"
@@ -40,8 +41,11 @@ func (j *job) sameImage(img *image.Image) error {
 
 // bootsByNetwork says whether any node boots the image's own kernel over the network (bootloader = pure_pxe).
 func (j *job) bootsByNetwork() bool {
-	if j.env.OS == "other" {
+	if j.env == nil || j.env.OS == "other" {
 		return false
+	}
+	if j.reboots() {
+		return slices.ContainsFunc(j.order, func(host string) bool { return j.nodes[host].node.Bootloader != "chainload_pxe" })
 	}
 	for _, h := range j.nodes {
 		for _, m := range h.plan.Macros {

@@ -64,6 +64,15 @@ func (j *job) params(h *hostJob) string {
 	return strings.TrimSpace(h.node.KernelParams + " " + own)
 }
 
+func (j *job) checkRoots() error {
+	for _, host := range j.order {
+		if err := j.checkRoot(j.nodes[host]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checkRoot refuses a disk that the deployed kernel, booted by the network, could not find by the name that it would be given.
 func (j *job) checkRoot(h *hostJob) error {
 	n := h.node

@@ -173,7 +173,7 @@ func busyText(busy []*message.Holder) string {
 
 // describe says what a request would do, for a dry run.
 func (j *job) describe() []string {
-	if j.env == nil {
+	if !j.deploys() {
 		return []string{fmt.Sprintf("%s %d nodes, level %s", kindOf(j.request.GetOperation()), len(j.order), j.request.GetRebootLevel())}
 	}
 	lines := []string{fmt.Sprintf("deploy %s on %d nodes from %s (%d bytes)", j.envName(), len(j.order), j.shown(j.env.Image.Path), j.imageSize)}

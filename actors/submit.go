@@ -49,7 +49,7 @@ func plan(s *config.Snapshot, r *message.Submit, entry *catalogue.Environment, a
 	case message.Operation_DEPLOY:
 		err = j.planDeploy(s, nodes, a)
 	case message.Operation_REBOOT:
-		err = j.planReboot(nodes)
+		err = j.planReboot(s, nodes, a)
 	case message.Operation_POWER_ON:
 		err = j.planPower(nodes, workflow.PowerOn)
 	case message.Operation_POWER_OFF:
@@ -120,16 +120,21 @@ func (j *job) name(prefix string) {
 	}
 }
 
-func (j *job) planReboot(nodes []*config.Node) error {
+func (j *job) planReboot(s *config.Snapshot, nodes []*config.Node, a fileAccess) error {
 	j.name("R-")
-	p, err := workflow.NewRebootPlan(workflow.Level(j.request.GetRebootLevel()), "Simple")
+	if j.rebootKind() == recordedEnv {
+		if err := j.readEnvironment(s, a); err != nil {
+			return err
+		}
+	}
+	p, err := workflow.NewRebootPlan(workflow.Level(j.request.GetRebootLevel()), j.rebootKind(), len(j.key) > 0)
 	if err != nil {
 		return err
 	}
 	for _, n := range nodes {
 		j.add(n, p)
 	}
-	return nil
+	return j.checkRoots()
 }
 
 func (j *job) planPower(nodes []*config.Node, what workflow.Micro) error {
@@ -146,6 +151,21 @@ func (j *job) planPower(nodes []*config.Node, what workflow.Micro) error {
 
 func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a fileAccess) (err error) {
 	j.name("D-")
+	if err := j.readEnvironment(s, a); err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		p, err := workflow.NewPlan(n.Macrosteps, j.facts(n))
+		if err != nil {
+			return fmt.Errorf("node %s: %w", n.Name, err)
+		}
+		j.add(n, p)
+	}
+	return j.checkRoots()
+}
+
+// readEnvironment finds the environment of a request and the files that it needs.
+func (j *job) readEnvironment(s *config.Snapshot, a fileAccess) (err error) {
 	a.holds.begin(j.id)
 	if len(j.key) > maxKeys {
 		return fmt.Errorf("the ssh keys have %d bytes; at most %d are taken", len(j.key), maxKeys)
@@ -164,22 +184,12 @@ func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a fileAccess)
 	if err := j.resolve(s, a); err != nil {
 		return err
 	}
-	if image := j.env.Image.Path; !slices.Contains(j.missing, image) && !isURL(image) {
-		if j.imageSize, err = regularSize(j.env.Image.Path); err != nil {
-			return fmt.Errorf("image of %s: %w", j.env.Name, j.worded(err))
-		}
+	image := j.env.Image.Path
+	if slices.Contains(j.missing, image) || isURL(image) {
+		return nil
 	}
-	for _, n := range nodes {
-		p, err := workflow.NewPlan(n.Macrosteps, j.facts(n))
-		if err != nil {
-			return fmt.Errorf("node %s: %w", n.Name, err)
-		}
-		j.add(n, p)
-	}
-	for _, n := range nodes {
-		if err := j.checkRoot(j.nodes[n.Name]); err != nil {
-			return err
-		}
+	if j.imageSize, err = regularSize(image); err != nil {
+		return fmt.Errorf("image of %s: %w", j.env.Name, j.worded(err))
 	}
 	return nil
 }

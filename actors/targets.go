@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 
@@ -19,8 +20,8 @@ func targets(s *config.Snapshot, r *message.Submit) ([]*config.Node, error) {
 	if err != nil || device == "" && part == "" {
 		return nodes, err
 	}
-	if r.GetOperation() != message.Operation_DEPLOY {
-		return nil, fmt.Errorf("a disk or a partition is named, and nothing is deployed")
+	if r.GetOperation() != message.Operation_DEPLOY && r.GetRebootKind() != recordedEnv {
+		return nil, errors.New("a disk or a partition is named, and nothing is deployed there")
 	}
 	if part != "" && !partition.MatchString(part) {
 		return nil, fmt.Errorf("partition %.20q: want its number, such as 3", part)

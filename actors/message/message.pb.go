@@ -337,7 +337,8 @@ type Submit struct {
 	CustomOperationsPath string                 `protobuf:"bytes,32,opt,name=custom_operations_path,json=customOperationsPath,proto3" json:"custom_operations_path,omitempty"` // absolute path it was read from; relative files start there
 	NoKexec              bool                   `protobuf:"varint,33,opt,name=no_kexec,json=noKexec,proto3" json:"no_kexec,omitempty"`                                         // DEPLOY: reboot where the site would kexec
 	BlockDevice          string                 `protobuf:"bytes,34,opt,name=block_device,json=blockDevice,proto3" json:"block_device,omitempty"`                              // DEPLOY: another disk than the site's; without a partition an image of a whole disk goes there
-	Partition            string                 `protobuf:"bytes,35,opt,name=partition,proto3" json:"partition,omitempty"`                                                     // DEPLOY: another partition than the site's: its number
+	Partition            string                 `protobuf:"bytes,35,opt,name=partition,proto3" json:"partition,omitempty"`                                                     // DEPLOY, REBOOT of RecordedEnv: another partition than the site's: its number
+	RebootKind           string                 `protobuf:"bytes,36,opt,name=reboot_kind,json=rebootKind,proto3" json:"reboot_kind,omitempty"`                                 // REBOOT: Simple, which "" is, too; DeployEnv: into the deployment system; RecordedEnv: into the environment that is named
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -543,6 +544,13 @@ func (x *Submit) GetBlockDevice() string {
 func (x *Submit) GetPartition() string {
 	if x != nil {
 		return x.Partition
+	}
+	return ""
+}
+
+func (x *Submit) GetRebootKind() string {
+	if x != nil {
+		return x.RebootKind
 	}
 	return ""
 }
@@ -5225,7 +5233,7 @@ var File_actors_message_message_proto protoreflect.FileDescriptor
 
 const file_actors_message_message_proto_rawDesc = "" +
 	"\n" +
-	"\x1cactors/message/message.proto\x12\vkadeploy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\a\n" +
+	"\x1cactors/message/message.proto\x12\vkadeploy.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\a\n" +
 	"\x06Submit\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x126\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12\x12\n" +
@@ -5255,7 +5263,9 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x16custom_operations_path\x18  \x01(\tR\x14customOperationsPath\x12\x19\n" +
 	"\bno_kexec\x18! \x01(\bR\anoKexec\x12!\n" +
 	"\fblock_device\x18\" \x01(\tR\vblockDevice\x12\x1c\n" +
-	"\tpartition\x18# \x01(\tR\tpartitionB\x16\n" +
+	"\tpartition\x18# \x01(\tR\tpartition\x12\x1f\n" +
+	"\vreboot_kind\x18$ \x01(\tR\n" +
+	"rebootKindB\x16\n" +
 	"\x14_environment_version\"N\n" +
 	"\fUploadedFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +

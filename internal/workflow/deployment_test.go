@@ -19,7 +19,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // rebootOf is the plan of a soft reboot for each host.
 func rebootOf(hosts ...string) []workflow.HostPlan {
-	plan, err := workflow.NewRebootPlan(workflow.Soft, "Simple")
+	plan, err := workflow.NewRebootPlan(workflow.Soft, "Simple", false)
 	if err != nil {
 		panic(err)
 	}

@@ -151,7 +151,7 @@ func (p *player) past(host, all string) *workflow.Past {
 func (p *player) hostPlan(o map[string]string) workflow.Plan {
 	plan, err := workflow.NewPlan(macrosteps(p.t, o), p.facts(o))
 	if level, given := o["reboot"]; given {
-		plan, err = workflow.NewRebootPlan(workflow.Level(level), "Simple")
+		plan, err = workflow.NewRebootPlan(workflow.Level(level), "Simple", false)
 	}
 	if err != nil {
 		p.t.Fatal(err)

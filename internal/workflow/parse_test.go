@@ -92,7 +92,7 @@ var _ = Describe("Supported", func() {
 			"SetDeploymentEnvUntrusted", "SetDeploymentEnvUntrustedCustomPreInstall", "SetDeploymentEnvNfsroot", "SetDeploymentEnvDummy",
 			"BroadcastEnvChain", "BroadcastEnvTree", "BroadcastEnvKastafior", "BroadcastEnvKascade", "BroadcastEnvDummy",
 			"BootNewEnvClassical", "BootNewEnvKexec", "BootNewEnvHardReboot", "BootNewEnvDummy",
-			"RebootSimple",
+			"RebootSimple", "RebootDeployEnv", "RebootRecordedEnv",
 		}))
 	})
 

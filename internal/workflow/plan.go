@@ -131,8 +131,8 @@ func noInstance(macro Macro, skipped []Skipped) error {
 }
 
 // NewRebootPlan makes the plan of a reboot request (Kadeploy3 1.4): one try of the macro-step Reboot, without a time limit but
-// those of its steps. kind is an instance of Reboot; the error says why another than Simple cannot be had.
-func NewRebootPlan(level Level, kind string) (Plan, error) {
+// those of its steps. kind is an instance of Reboot; with a key, users may log in to the deployment system of DeployEnv.
+func NewRebootPlan(level Level, kind string, key bool) (Plan, error) {
 	if err := checkLevel("reboot", level); err != nil {
 		return Plan{}, err
 	}
@@ -140,6 +140,15 @@ func NewRebootPlan(level Level, kind string) (Plan, error) {
 		return Plan{}, fmt.Errorf("reboot %s %s", quote(kind), reason)
 	}
 	steps := []Step{{Micro: RebootNode, Level: level}, {Micro: WaitReboot, Boot: BootUser}}
+	switch kind {
+	case "DeployEnv":
+		steps = []Step{{Micro: SwitchPXE, Boot: BootDeploy}, {Micro: RebootNode, Level: level}, {Micro: WaitReboot, Boot: BootDeploy}}
+		if key {
+			steps = append(steps, Step{Micro: SendKeyInDeployEnv})
+		}
+	case "RecordedEnv":
+		steps = append([]Step{{Micro: SwitchPXE, Boot: BootUser}}, steps...)
+	}
 	return Plan{Macros: []MacroPlan{{Reboot, []InstancePlan{{Name: kind, Tries: 1, Steps: steps}}}}}, nil
 }
 

@@ -38,7 +38,7 @@ func (p *player) play(line string) []string {
 		return p.plan(options(rest))
 	case "reboot-plan":
 		level, kind, _ := strings.Cut(rest, " ")
-		return show(workflow.NewRebootPlan(workflow.Level(level), kind))
+		return show(workflow.NewRebootPlan(workflow.Level(level), kind, true))
 	case "deployment":
 		return p.deploy(options(rest))
 	case "at":

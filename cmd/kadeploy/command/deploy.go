@@ -74,10 +74,16 @@ func (r *runner) deploy(c *cli.Context) error {
 }
 
 func (r *runner) rebootCommand() *cli.Command {
-	level := &cli.StringFlag{Name: "level", Aliases: []string{"l"}, Value: "soft", Usage: "`LEVEL`: soft, hard or very_hard"}
+	own := []cli.Flag{
+		&cli.StringFlag{Name: "level", Aliases: []string{"l"}, Value: "soft", Usage: "`LEVEL`: soft, hard or very_hard"},
+		&cli.StringFlag{Name: "kind", Aliases: []string{"r", "reboot-kind"}, Value: "simple", Usage: "`KIND`: simple, deploy_env (into the deployment system) or recorded_env (into the environment of -e, that is on partition -p)"},
+		&cli.StringFlag{Name: "env-name", Aliases: []string{"e"}, Usage: "with recorded_env: the environment `NAME` of the catalogue"},
+		&cli.StringFlag{Name: "partition", Aliases: []string{"p"}, Usage: "with recorded_env: the partition with the number `NUM` instead of the site's"},
+		&cli.StringFlag{Name: "key", Aliases: []string{"k"}, Usage: "with deploy_env: ssh public keys in `FILE` may log in as root; without a value: ~/.ssh/authorized_keys"},
+	}
 	return &cli.Command{
 		Name: "reboot", Usage: "reboot nodes", Description: rebootHelp,
-		Flags: join(nodeFlags(), []cli.Flag{level}, waitFlags(), fileFlags(), []cli.Flag{outputFlag()}, serverFlags()),
+		Flags: join(nodeFlags(), own, ownerFlags("with -e: the environment of `USER`"), waitFlags(), fileFlags(), []cli.Flag{outputFlag()}, serverFlags()),
 		Action: func(c *cli.Context) error {
 			p, err := r.newPlan(c, message.Operation_REBOOT)
 			if err != nil {
@@ -86,9 +92,48 @@ func (r *runner) rebootCommand() *cli.Command {
 			if p.submit.RebootLevel, err = powerLevel(p.command, c.String("level")); err != nil {
 				return err
 			}
+			if err := r.rebootKind(p, c); err != nil {
+				return err
+			}
 			return r.withServer(c, func(svc Service) error { return r.operate(c.Context, svc, p) })
 		},
 	}
+}
+
+// rebootKind checks what a reboot of another kind than the simple one needs. The names are those of kareboot, of 2009 too.
+func (r *runner) rebootKind(p *plan, c *cli.Context) (err error) {
+	s, name := p.submit, c.String("env-name")
+	switch kind := c.String("kind"); kind {
+	case "simple", "simple_reboot":
+	case "deploy_env":
+		s.RebootKind = "DeployEnv"
+	case "recorded_env", "env_recorded":
+		s.RebootKind = "RecordedEnv"
+	case "set_pxe":
+		return usage(p.command, "-r set_pxe: boot profiles written by users are not in this version")
+	default:
+		return usage(p.command, "-r %s: not a kind of reboot; simple, deploy_env or recorded_env", kind)
+	}
+	switch {
+	case s.RebootKind == "RecordedEnv" && name == "":
+		return usage(p.command, "-r recorded_env: give the environment with -e NAME")
+	case s.RebootKind != "RecordedEnv" && (name != "" || c.IsSet("partition") || c.IsSet("user") || c.IsSet("env-version")):
+		return usage(p.command, "-e, -p, -u and --env-version are for -r recorded_env")
+	case s.RebootKind != "DeployEnv" && c.IsSet("key"):
+		return usage(p.command, "-k is for -r deploy_env")
+	}
+	if c.IsSet("key") {
+		s.Key, err = r.readKeys(p.command, c.String("key"))
+	}
+	if name == "" || err != nil {
+		return err
+	}
+	ref, err := envRef(c, name)
+	if err != nil {
+		return err
+	}
+	s.EnvironmentName, s.EnvironmentUser, s.EnvironmentVersion, s.Partition = ref.GetName(), ref.GetUser(), ref.Version, c.String("partition")
+	return nil
 }
 
 func (r *runner) dryRun(ctx context.Context, svc Service, p *plan) error {
