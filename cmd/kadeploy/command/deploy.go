@@ -76,7 +76,7 @@ func (r *runner) deploy(c *cli.Context) error {
 func (r *runner) rebootCommand() *cli.Command {
 	own := []cli.Flag{
 		&cli.StringFlag{Name: "level", Aliases: []string{"l"}, Value: "soft", Usage: "`LEVEL`: soft, hard or very_hard"},
-		&cli.StringFlag{Name: "kind", Aliases: []string{"r", "reboot-kind"}, Value: "simple", Usage: "`KIND`: simple, deploy_env (into the deployment system) or recorded_env (into the environment of -e, that is on partition -p)"},
+		&cli.StringFlag{Name: "kind", Aliases: []string{"reboot-kind"}, Value: "simple", Usage: "`KIND`: simple, deploy_env (into the deployment system) or recorded_env (into the environment of -e, that is on partition -p)"},
 		&cli.StringFlag{Name: "env-name", Aliases: []string{"e"}, Usage: "with recorded_env: the environment `NAME` of the catalogue"},
 		&cli.StringFlag{Name: "partition", Aliases: []string{"p"}, Usage: "with recorded_env: the partition with the number `NUM` instead of the site's"},
 		&cli.StringFlag{Name: "key", Aliases: []string{"k"}, Usage: "with deploy_env: ssh public keys in `FILE` may log in as root; without a value: ~/.ssh/authorized_keys"},
@@ -110,17 +110,17 @@ func (r *runner) rebootKind(p *plan, c *cli.Context) (err error) {
 	case "recorded_env", "env_recorded":
 		s.RebootKind = "RecordedEnv"
 	case "set_pxe":
-		return usage(p.command, "-r set_pxe: boot profiles written by users are not in this version")
+		return usage(p.command, "--kind set_pxe: boot profiles written by users are not in this version")
 	default:
-		return usage(p.command, "-r %s: not a kind of reboot; simple, deploy_env or recorded_env", kind)
+		return usage(p.command, "--kind %s: not a kind of reboot; simple, deploy_env or recorded_env", kind)
 	}
 	switch {
 	case s.RebootKind == "RecordedEnv" && name == "":
-		return usage(p.command, "-r recorded_env: give the environment with -e NAME")
+		return usage(p.command, "--kind recorded_env: give the environment with -e NAME")
 	case s.RebootKind != "RecordedEnv" && (name != "" || c.IsSet("partition") || c.IsSet("user") || c.IsSet("env-version")):
-		return usage(p.command, "-e, -p, -u and --env-version are for -r recorded_env")
+		return usage(p.command, "-e, -p, -u and --env-version are for --kind recorded_env")
 	case s.RebootKind != "DeployEnv" && c.IsSet("key"):
-		return usage(p.command, "-k is for -r deploy_env")
+		return usage(p.command, "-k is for --kind deploy_env")
 	}
 	if c.IsSet("key") {
 		s.Key, err = r.readKeys(p.command, c.String("key"))

@@ -67,13 +67,13 @@ EXAMPLES:
    kadeploy -f NODES -d /etc/kadeploy start
    kadeploy start -m node-1.demo -d /etc/kadeploy`
 
-const rebootHelp = `Reboots nodes into the system they have, and waits until it answers; or, with -r, into the deployment system,
+const rebootHelp = `Reboots nodes into the system they have, and waits until it answers; or, with --kind, into the deployment system,
 where they stay, or into an environment that an earlier deployment has left on a partition.
 
 EXAMPLES:
    kadeploy reboot -m 'node-[1-8].demo'
-   kadeploy reboot -m node-1.demo -r deploy_env -k
-   kadeploy reboot -m node-1.demo -r recorded_env -e debian13 -p 3
+   kadeploy reboot -m node-1.demo --kind deploy_env -k
+   kadeploy reboot -m node-1.demo --kind recorded_env -e debian13 -p 3
    kadeploy reboot -f nodes.txt -l hard -o ok.txt -n ko.txt`
 
 const powerHelp = `Switches nodes on and off, or shows whether they are on. Switching is an operation as a reboot is: it needs a right to each
