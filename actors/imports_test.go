@@ -36,6 +36,8 @@ func TestImportDirections(t *testing.T) {
 		{pkg: "internal/pki", forbidden: []string{protoactor}, allowed: []string{}},
 		{pkg: "internal/enrol", forbidden: []string{protoactor}, allowed: []string{"internal/pki"}},
 		{pkg: "internal/image", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
+		{pkg: "internal/initramfs", forbidden: []string{protoactor}, allowed: []string{"internal/initramfs/layout", "internal/compress", "internal/process"}},
+		{pkg: "internal/deploysystem", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "cmd/kadeploy-agent", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "cmd/kadeploy", forbidden: []string{us + "internal/sandbox", us + "chain", us + "pxe"}},
 	} {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -99,8 +100,10 @@ var _ = Describe("a machine booted with the deployment system", func() {
 		Eventually(g.said, slow).Should(ContainSubstring("the machine stays as it is"))
 		Expect(g.said()).To(ContainSubstring("kadeploy.drivers: no-such-driver: no such module in the deployment system"))
 		keyboard := g.keyboard()
-		fmt.Fprintln(keyboard, "grep -c ^loop /proc/modules; mkfs.ext4 -V; mount -t xfs none /mnt; grep -c ^xfs /proc/modules; exit")
+		fmt.Fprintln(keyboard, "grep -c ^loop /proc/modules; mkfs.ext4 -V; mount -t xfs none /mnt; grep -c ^xfs /proc/modules")
 		Eventually(g.said, slow).Should(MatchRegexp(`(?s)\n1\n.*mke2fs .*\n1\n`))
+		fmt.Fprintln(keyboard, "exit")
+		Eventually(func() int { return strings.Count(g.said(), "built-in shell") }, slow).Should(Equal(2))
 		fmt.Fprintln(keyboard, "echo $((6*7)) again; reboot")
 		Eventually(g.said, slow).Should(ContainSubstring("42 again"))
 		Eventually(g.Session, slow).Should(gexec.Exit(0))

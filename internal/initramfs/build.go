@@ -90,6 +90,7 @@ func (b *builder) skeleton(context.Context) error {
 	t.File("/etc/group", 0o644, []byte("root:x:0:\ntty:x:5:\ndisk:x:6:\n"))
 	t.File("/etc/hosts", 0o644, []byte("127.0.0.1 localhost\n::1 localhost\n"))
 	t.Link("/etc/mtab", "/proc/mounts")
+	t.File("/etc/filesystems", 0o644, []byte("ext4\nxfs\nbtrfs\nvfat\niso9660\n*\n")) // that mount tries, so that their modules are loaded
 	if b.Shell {
 		t.File(layout.ShellMarker, 0o644, nil)
 	}
