@@ -131,7 +131,7 @@ func (d *deploy) finish(actor.Context) {
 // imageEvent tells what the nodes will get, once it is known to be good.
 func imageEvent(j *job) *message.Event {
 	if j.image == nil {
-		return noteEvent("all nodes are known; rebooting")
+		return noteEvent("all nodes are known")
 	}
 	text := fmt.Sprintf("image %s is whole: sha256 %s", filepath.Base(j.shown(j.image.Path)), j.image.SHA256)
 	return &message.Event{Fact: &message.Event_Note{Note: &message.Note{Text: text, ImageDigest: j.image.SHA256}}}

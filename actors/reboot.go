@@ -161,6 +161,6 @@ func driverOf(n *config.Node, op power.Op, level power.Level) string {
 
 func target(n *config.Node) power.Target {
 	return power.Target{
-		Name: n.Name, Short: n.ShortName(), Addr: n.Addr, SSHPort: n.SSHPort, Commands: n.Commands, Control: n.Control,
+		Name: n.Name, Short: n.ShortName(), Addr: n.Addr, SSHPort: n.SSHPort, UEFI: n.Firmware == "uefi", Commands: n.Commands, Control: n.Control,
 	}
 }

@@ -80,6 +80,13 @@ func (c *chassis) GetBootFlags(context.Context) (*types.BootOptionParam_BootFlag
 	return c.flags, nil
 }
 
+// boot is what was set, of which the controller may write another at any time.
+func (c *chassis) boot() types.BootOptionParam_BootFlags {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return *c.flags
+}
+
 func (c *chassis) orders() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

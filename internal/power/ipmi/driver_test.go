@@ -75,12 +75,12 @@ var _ = Describe("The IPMI driver", func() {
 			c := &chassis{on: true}
 			target, _ := controller(c, 3)
 			Expect(driver.BootOnce(ctx, target)).To(Succeed())
-			Expect(c.flags.BootDeviceSelector).To(Equal(types.BootDeviceSelectorForcePXE))
-			Expect(c.flags.Persist).To(BeFalse())
-			Expect(c.flags.BIOSBootType).To(Equal(types.BIOSBootTypeLegacy))
+			Expect(c.boot().BootDeviceSelector).To(Equal(types.BootDeviceSelectorForcePXE))
+			Expect(c.boot().Persist).To(BeFalse())
+			Expect(c.boot().BIOSBootType).To(Equal(types.BIOSBootTypeLegacy))
 			target.UEFI = true
 			Expect(driver.BootOnce(ctx, target)).To(Succeed())
-			Expect(c.flags.BIOSBootType).To(Equal(types.BIOSBootTypeEFI))
+			Expect(c.boot().BIOSBootType).To(Equal(types.BIOSBootTypeEFI))
 		})
 
 		It("is an error when the controller takes it and forgets it", func() {
