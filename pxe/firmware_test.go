@@ -183,8 +183,8 @@ func (r *rack) boot(firmware pxe.Firmware, disk string) string {
 	} else {
 		args = append(args, "-machine", "pc,graphics=off", "-device", nic)
 	}
-	if disk != "" { // which the firmware does not start by itself: only the network's word can
-		args = append(args, "-boot", "strict=on", "-drive", "id=disk0,if=none,format=raw,file="+disk, "-device", "virtio-blk-pci,drive=disk0")
+	if disk != "" {
+		args = append(args, "-drive", "id=disk0,if=none,format=raw,file="+disk, "-device", "virtio-blk-pci,drive=disk0,bootindex=2")
 	}
 	run(inside(r.holder, args...))
 	return serial
@@ -192,14 +192,17 @@ func (r *rack) boot(firmware pxe.Firmware, disk string) string {
 
 var escapes = regexp.MustCompile(`\x1b\[[0-9;?=]*[A-Za-z]`)
 
+// written is what the serial port has written, as a person would see it.
+func written(serial string) string {
+	content, _ := os.ReadFile(serial)
+	return escapes.ReplaceAllString(string(content), "")
+}
+
 // says waits until the serial port has written a text.
 func says(serial, text string) {
 	GinkgoHelper()
 	start := time.Now()
-	Eventually(func() string {
-		content, _ := os.ReadFile(serial)
-		return escapes.ReplaceAllString(string(content), "")
-	}).WithTimeout(3 * time.Minute).WithPolling(100 * time.Millisecond).Should(ContainSubstring(text))
+	Eventually(written).WithArguments(serial).WithTimeout(3 * time.Minute).WithPolling(100 * time.Millisecond).Should(ContainSubstring(text))
 	AddReportEntry(fmt.Sprintf("after %.1f s", time.Since(start).Seconds()))
 }
 
@@ -264,6 +267,18 @@ var _ = Describe("Real firmware", Label("firmware"), func() {
 		Entry("BIOS, PXELINUX, beside another DHCP server", dhcp.Proxy, pxe.BIOS, pxe.PXELINUX),
 	)
 
+	It("tries again when a file cannot be had, and comes up when it can", func() {
+		needed()
+		root := netbootTree()
+		kernel := filepath.Join(root, "kernels", "vmlinuz")
+		Expect(os.Rename(kernel, kernel+".away")).To(Succeed())
+		l := pxe.Loader{Language: pxe.IPXE, Firmware: pxe.BIOS, URL: serverURL}
+		serial := newRack(served{root, dhcp.Full, l, pxe.Deployment("kernels/vmlinuz", nil, args)}).boot(pxe.BIOS, "")
+		says(serial, "failed, trying again")
+		Expect(os.Rename(kernel+".away", kernel)).To(Succeed())
+		says(serial, "Linux version")
+	})
+
 	DescribeTable("starts the system of its disk",
 		func(firmware pxe.Firmware, language pxe.Language) {
 			needed()
@@ -273,7 +288,12 @@ var _ = Describe("Real firmware", Label("firmware"), func() {
 			if firmware == pxe.UEFI {
 				disk = "fat:rw:" + systemPartition(r.dir)
 			}
-			says(r.boot(firmware, disk), localSystem)
+			serial := r.boot(firmware, disk)
+			says(serial, localSystem)
+			if language != pxe.PXELINUX { // whose LOCALBOOT leaves it to the firmware: no other loader may have given up
+				Expect(written(serial)).NotTo(ContainSubstring("Booting from Hard Disk"))
+				Expect(strings.Count(written(serial), "BdsDxe: starting")).To(BeNumerically("<=", 1), "a boot option of UEFI after another")
+			}
 		},
 		Entry("BIOS, iPXE", pxe.BIOS, pxe.IPXE),
 		Entry("BIOS, PXELINUX", pxe.BIOS, pxe.PXELINUX),
