@@ -90,7 +90,7 @@ var _ = Describe("A deployment", func() {
 		w := begin(setup{machines: []lab.MachineConfig{{Memory: 1024}}})
 		image, err := labimage.Debian()
 		Expect(err).NotTo(HaveOccurred())
-		env, err := labsite.AddEnvironment(w.site, labsite.Environment{Name: "debian", Image: image, Kind: "tzst"})
+		env, err := labsite.AddEnvironment(w.Conf, labsite.Environment{Name: "debian", Image: image, Kind: "tzst"})
 		Expect(err).NotTo(HaveOccurred())
 		m := w.Machines[0]
 		w.mustDeploy(env)
@@ -103,7 +103,7 @@ var _ = Describe("A deployment", func() {
 		w := begin(setup{})
 		m := w.Machines[0]
 		w.mustDeploy(w.tiny("tiny", nil))
-		w.run("kadeploy-server", "restart", "-d", w.site)
+		w.run("kadeploy-server", "restart", "-d", w.Conf)
 		mark := m.Serial.Mark()
 		w.mustDeploy(w.tiny("other", nil))
 		expectSystem(m, mark, "other", "/dev/vda1", "id=other")
