@@ -3,6 +3,7 @@
 //	lab up -n 2            two machines, until Ctrl-C
 //	lab up -n 2 -uefi 1    the first of them with UEFI
 //	lab down               removes what a killed lab left
+//	lab bench              measures deployments of 1, 2 and 4 machines, and the boot services beside others
 //	lab images             makes the images and prints where they are
 //	lab packages           the Debian packages it needs
 package main
@@ -29,11 +30,13 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("no command: want up, down, images or packages")
+		return fmt.Errorf("no command: want up, down, bench, images or packages")
 	}
 	switch args[0] {
 	case "up":
 		return up(args[1:])
+	case "bench":
+		return bench(args[1:])
 	case "down":
 		return lab.Clean("")
 	case "images":
@@ -44,7 +47,7 @@ func run(args []string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("no command %q: want up, down, images or packages", args[0])
+	return fmt.Errorf("no command %q: want up, down, bench, images or packages", args[0])
 }
 
 func up(args []string) error {
