@@ -83,7 +83,7 @@ func newSite(programs string, n int, daemon map[string]string) (s *labsite.Site,
 	if env, err = labsite.AddEnvironment(s.Conf, labsite.Environment{Name: "tiny", Image: image, Kind: "tzst"}); err != nil {
 		return nil, "", err
 	}
-	if err = l.StartDHCP(lab.DHCP{IPXE: "http://" + lab.Server.String() + "/boot.ipxe"}); err != nil {
+	if err = l.StartDHCP(labsite.DHCP("")); err != nil {
 		return nil, "", err
 	}
 	_, err = s.Run("kadeploy-server", "start", "-d", s.Conf)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/internal/lab"
 	"github.com/kadeploy/kadeploy/internal/lab/labimage"
+	"github.com/kadeploy/kadeploy/internal/lab/labsite"
 )
 
 func main() {
@@ -69,7 +70,7 @@ func up(args []string) error {
 		return err
 	}
 	defer l.Close()
-	if err := l.StartDHCP(lab.DHCP{}); err != nil {
+	if err := l.StartDHCP(labsite.DHCP("")); err != nil {
 		return err
 	}
 	if err := prepare(l, *programs); err != nil {

@@ -60,14 +60,7 @@ func begin(s setup) *world {
 	w.run("kadeploy-server", "netboot", "install", "-d", w.Conf)
 	switch s.dhcp {
 	case "":
-		d := lab.DHCP{BIOS: "pxelinux.0", UEFI: "snponly.efi", IPXE: "http://10.83.0.1/boot.ipxe"}
-		if s.loader == "pxelinux" {
-			d.IPXE = "pxelinux.0"
-		}
-		if s.loader == "grub" {
-			d = lab.DHCP{BIOS: "grub.pxe", UEFI: "grubx64.efi", IPXE: "grub.pxe"} // a BIOS machine's card is iPXE
-		}
-		Expect(l.StartDHCP(d)).To(Succeed())
+		Expect(l.StartDHCP(labsite.DHCP(s.loader))).To(Succeed())
 	case "proxy":
 		Expect(l.StartDHCP(lab.DHCP{})).To(Succeed())
 	}

@@ -68,6 +68,17 @@ func Write(c Config) error {
 	)
 }
 
+// DHCP is what a site's DHCP server tells machines that the server boots by the loader ("": ipxe).
+func DHCP(loader string) lab.DHCP {
+	switch loader {
+	case "pxelinux":
+		return lab.DHCP{BIOS: "pxelinux.0", IPXE: "pxelinux.0"} // a BIOS machine's card is iPXE
+	case "grub":
+		return lab.DHCP{BIOS: "grub.pxe", UEFI: "grubx64.efi", IPXE: "grub.pxe"}
+	}
+	return lab.DHCP{BIOS: "undionly.kpxe", UEFI: "snponly.efi", IPXE: "http://" + lab.Server.String() + "/boot.ipxe"}
+}
+
 // partitions is fdisk's input: one partition to deploy, one to leave alone.
 const partitions = "o\nn\np\n1\n\n+1G\nt\nPARTTYPE\nn\np\n2\n\n+512M\nw\n"
 
