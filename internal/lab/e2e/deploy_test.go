@@ -32,6 +32,12 @@ var kexec = map[string]string{
 	"macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:180\nBroadcastEnv|BroadcastEnvChain:2:300\nBootNewEnv|BootNewEnvKexec:1:180",
 }
 
+// patient has time for a system of many services.
+var patient = map[string]string{
+	"timeout_reboot": "300",
+	"macrostep":      "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:180\nBroadcastEnv|BroadcastEnvChain:1:400\nBootNewEnv|BootNewEnvClassical:1:400",
+}
+
 // onDisk has the disk's own loader start the new system.
 func onDisk(part string) map[string]string {
 	return map[string]string{"bootloader": "chainload_pxe", "partition_creation_kind": "sfdisk", "deploy_part": part}
@@ -100,7 +106,7 @@ var _ = Describe("A deployment", func() {
 	})
 
 	It("brings a minimal Debian up to its ssh server", func() {
-		w := begin(setup{machines: []lab.MachineConfig{{Memory: 1024}}})
+		w := begin(setup{machines: []lab.MachineConfig{{Memory: 1024}}, nodes: patient})
 		image, err := labimage.Debian()
 		Expect(err).NotTo(HaveOccurred())
 		env, err := labsite.AddEnvironment(w.Conf, labsite.Environment{Name: "debian", Image: image, Kind: "tzst"})
