@@ -11,7 +11,7 @@ CONFDIR  ?= testdata/demo
 
 export CGO_ENABLED ?= 0
 
-.PHONY: help build images demo test test-netns test-qemu torture blackout bench bench-chain chainbench lab lab-deps lab-images e2e test-lab lint verify fuzz generate g5ktest clean
+.PHONY: help build images demo test test-netns test-qemu torture blackout bench bench-chain chainbench lab lab-deps bench-lab e2e test-lab lint verify fuzz generate g5ktest clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -66,6 +66,10 @@ test-lab: ## the lab alone: machines, BMCs, images; needs root and make lab-deps
 
 e2e: build ## the programs in the lab, on machines that boot; needs root and make lab-deps; E2E=short: two machines, BIOS and UEFI
 	KADEPLOY_BIN=$(CURDIR)/bin $(GO) test -tags e2e -count 1 -timeout 60m ./internal/lab/e2e $(if $(E2E),-ginkgo.label-filter='$(E2E)') $(E2EFLAGS)
+
+bench-lab: build ## deployments of 1, 2 and 4 machines that boot, by state; our TFTP and HTTP beside others; needs root (docs/lab.md)
+	$(GO) build -o bin/tools/lab ./internal/lab/cmd
+	bin/tools/lab bench $(BENCHLAB)
 
 fuzz: ## every fuzz target for some ten thousand inputs
 	@.ci/fuzz 20000x

@@ -111,6 +111,11 @@ func (l *Lab) OnServer(ctx context.Context, name string, args ...string) *exec.C
 	return l.net.Host("server").Command(ctx, name, args...)
 }
 
+// Beside returns a command that will run beside the switch, with the machines and the site's services, not started yet.
+func (l *Lab) Beside(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return l.net.Switch().Command(ctx, name, args...)
+}
+
 // CutServer pulls the server's cable, and HealServer plugs it in again.
 func (l *Lab) CutServer() error  { return l.net.Host("server").Cut() }
 func (l *Lab) HealServer() error { return l.net.Host("server").Heal() }

@@ -3,6 +3,7 @@
 //	lab up -n 2            two machines, until Ctrl-C
 //	lab up -n 2 -uefi 1    the first of them with UEFI
 //	lab down               removes what a killed lab left
+//	lab bench              measures deployments of 1, 2 and 4 machines, and the boot services beside others
 //	lab images             makes the images and prints where they are
 //	lab packages           the Debian packages it needs
 package main
@@ -17,6 +18,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/internal/lab"
 	"github.com/kadeploy/kadeploy/internal/lab/labimage"
+	"github.com/kadeploy/kadeploy/internal/lab/labsite"
 )
 
 func main() {
@@ -29,11 +31,13 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("no command: want up, down, images or packages")
+		return fmt.Errorf("no command: want up, down, bench, images or packages")
 	}
 	switch args[0] {
 	case "up":
 		return up(args[1:])
+	case "bench":
+		return bench(args[1:])
 	case "down":
 		return lab.Clean("")
 	case "images":
@@ -44,7 +48,7 @@ func run(args []string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("no command %q: want up, down, images or packages", args[0])
+	return fmt.Errorf("no command %q: want up, down, bench, images or packages", args[0])
 }
 
 func up(args []string) error {
@@ -66,7 +70,7 @@ func up(args []string) error {
 		return err
 	}
 	defer l.Close()
-	if err := l.StartDHCP(lab.DHCP{}); err != nil {
+	if err := l.StartDHCP(labsite.DHCP("")); err != nil {
 		return err
 	}
 	if err := prepare(l, *programs); err != nil {

@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/kadeploy/kadeploy/internal/lab"
+	"github.com/kadeploy/kadeploy/internal/lab/labsite"
 )
 
 // quick has one try of each macro-step, and less patience with boots.
@@ -24,7 +25,7 @@ var _ = Describe("When something is wrong", func() {
 		w := begin(setup{machines: make([]lab.MachineConfig, 4), nodes: quick})
 		Expect(w.Machines[1].Cut()).To(Succeed())
 		r := w.deploy(w.tiny("tiny", nil), "--min-nodes", "3")
-		Expect(r.phases()).To(HaveKeyWithValue("node-2", Not(Equal("ok"))))
+		Expect(phases(r)).To(HaveKeyWithValue("node-2", Not(Equal("ok"))))
 		Expect(r.Outcome).To(Equal("quorum"), r.Text)
 		for i, m := range w.Machines {
 			if i != 1 {
@@ -84,11 +85,11 @@ var _ = Describe("When something is wrong", func() {
 	})
 
 	// inTransfer starts a deployment and returns when some of the image, which comes slowly, is on the machine's disk.
-	inTransfer := func(w *world, m *lab.Machine) deployment {
+	inTransfer := func(w *world, m *lab.Machine) *labsite.Deployment {
 		GinkgoHelper()
 		d := w.startDeploy(w.tiny("tiny", nil))
 		Eventually(func() (string, error) {
-			text, err := os.ReadFile(filepath.Join(w.site, "var/kadeploy-server.log"))
+			text, err := os.ReadFile(filepath.Join(w.Conf, "var/kadeploy-server.log"))
 			return string(text), err
 		}, "3m", "50ms").Should(MatchRegexp(`agents: joined.*` + m.Name))
 		Expect(m.Limit(3_000_000)).To(Succeed())

@@ -21,10 +21,7 @@ import (
 )
 
 // world is a lab, and the programs at work in it.
-type world struct {
-	*lab.Lab
-	site string
-}
+type world struct{ *labsite.Site }
 
 // setup is what a spec wants of its world. The zero value is one BIOS machine, iPXE, IPMI and the site's own DHCP server.
 type setup struct {
@@ -46,7 +43,7 @@ func begin(s setup) *world {
 	l, err := lab.New(lab.Config{Machines: s.machines})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(l.Close)
-	w := &world{l, filepath.Join(l.Dir, "site")}
+	w := &world{&labsite.Site{Lab: l, Conf: filepath.Join(l.Dir, "site"), Programs: programs}}
 	daemon := map[string]string{}
 	if s.dhcp != "" {
 		daemon["dhcp"], daemon["dhcp_interface"] = s.dhcp, "eth0"
@@ -55,22 +52,15 @@ func begin(s setup) *world {
 		daemon[k] = v
 	}
 	Expect(labsite.Write(labsite.Config{
-		Lab: l, Dir: w.site, Boot: bootFiles, Loader: s.loader, Power: s.power, Daemon: daemon, Nodes: s.nodes,
+		Lab: l, Dir: w.Conf, Boot: bootFiles, Loader: s.loader, Power: s.power, Daemon: daemon, Nodes: s.nodes,
 	})).To(Succeed())
 	if s.partitions != "" {
-		Expect(os.WriteFile(filepath.Join(w.site, "partitions"), []byte(s.partitions), 0o644)).To(Succeed())
+		Expect(os.WriteFile(filepath.Join(w.Conf, "partitions"), []byte(s.partitions), 0o644)).To(Succeed())
 	}
-	w.run("kadeploy-server", "netboot", "install", "-d", w.site)
+	w.run("kadeploy-server", "netboot", "install", "-d", w.Conf)
 	switch s.dhcp {
 	case "":
-		d := lab.DHCP{BIOS: "pxelinux.0", UEFI: "snponly.efi", IPXE: "http://10.83.0.1/boot.ipxe"}
-		if s.loader == "pxelinux" {
-			d.IPXE = "pxelinux.0"
-		}
-		if s.loader == "grub" {
-			d = lab.DHCP{BIOS: "grub.pxe", UEFI: "grubx64.efi", IPXE: "grub.pxe"} // a BIOS machine's card is iPXE
-		}
-		Expect(l.StartDHCP(d)).To(Succeed())
+		Expect(l.StartDHCP(labsite.DHCP(s.loader))).To(Succeed())
 	case "proxy":
 		Expect(l.StartDHCP(lab.DHCP{})).To(Succeed())
 	}
@@ -81,46 +71,19 @@ func begin(s setup) *world {
 
 func (w *world) startServer() {
 	GinkgoHelper()
-	w.run("kadeploy-server", "start", "-d", w.site)
-	DeferCleanup(func() { w.try("kadeploy-server", "stop", "-d", w.site) })
-}
-
-// try runs one of the programs in the server's namespace, for as long as any of them may take.
-func (w *world) try(program string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
-	defer cancel()
-	var errors strings.Builder
-	cmd := w.OnServer(ctx, filepath.Join(programs, program), args...)
-	cmd.Stderr = &errors
-	out, err := cmd.Output()
-	if err != nil {
-		err = fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, errors.String())
-	}
-	return string(out), err
+	w.run("kadeploy-server", "start", "-d", w.Conf)
+	DeferCleanup(func() { w.Run("kadeploy-server", "stop", "-d", w.Conf) })
 }
 
 func (w *world) run(program string, args ...string) string {
 	GinkgoHelper()
-	out, err := w.try(program, args...)
+	out, err := w.Run(program, args...)
 	Expect(err).NotTo(HaveOccurred())
 	return out
 }
 
-// report is what `kadeploy deploy --output json` says.
-type report struct {
-	ID       string
-	Outcome  string
-	ExitCode int `json:"exit_code"`
-	Text     string
-	Seconds  float64
-	Nodes    []struct {
-		Name, Phase, State, Cause, Evidence string
-		Tries                               int
-		Seconds                             map[string]float64
-	}
-}
-
-func (r report) phases() map[string]string {
+// phases are the machines' ends.
+func phases(r labsite.Report) map[string]string {
 	m := make(map[string]string)
 	for _, n := range r.Nodes {
 		m[n.Name] = n.Phase
@@ -129,13 +92,13 @@ func (r report) phases() map[string]string {
 }
 
 // deploy deploys an environment on all machines and waits for the end, whatever it is.
-func (w *world) deploy(env string, args ...string) report {
+func (w *world) deploy(env string, args ...string) labsite.Report {
 	GinkgoHelper()
 	return w.await(w.startDeploy(env, args...))
 }
 
 // mustDeploy deploys, and goes on only if every node is said to be OK; the rest is for the consoles to say.
-func (w *world) mustDeploy(env string, args ...string) report {
+func (w *world) mustDeploy(env string, args ...string) labsite.Report {
 	GinkgoHelper()
 	r := w.deploy(env, args...)
 	Expect(r.Outcome).To(Equal("all_ok"), r.Text)
@@ -143,27 +106,18 @@ func (w *world) mustDeploy(env string, args ...string) report {
 	return r
 }
 
-// deployment is one under way: the command, and what it has written.
-type deployment struct {
-	cmd    *exec.Cmd
-	out    *strings.Builder
-	errors *strings.Builder
-}
-
-func (w *world) startDeploy(env string, args ...string) deployment {
+func (w *world) startDeploy(env string, args ...string) *labsite.Deployment {
 	GinkgoHelper()
-	d := deployment{out: &strings.Builder{}, errors: &strings.Builder{}}
-	line := append([]string{"deploy", "-d", w.site, "-m", fmt.Sprintf("node-[1-%d]", len(w.Machines)), "-a", env, "--output", "json"}, args...)
-	d.cmd = w.OnServer(context.Background(), filepath.Join(programs, "kadeploy"), line...)
-	d.cmd.Stdout, d.cmd.Stderr = d.out, d.errors
-	Expect(d.cmd.Start()).To(Succeed())
+	d, err := w.Deploy(env, args...)
+	Expect(err).NotTo(HaveOccurred())
 	return d
 }
 
-func (w *world) await(d deployment) (r report) {
+// await waits for the end of a deployment, whatever it is.
+func (w *world) await(d *labsite.Deployment) labsite.Report {
 	GinkgoHelper()
-	d.cmd.Wait() // its exit code is in the report
-	Expect(json.Unmarshal([]byte(d.out.String()), &r)).To(Succeed(), d.errors.String())
+	r, err := d.Wait()
+	Expect(err).NotTo(HaveOccurred())
 	GinkgoWriter.Printf("%s after %.1f s: %s\n", r.Outcome, r.Seconds, r.Text)
 	for _, n := range r.Nodes {
 		GinkgoWriter.Printf("  %s %s %v %s\n%s\n", n.Name, n.Phase, n.Seconds, n.Cause, n.Evidence)
@@ -178,7 +132,7 @@ func (w *world) tiny(id string, keys map[string]string) string {
 	Expect(err).NotTo(HaveOccurred())
 	image, err := labimage.Tiny(k, id)
 	Expect(err).NotTo(HaveOccurred())
-	env, err := labsite.AddEnvironment(w.site, labsite.Environment{Name: id, Image: image, Kind: "tzst", Keys: keys})
+	env, err := labsite.AddEnvironment(w.Conf, labsite.Environment{Name: id, Image: image, Kind: "tzst", Keys: keys})
 	Expect(err).NotTo(HaveOccurred())
 	return env
 }
@@ -234,7 +188,7 @@ func (w *world) tell() {
 		all := strings.Split(strings.TrimSpace(string(text)), "\n")
 		GinkgoWriter.Printf("---- %s\n%s\n", path, strings.Join(all[max(0, len(all)-lines):], "\n"))
 	}
-	show(filepath.Join(w.site, "var/kadeploy-server.log"), 60)
+	show(filepath.Join(w.Conf, "var/kadeploy-server.log"), 60)
 	for _, m := range w.Machines {
 		show(filepath.Join(m.Dir, "serial.log"), 60)
 		show(filepath.Join(m.Dir, "chassis.log"), 30)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -32,7 +33,7 @@ func Write(c Config) error {
 		return err
 	}
 	for _, name := range []string{"vmlinuz-kadeploy", "initrd-kadeploy"} {
-		if err := link(filepath.Join(c.Boot, name), filepath.Join(kernels, name)); err != nil {
+		if err := copyFile(filepath.Join(c.Boot, name), filepath.Join(kernels, name)); err != nil {
 			return err
 		}
 	}
@@ -66,6 +67,17 @@ func Write(c Config) error {
 		put(c.Dir, "power", script(c.Lab.Machines), 0o755),
 		os.MkdirAll(filepath.Join(c.Dir, "images"), 0o755),
 	)
+}
+
+// DHCP is what a site's DHCP server tells machines that the server boots by the loader ("": ipxe).
+func DHCP(loader string) lab.DHCP {
+	switch loader {
+	case "pxelinux":
+		return lab.DHCP{BIOS: "pxelinux.0", IPXE: "pxelinux.0"} // a BIOS machine's card is iPXE
+	case "grub":
+		return lab.DHCP{BIOS: "grub.pxe", UEFI: "grubx64.efi", IPXE: "grub.pxe"}
+	}
+	return lab.DHCP{BIOS: "undionly.kpxe", UEFI: "snponly.efi", IPXE: "http://" + lab.Server.String() + "/boot.ipxe"}
 }
 
 // partitions is fdisk's input: one partition to deploy, one to leave alone.
@@ -111,7 +123,7 @@ case $(bmc status) in *on) bmc reset;; *) bmc on;; esac
 // Environment describes an image for `kadeploy deploy -a`: a file of the site's images directory, of the given kind (tzst, ddzst).
 type Environment struct {
 	Name  string
-	Image string // path of the image, which is linked into the site
+	Image string // path of the image, which is copied into the site
 	Kind  string
 	Keys  map[string]string // further fields, or other values
 }
@@ -119,7 +131,7 @@ type Environment struct {
 // AddEnvironment puts an image into the site and returns the path of its description.
 func AddEnvironment(dir string, e Environment) (string, error) {
 	image := filepath.Join(dir, "images", e.Name+"-"+filepath.Base(e.Image))
-	if err := link(e.Image, image); err != nil {
+	if err := copyFile(e.Image, image); err != nil {
 		return "", err
 	}
 	fields := map[string]string{
@@ -137,16 +149,19 @@ func AddEnvironment(dir string, e Environment) (string, error) {
 	return path, put(dir, e.Name+".env", b.String(), 0o644)
 }
 
-// link makes to the same file as from, or a copy where that cannot be: a symbolic link out of a root does not count.
-func link(from, to string) error {
-	if err := os.Link(from, to); err == nil {
-		return nil
-	}
-	content, err := os.ReadFile(from)
+// copyFile copies. A link would be a second name of a file in the cache: the server takes an image whose names change for one that changes.
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, content, 0o644)
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 func put(dir, name, text string, mode os.FileMode) error {

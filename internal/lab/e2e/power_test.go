@@ -1,0 +1,52 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"encoding/json"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/kadeploy/kadeploy/internal/lab"
+)
+
+var _ = Describe("Power", func() {
+	DescribeTable("is switched by who may, and what the machine does is seen", func(driver string) {
+		w := begin(setup{power: driver})
+		m := w.Machines[0]
+		status := func() string {
+			GinkgoHelper()
+			var said struct{ Nodes []struct{ Power string } }
+			Expect(json.Unmarshal([]byte(w.run("kadeploy", "power", "status", "-d", w.Conf, "-m", m.Name, "--output", "json")), &said)).To(Succeed())
+			Expect(said.Nodes).To(HaveLen(1))
+			return said.Nodes[0].Power
+		}
+		Expect(status()).To(Equal("off"))
+
+		w.run("kadeploy", "power", "on", "-d", w.Conf, "-m", m.Name)
+		Expect(m.Powered()).To(BeTrue())
+		Expect(status()).To(Equal("on"))
+		expectConsole(m, 0, "SeaBIOS")
+
+		mark := m.Serial.Mark()
+		w.run("kadeploy", "power", "cycle", "-d", w.Conf, "-m", m.Name)
+		expectConsole(m, mark, "SeaBIOS")
+
+		w.run("kadeploy", "power", "off", "-d", w.Conf, "-m", m.Name, "--level", "hard")
+		Expect(m.Powered()).To(BeFalse())
+		Expect(status()).To(Equal("off"))
+	},
+		Entry("by IPMI", Label("short"), "ipmi"),
+		Entry("by Redfish", Label("short"), "redfish"),
+	)
+
+	It("is not said to be on when the BMC has refused", func() {
+		w := begin(setup{})
+		m := w.Machines[0]
+		Expect(m.SetFault(lab.Refuse)).To(Succeed())
+		_, err := w.Run("kadeploy", "power", "on", "-d", w.Conf, "-m", m.Name, "--level", "very_hard")
+		Expect(err).To(HaveOccurred())
+		Expect(m.Powered()).To(BeFalse())
+	})
+})

@@ -1,0 +1,18 @@
+package lab
+
+import (
+	"io"
+	"os"
+)
+
+// NewSerial is the console whose log is at path.
+func NewSerial(name, path string) Serial { return Serial{name, path} }
+
+// CallChassis calls the chassis program of a machine that is only a directory: its BMC has the fault f, and no machine is ever started.
+func CallChassis(dir string, f Fault, out io.Writer, args ...string) error {
+	c := chassis{spec{Name: "node-1", Dir: dir}, "ipmi"}
+	if err := os.WriteFile(c.path("fault"), []byte(f), 0o600); err != nil {
+		return err
+	}
+	return chassisProgram(controller{c}, args, out)
+}
