@@ -52,8 +52,12 @@ func tree(files map[string]string) string {
 // unpack has GNU cpio unpack an initrd, which needs the right to make devices.
 func unpack(initrd []byte) string {
 	GinkgoHelper()
+	return unpackCPIO(inflate(initrd))
+}
+
+func unpackCPIO(pack []byte) string {
+	GinkgoHelper()
 	dir := GinkgoT().TempDir()
-	pack := inflate(initrd)
 	cmd := exec.Command(tool("cpio"), "-idm", "--quiet", "--no-absolute-filenames")
 	cmd.Dir, cmd.Stdin, cmd.Stderr = dir, bytes.NewReader(pack), GinkgoWriter
 	Expect(cmd.Run()).To(Succeed())
@@ -84,6 +88,14 @@ func initrdOf(s *initramfs.System) []byte {
 	GinkgoHelper()
 	var out bytes.Buffer
 	Expect(s.WriteInitrd(&out, 0)).To(Succeed())
+	return out.Bytes()
+}
+
+// packOf is the archive without its compression, which takes minutes with the race detector.
+func packOf(s *initramfs.System) []byte {
+	GinkgoHelper()
+	var out bytes.Buffer
+	Expect(s.Tree.WriteCPIO(&out, 0)).To(Succeed())
 	return out.Bytes()
 }
 
