@@ -173,14 +173,14 @@ var _ = Describe("The ssh driver", func() {
 
 	It("takes a node that falls silent when it was asked for one that reboots", func() {
 		n := startNode("sleep 60")
-		_, err := ssh.Driver{Silence: 500 * time.Millisecond}.Do(ctx, n.target(), power.OpReboot, power.Soft)
+		_, err := ssh.Driver{Silence: 3 * time.Second}.Do(ctx, n.target(), power.OpReboot, power.Soft)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(n.asked()).To(Equal("reboot -f\n"))
 	})
 
 	It("ends with its context when the command does not", func() {
 		n := startNode("sleep 60")
-		short, cancel := context.WithTimeout(ctx, time.Second)
+		short, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
 		_, err := driver.Do(short, n.target(), power.OpReboot, power.Soft)
 		Expect(err).To(MatchError(context.DeadlineExceeded))
