@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kadeploy/kadeploy/internal/lab"
@@ -19,10 +20,14 @@ const (
 var dropped = []string{"usr/share/doc", "usr/share/locale", "usr/share/man", "var/lib/apt/lists", "var/cache/apt",
 	"kernel/sound", "kernel/drivers/infiniband", "kernel/drivers/media", "kernel/drivers/gpu", "kernel/drivers/net/ethernet", "kernel/drivers/hv"}
 
+// masked are units that only cost time here.
+var masked = []string{"apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer",
+	"systemd-firstboot.service", "systemd-pstore.service"}
+
 // Debian returns a minimal Debian as .tar.zst: systemd, OpenSSH and a kernel from Debian's packages, fetched from the mirror of this
 // machine's apt. It writes the console line of Tiny with image=debian, and its sshd answers at port 22.
 func Debian() (path string, err error) {
-	ingredients := append([]string{release, packages}, dropped...)
+	ingredients := slices.Concat([]string{release, packages}, dropped, masked)
 	for _, name := range []string{"init.sh", "eth.network", "marker.service", "marker.sh"} {
 		text, err := seeds.ReadFile("seed/" + name)
 		if err != nil {
@@ -74,10 +79,10 @@ func dress(tree string) error {
 			return err
 		}
 	}
-	for path, text := range map[string]string{"etc/image": "debian\n", "etc/hostname": "lab\n", "etc/fstab": "", "etc/machine-id": "uninitialized\n"} {
+	for path, text := range map[string]string{"etc/image": "debian\n", "etc/hostname": "lab\n", "etc/fstab": "", "etc/machine-id": ""} {
 		if err := os.WriteFile(filepath.Join(tree, path), []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
-	return run(".", "chroot", tree, "sh", "-c", "depmod "+version+" && systemctl -q enable systemd-networkd marker.service ssh.service && passwd -q -d root")
+	return run(".", "chroot", tree, "sh", "-c", "depmod "+version+" && systemctl -q enable systemd-networkd marker.service ssh.service && systemctl -q mask "+strings.Join(masked, " ")+" && passwd -q -d root")
 }
