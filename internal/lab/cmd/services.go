@@ -28,7 +28,7 @@ type service struct {
 
 // services measures how fast the deployment system's initrd comes to one client, curl, from our servers and from others.
 func services(ctx context.Context, programs string) error {
-	s, _, err := newSite(programs, 0, map[string]string{"tftp_listen": lab.Server.String() + ":1069"})
+	s, _, err := newSite(programs, 1, map[string]string{"tftp_listen": lab.Server.String() + ":1069"})
 	if err != nil {
 		return err
 	}
