@@ -92,17 +92,19 @@ var _ = Describe("A deployment", func() {
 		Expect(m.ChassisLog()).NotTo(ContainSubstring("reset"))
 	})
 
-	It("writes a raw image of a partition, which the disk's own loader starts", func() {
-		w := begin(setup{nodes: onDisk("1"), partitions: grubBIOS})
+	It("writes the raw image of a whole disk, which brings its own loader", func() {
+		w := begin(setup{})
 		k, err := lab.HostKernel()
 		Expect(err).NotTo(HaveOccurred())
-		image, err := labimage.Partition(k, "raw")
+		image, err := labimage.WholeDisk(k, "whole")
 		Expect(err).NotTo(HaveOccurred())
-		env, err := labsite.AddEnvironment(w.Conf, labsite.Environment{Name: "raw", Image: image, Kind: "ddzst"})
+		raw := map[string]string{"environment_kind": "other", "kernel": "", "initrd": "", "filesystem": "", "fdisktype": "0", "kernel_params": ""}
+		env, err := labsite.AddEnvironment(w.Conf, labsite.Environment{Name: "whole", Image: image, Kind: "ddzst", Keys: raw})
 		Expect(err).NotTo(HaveOccurred())
-		w.mustDeploy(env)
-		expectSystem(w.Machines[0], 0, "raw", "/dev/vda1", "id=raw")
-		Expect(fileOnDisk(w.Machines[0], 1, "/etc/image")).To(Equal("raw\n"))
+		m := w.Machines[0]
+		w.mustDeploy(env, "--block-device", m.Device())
+		expectSystem(m, 0, "whole", "/dev/vda1", "loader=grub")
+		Expect(fileOnDisk(m, 1, "/etc/image")).To(Equal("whole\n"))
 	})
 
 	It("brings a minimal Debian up to its ssh server", func() {
