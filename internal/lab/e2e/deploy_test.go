@@ -57,6 +57,11 @@ var _ = Describe("A deployment", func() {
 			expectConsole(m, marks[i], witness)
 			expectSystem(m, marks[i], "tiny", m.Device()+"p?[12]", "id=tiny")
 			Expect(fileOnDisk(m, partition, "/etc/image")).To(Equal("tiny\n"))
+			if s.dhcp == "full" {
+				Expect(w.DHCPLog()).To(BeEmpty(), "the site's server does not run")
+			} else {
+				Expect(w.DHCPLog()).To(ContainSubstring("DHCPACK(br0) " + m.Addr.String() + " " + m.MAC))
+			}
 			if s.power != "command" {
 				Expect(m.ChassisLog()).To(MatchRegexp(`(?m) (ipmi|redfish) (on|reset|cycle): ok$`))
 			}
