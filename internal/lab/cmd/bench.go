@@ -23,6 +23,7 @@ func bench(args []string) error {
 	flags := flag.NewFlagSet("lab bench", flag.ContinueOnError)
 	programs := flags.String("bin", "bin", "directory of the programs")
 	only := flags.String("run", "", "deploy or services; both by default")
+	most := flags.Int("n", 4, "deployments of 1, 2, 4 ... machines, to this number")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func bench(args []string) error {
 	}
 	fmt.Println("\nBIOS, iPXE over HTTP, IPMI, tiny image; seconds. By macro-step: of the slowest machine. Boot: all machines from power on to the system up, the floor.")
 	fmt.Printf("%-9s %8s %8s   %s\n", "machines", "all OK", "boot", "by macro-step")
-	for _, n := range []int{1, 2, 4} {
+	for n := 1; n <= *most; n *= 2 {
 		if err := deployments(ctx, dir, n); err != nil {
 			return err
 		}
