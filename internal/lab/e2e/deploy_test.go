@@ -32,10 +32,10 @@ var kexec = map[string]string{
 	"macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:180\nBroadcastEnv|BroadcastEnvChain:2:300\nBootNewEnv|BootNewEnvKexec:1:180",
 }
 
-// patient has time for a system of many services.
+// patient has time for a system of many services, and for a loader that fetches slowly: GRUB for BIOS waits for each block.
 var patient = map[string]string{
 	"timeout_reboot": "300",
-	"macrostep":      "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:180\nBroadcastEnv|BroadcastEnvChain:1:400\nBootNewEnv|BootNewEnvClassical:1:400",
+	"macrostep":      "SetDeploymentEnv|SetDeploymentEnvUntrusted:1:400\nBroadcastEnv|BroadcastEnvChain:1:400\nBootNewEnv|BootNewEnvClassical:1:400",
 }
 
 // onDisk has the disk's own loader start the new system.
@@ -70,7 +70,7 @@ var _ = Describe("A deployment", func() {
 		Entry("BIOS, iPXE, IPMI", Label("short"), setup{}, `(?s)iPXE.*vmlinuz-kadeploy.*iPXE.*LAB-SYSTEM`),
 		Entry("two at once", setup{machines: make([]lab.MachineConfig, 2)}, "LAB-SYSTEM"),
 		Entry("BIOS, PXELINUX", setup{loader: "pxelinux"}, `(?s)PXELINUX.*kadeploy deployment system.*PXELINUX.*LAB-SYSTEM`),
-		Entry("BIOS, GRUB from the network", setup{loader: "grub"}, `(?s)kadeploy deployment system.*LAB-SYSTEM`),
+		Entry("BIOS, GRUB from the network", setup{loader: "grub", nodes: patient}, `(?s)kadeploy deployment system.*LAB-SYSTEM`),
 		Entry("BIOS, the commands of a site, NVMe", setup{power: "command", machines: []lab.MachineConfig{{Bus: lab.NVMe}}}, "LAB-SYSTEM"),
 		Entry("UEFI, iPXE in its card, Redfish, SCSI", Label("short"),
 			setup{machines: []lab.MachineConfig{{Firmware: lab.UEFI, Bus: lab.SCSI}}, power: "redfish"}, `(?s)iPXE.*vmlinuz-kadeploy.*LAB-SYSTEM`),
