@@ -150,6 +150,10 @@ func (j *journal) done(ctx actor.Context, m supervisor.TaskDone) {
 
 // unwritten keeps what could not be written and tries again in a while. What was to begin does not: nobody has heard of it.
 func (j *journal) unwritten(ctx actor.Context, err error) {
+	if errors.Is(err, store.ErrFenced) { // it would fail for ever: its supervisors end this server, which touches no machine any more
+		j.record.back()
+		panic(&fencedError{err})
+	}
 	if j.ill != err.Error() {
 		j.ill = err.Error()
 		j.log.Error("the journal cannot be written; what happens is kept and written later, and no request is accepted until then", "reason", err)
@@ -161,6 +165,12 @@ func (j *journal) unwritten(ctx actor.Context, err error) {
 	j.again = true
 	j.timers.After(ctx, writeAgain, tryAgain{})
 }
+
+// fencedError ends a journal whose database is another server's.
+type fencedError struct{ error }
+
+// Expected marks it as a failure by plan, for the supervisor.
+func (*fencedError) Expected() {}
 
 // stop writes what is left. Nobody is told: at the end of the server nobody listens, and the next incarnation does it.
 func (j *journal) stop() {

@@ -226,6 +226,15 @@ var _ = Describe("A journal whose database", func() {
 		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ABORTED))
 	})
 
+	It("is another server's ends this one, which touches no machine any more", func() {
+		s := site()
+		fenced := store.ErrFenced
+		db.broken.Store(&fenced)
+		s.client().send(s.deployment("node-1"))
+		Eventually(s.tree.Failed()).Should(Receive(MatchError(ContainSubstring("another server has taken the database over"))))
+		Expect(s.rack.Console("node-1")).To(BeEmpty())
+	})
+
 	It("does not answer yet has no request answered, and no machine touched", func() {
 		s := site()
 		c := s.client()

@@ -20,6 +20,12 @@ func (s *Store) Setting(ctx context.Context, query string) (value string, err er
 	return value, err
 }
 
+// LoseLock has the server believe that it holds what it does not hold any more.
+func LoseLock(s *Store) {
+	_ = s.unlock()
+	_, _ = s.write.Exec("SELECT pg_advisory_unlock($1)", int64(reignLock)) // SQLite does not know it
+}
+
 var (
 	BucketOf = bucketOf
 	Middle   = middle

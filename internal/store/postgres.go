@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,7 +20,34 @@ import (
 )
 
 // postgresServer is the engine of a database of PostgreSQL.
-type postgresServer struct{ *Store }
+type postgresServer struct {
+	*Store
+	claimed atomic.Bool // each connection that writes holds the lock
+}
+
+// reignLock is the advisory lock of the server that writes; locks of PostgreSQL are of one database each.
+const reignLock = 0x6b616465706c6f79 // "kadeploy"
+
+// lock holds the database for the connection that writes, and for each one that takes its place. It ends with it.
+func (p *postgresServer) lock(ctx context.Context) (free bool, err error) {
+	err = p.write.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", int64(reignLock)).Scan(&free)
+	p.claimed.Store(free && err == nil)
+	return free, err
+}
+
+func (p *postgresServer) unlock() error { return nil }
+
+// connected makes a connection that writes what it has to be.
+func (p *postgresServer) connected(ctx context.Context, c *pgx.Conn) error {
+	if err := durable(ctx, c); err != nil || !p.claimed.Load() {
+		return err
+	}
+	var free bool
+	if err := c.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(reignLock)).Scan(&free); err != nil || free {
+		return err
+	}
+	return ErrFenced
+}
 
 func (s *Store) openPostgres(ctx context.Context, url string) error {
 	c, err := pgx.ParseConfig(url)
@@ -27,7 +55,7 @@ func (s *Store) openPostgres(ctx context.Context, url string) error {
 		return errors.New("database URL: expected postgres://USER@HOST:PORT/DATABASE; in a password, % and @ and / are written %25, %40, %2F")
 	}
 	s.name = fmt.Sprintf("%s on %s", c.Database, c.Host)
-	p := &postgresServer{s}
+	p := &postgresServer{Store: s}
 	s.engine = p
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 10 * time.Second
@@ -35,7 +63,7 @@ func (s *Store) openPostgres(ctx context.Context, url string) error {
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "kadeploy"
 	}
-	s.write = stdlib.OpenDB(*c, stdlib.OptionAfterConnect(durable))
+	s.write = stdlib.OpenDB(*c, stdlib.OptionAfterConnect(p.connected))
 	s.write.SetMaxOpenConns(1)
 	s.read = stdlib.OpenDB(*c)
 	s.read.SetMaxOpenConns(maxRead)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
+	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -21,7 +22,39 @@ import (
 // sqliteFile is the engine of a SQLite file.
 type sqliteFile struct {
 	*Store
-	path string
+	path   string
+	locked *os.File // beside the file, which SQLite locks in ways of its own
+}
+
+// lock holds a file beside the database. The kernel lets go of it when this process ends.
+func (f *sqliteFile) lock(context.Context) (bool, error) {
+	beside, err := os.OpenFile(f.path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return false, f.fault(wording.Bare(err))
+	}
+	err = unix.Flock(int(beside.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err != nil {
+		err = errors.Join(ignore(err, unix.EWOULDBLOCK), beside.Close())
+		return false, err
+	}
+	f.locked = beside
+	return true, nil
+}
+
+func (f *sqliteFile) unlock() error {
+	if f.locked == nil {
+		return nil
+	}
+	locked := f.locked
+	f.locked = nil
+	return locked.Close()
+}
+
+func ignore(err, harmless error) error {
+	if errors.Is(err, harmless) {
+		return nil
+	}
+	return err
 }
 
 func (s *Store) openSQLite(ctx context.Context, path string) error {
@@ -33,7 +66,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 		return err
 	}
 	s.name = path
-	f := &sqliteFile{s, path}
+	f := &sqliteFile{Store: s, path: path}
 	s.engine = f
 	if err := makeFile(path); err != nil {
 		return s.fault(wording.Bare(err))

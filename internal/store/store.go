@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,7 @@ type Store struct {
 	read  *sql.DB
 	log   *slog.Logger
 	asIs  bool
+	epoch atomic.Int64 // of this program's reign; 0: it claims nothing
 	engine
 }
 
@@ -35,9 +37,11 @@ type engine interface {
 	check(ctx context.Context) error
 	size(ctx context.Context) (int64, error)
 	backup(ctx context.Context, file string) error
-	explain(err error) error            // in words and errors of this package
-	keepRoom(ctx context.Context) error // for ends; ErrFull when there is none
-	again(err error) bool               // the same transaction may go through at another try
+	explain(err error) error                // in words and errors of this package
+	keepRoom(ctx context.Context) error     // for ends; ErrFull when there is none
+	again(err error) bool                   // the same transaction may go through at another try
+	lock(ctx context.Context) (bool, error) // holds the database for this process; false: another one does
+	unlock() error
 }
 
 const (
@@ -73,6 +77,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 // Close ends the connections. What Write has returned from is kept in any case.
 func (s *Store) Close() error {
 	var err error
+	if s.engine != nil {
+		err = s.unlock()
+	}
 	for _, db := range []*sql.DB{s.read, s.write} {
 		if db != nil {
 			err = errors.Join(err, db.Close())
@@ -112,7 +119,11 @@ func (s *Store) once(ctx context.Context, do func(context.Context, *sql.Tx) erro
 	if err != nil {
 		return err
 	}
-	if err := do(ctx, tx); err != nil {
+	err = s.reigns(ctx, tx)
+	if err == nil {
+		err = do(ctx, tx)
+	}
+	if err != nil {
 		_ = tx.Rollback() // what ended it has been said
 		return err
 	}

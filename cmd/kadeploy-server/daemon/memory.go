@@ -3,7 +3,9 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/kadeploy/kadeploy/actors"
@@ -21,6 +23,10 @@ func recall(g *config.Global, log *slog.Logger) (*store.Store, *actors.Memory, e
 	db, err := store.Open(ctx, store.Config{URL: g.Database, Log: log})
 	if err != nil {
 		return nil, nil, err
+	}
+	host, _ := os.Hostname()
+	if err := db.Claim(ctx, fmt.Sprintf("%s, pid %d", host, os.Getpid())); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
 	}
 	memory, err := actors.Recall(ctx, db)
 	if err != nil {
