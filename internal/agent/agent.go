@@ -1,8 +1,9 @@
 // Package agent is the program of the deployment system on a node. It opens the marker port, calls the server, and does
 // one order at a time on the machine it is given: partitions, file systems, its link of the chain, scripts, keys.
 //
-// It decides nothing: it knows no states, no retries, no neighbours. When its stream ends it cancels what it does and
-// gives up; the server boots the node again. What an order can do to the machine is the driver's business
+// It decides nothing: it knows no states, no retries, no neighbours. When its connection breaks it cancels what it does and
+// calls again, as long as the server has said; what is mounted stays so. When the server ends the stream it gives up; the server boots
+// the node again. What an order can do to the machine is the driver's business
 // (internal/machine), and the broadcast is package chain's; here is where both meet.
 package agent
 
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 
 	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/pki"
@@ -22,7 +24,7 @@ type End int
 
 // The ends.
 const (
-	EndLost   End = iota // the server is gone or does not want it; the error says which
+	EndLost   End = iota // the server has been gone for too long, or does not want it; the error says which
 	EndReboot            // the server ordered a reboot and knows that it happens
 	EndKexec             // likewise with the kernel that is loaded
 )
@@ -45,6 +47,7 @@ type Config struct {
 	Machine    machine.Machine //
 	Address    netip.Addr      // own address: to listen on and to call from; the zero Addr: 127.0.0.1
 	MarkerPort int             // open as long as Run runs
+	Stay       bool            // an agent that is lost does not return before its context ends: the machine is to be looked at
 	Version    string          //
 	Faults     []Fault         // sandbox only
 	Crash      func()          // agent-crash calls it, and it does not return; nil: Run returns ErrCrashed at once
@@ -52,7 +55,9 @@ type Config struct {
 }
 
 // Run is the life of the agent. It calls until the server welcomes it, unless the server refuses it for good, or is another one than
-// the pin says; after the welcome there is no second call. Its key and its certificate end with it. It returns when the stream has ended or ctx has, and every order it ran has stopped.
+// the pin says. When the connection breaks afterwards it calls again with the same certificate, for the time that the welcome gave. Its key
+// and its certificate end with it. It returns when the server has ended the stream, cannot be reached in that time, or ctx has ended, and
+// every order it ran has stopped.
 func Run(ctx context.Context, c Config) (End, error) {
 	if err := c.complete(); err != nil {
 		return EndLost, fmt.Errorf("agent: %w", err)
@@ -62,19 +67,35 @@ func Run(ctx context.Context, c Config) (End, error) {
 		return EndLost, err
 	}
 	defer marker.close()
-	link, err := (&caller{config: &c}).call(ctx)
-	if err != nil {
-		return EndLost, err
+	end, err := serve(ctx, &c)
+	if c.Stay && end == EndLost && ctx.Err() == nil {
+		c.Log.Error("the agent has ended; the machine stays as it is", "err", err)
+		<-ctx.Done()
 	}
-	defer link.close()
-	c.Log.Info("welcomed", "server", c.Server)
-	return newLoop(&c, link).run()
+	return end, err
+}
+
+// serve obeys the server over one connection after the other.
+func serve(ctx context.Context, c *Config) (End, error) {
+	caller := &caller{config: c}
+	link, err := caller.call(ctx)
+	for err == nil {
+		c.Log.Info("welcomed", "server", c.Server)
+		end, ended := newLoop(c, link).run()
+		if !errors.Is(ended, errAway) || link.reconnect <= 0 {
+			return end, ended
+		}
+		c.Log.Warn("the connection broke: calling again", "server", c.Server, "for", link.reconnect, "err", ended)
+		link, err = caller.again(ctx, link.reconnect)
+	}
+	return EndLost, err
 }
 
 func (c *Config) complete() error {
 	if c.Machine == nil || c.Node == "" || c.Token == "" {
 		return errors.New("node, token and machine must be given")
 	}
+	c.Faults = slices.Clone(c.Faults) // they happen once, whatever connection they are met on
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

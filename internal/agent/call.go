@@ -45,8 +45,20 @@ func (c *caller) call(ctx context.Context) (l *link, err error) {
 	if err := c.until(ctx, c.enrol); err != nil {
 		return nil, err
 	}
-	err = c.until(ctx, func(ctx context.Context) (err error) {
-		l, err = c.dial(ctx)
+	return c.stream(ctx, ctx)
+}
+
+// again calls with the certificate of before, for so long.
+func (c *caller) again(ctx context.Context, within time.Duration) (*link, error) {
+	patience, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("it was away for %s", within))
+	defer cancel()
+	return c.stream(ctx, patience)
+}
+
+// stream calls as long as patience lasts, for a stream that lives as long as life.
+func (c *caller) stream(life, patience context.Context) (l *link, err error) {
+	err = c.until(patience, func(context.Context) (err error) {
+		l, err = c.dial(life)
 		return err
 	})
 	return l, err

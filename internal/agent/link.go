@@ -22,6 +22,8 @@ type link struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 
+	reconnect time.Duration // how long to call again when the connection breaks
+
 	mu sync.Mutex // one Send at a time
 }
 
@@ -48,7 +50,7 @@ func (l *link) hello(version string) error {
 	if sendErr != nil || len(m.GetWelcome().GetSession()) == 0 {
 		return errors.New("the server's first message is no Welcome")
 	}
-	l.session = m.GetWelcome().Session
+	l.session, l.reconnect = m.GetWelcome().Session, m.GetWelcome().Reconnect.AsDuration()
 	if !timer.Stop() {
 		return errNoWelcome
 	}

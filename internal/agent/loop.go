@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
@@ -16,13 +17,13 @@ var (
 	errAborted   = errors.New("aborted by the server")
 	errTimeout   = errors.New("timed out")
 	errStreamEnd = errors.New("the server is gone")
+	errAway      = errors.New("the connection broke") // the server has not said that it is over
 )
 
 // loop is the one goroutine that knows what the agent is doing.
 type loop struct {
 	config *Config
 	link   *link
-	faults []Fault // those that have not happened yet
 
 	incoming chan *agentpb.ToAgent // closed when the stream has ended
 	lost     error                 // why; read after incoming was closed
@@ -31,10 +32,7 @@ type loop struct {
 }
 
 func newLoop(c *Config, l *link) *loop {
-	return &loop{
-		config: c, link: l, faults: slices.Clone(c.Faults),
-		incoming: make(chan *agentpb.ToAgent), finished: make(chan *work, 1),
-	}
+	return &loop{config: c, link: l, incoming: make(chan *agentpb.ToAgent), finished: make(chan *work, 1)}
 }
 
 // run obeys until the stream ends or a reboot was ordered.
@@ -78,6 +76,9 @@ func (p *loop) read() {
 		m, err := p.link.stream.Recv()
 		if err != nil {
 			p.lost = errors.New(status.Convert(err).Message())
+			if status.Code(err) == codes.Unavailable {
+				p.lost = fmt.Errorf("%w: %w", errAway, p.lost)
+			}
 			return
 		}
 		select {
@@ -99,7 +100,8 @@ func (p *loop) obey(m *agentpb.ToAgent) error {
 	}
 	if p.current != nil {
 		text := fmt.Sprintf("order %d (%s) refused: order %d (%s) is still running", o.Id, o.Step, p.current.order.Id, p.current.order.Step)
-		return p.link.send(result(&agentpb.Result{Order: o.Id, Error: text}))
+		p.link.send(result(&agentpb.Result{Order: o.Id, Error: text})) // one that fails is followed by the end of the stream
+		return nil
 	}
 	w := newWork(p, o)
 	switch p.fault(o.Step) {
@@ -122,12 +124,12 @@ func (p *loop) obey(m *agentpb.ToAgent) error {
 
 // fault says which misbehaviour is due, and that it has been.
 func (p *loop) fault(step string) string {
-	i := slices.IndexFunc(p.faults, func(f Fault) bool { return f.Step == step })
+	i := slices.IndexFunc(p.config.Faults, func(f Fault) bool { return f.Step == step })
 	if i < 0 {
 		return ""
 	}
-	kind := p.faults[i].Kind
-	p.faults = slices.Delete(p.faults, i, i+1)
+	kind := p.config.Faults[i].Kind
+	p.config.Faults = slices.Delete(p.config.Faults, i, i+1)
 	p.config.Log.Warn("fault", "kind", kind, "step", step)
 	return kind
 }

@@ -29,6 +29,8 @@ type rig struct {
 	left    chan error
 	session *agentlink.Session
 	disk    string // directory of the node's disk
+
+	reconnect time.Duration // what agents are told
 }
 
 func newRig() *rig {
@@ -52,7 +54,7 @@ func (r *rig) expect(token string) {
 
 func (r *rig) listen(at string) (*agentlink.Server, error) {
 	return agentlink.Start(agentlink.Config{
-		Listen: at, Authority: r.pki, Boots: r.boots,
+		Listen: at, Authority: r.pki, Boots: r.boots, Reconnect: func() time.Duration { return r.reconnect },
 		Joined: func(s *agentlink.Session) { r.joined <- s },
 		Left:   func(_ *agentlink.Session, err error) { r.left <- err },
 	})

@@ -2,12 +2,14 @@ package agentlink
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 )
@@ -31,6 +33,7 @@ func (s *Server) Session(stream agentpb.Agents_SessionServer) (err error) {
 	session := &Session{
 		node:    g.id.Name,
 		version: hello.Version,
+		proof:   sha256.Sum256(g.certificate),
 		secret:  secret(),
 		stream:  stream,
 		log:     s.config.Log,
@@ -42,11 +45,15 @@ func (s *Server) Session(stream agentpb.Agents_SessionServer) (err error) {
 	}
 	if session.boot, err = s.config.Boots.admit(session.node, g.certificate, g.leave); err != nil {
 		s.config.Log.Warn("agents: refused", "node", session.node, "from", g.RemoteAddr().String(), "err", err)
-		if err == errGone {
+		switch err {
+		case errGone:
 			return err
+		case errCalled: // the agent may know that its connection broke before this side does
+			return status.Error(codes.AlreadyExists, err.Error())
 		}
 		return status.Error(codes.PermissionDenied, err.Error())
 	}
+	defer s.config.Boots.leave(session.node, session.boot)
 	s.enter(session)
 	return s.serve(session)
 }
@@ -102,8 +109,7 @@ func (s *Server) enter(session *Session) {
 func (s *Server) serve(session *Session) error {
 	defer close(session.left)
 	defer s.book.remove(session)
-	welcome := &agentpb.ToAgent{Body: &agentpb.ToAgent_Welcome{Welcome: &agentpb.Welcome{Session: session.secret}}}
-	if err := session.stream.Send(welcome); err != nil {
+	if err := session.stream.Send(s.welcome(session)); err != nil {
 		return err // nobody was told about it yet
 	}
 	s.running.Go(func() { session.shield(session.receive) })
@@ -116,6 +122,14 @@ func (s *Server) serve(session *Session) error {
 		return status.Error(codes.Aborted, session.err.Error())
 	}
 	return nil
+}
+
+func (s *Server) welcome(session *Session) *agentpb.ToAgent {
+	w := &agentpb.Welcome{Session: session.secret}
+	if s.config.Reconnect != nil {
+		w.Reconnect = durationpb.New(s.config.Reconnect())
+	}
+	return &agentpb.ToAgent{Body: &agentpb.ToAgent_Welcome{Welcome: w}}
 }
 
 // Fetch streams a file that was offered to the session of the caller's node that its secret names; gRPC calls it.

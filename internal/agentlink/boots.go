@@ -13,7 +13,7 @@ import (
 // What is said of those who are not let in. Of a token nothing is told: who tries tokens learns nothing.
 var (
 	errToken  = errors.New("the server does not expect this boot: its token is unknown, was used or came too late")
-	errCalled = errors.New("this boot has opened its stream already: there is one for a boot")
+	errCalled = errors.New("this boot has a stream already: there is one at a time")
 )
 
 // digest stands for a secret or a certificate, so that looking one up tells nothing by the time it takes.
@@ -30,7 +30,7 @@ type Boots struct {
 	byToken map[digest]*boot
 }
 
-// boot is one that is expected. It goes one way: expected, enrolled, called.
+// boot is one that is expected. It goes one way: expected, enrolled, called; and who has called may call again when its stream is over.
 type boot struct {
 	number uint64
 	node   string
@@ -38,6 +38,7 @@ type boot struct {
 	until  time.Time // for enrolling and calling; who has called stays
 	proof  digest    // of its certificate, once enrolled
 	called bool
+	open   bool // its stream is
 }
 
 // NewBoots makes an empty book. now is time.Now when nil.
@@ -66,11 +67,16 @@ func (b *Boots) Expect(node, token string, until time.Time) error {
 	return nil
 }
 
-// Expected is a boot that may still enrol, as it can be written down: the token itself is nobody's but the node's.
+// Expected is a boot as it can be written down: the token itself is nobody's but the node's. It may still enrol, or, when Certificate is
+// set, it has called with that one and may call again.
 type Expected struct {
-	Token [sha256.Size]byte // its digest
-	Until time.Time
+	Token       [sha256.Size]byte // its digest
+	Until       time.Time
+	Certificate [sha256.Size]byte // its digest (Session.Certificate)
 }
+
+// Called says whether the boot has called already.
+func (e Expected) Called() bool { return e.Certificate != [sha256.Size]byte{} }
 
 // TokenDigest is what is written down of a token.
 func TokenDigest(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }
@@ -79,13 +85,16 @@ func TokenDigest(token string) [sha256.Size]byte { return sha256.Sum256([]byte(t
 func (b *Boots) Restore(node string, e Expected) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.now().Before(e.Until) {
+	if !e.Called() && !b.now().Before(e.Until) {
 		return
 	}
 	b.drop(node)
 	b.last++
-	next := &boot{number: b.last, node: node, token: e.Token, until: e.Until}
-	b.byNode[node], b.byToken[next.token] = next, next
+	next := &boot{number: b.last, node: node, token: e.Token, until: e.Until, proof: e.Certificate, called: e.Called()}
+	b.byNode[node] = next
+	if !next.called {
+		b.byToken[next.token] = next
+	}
 }
 
 // Current says whether a boot of a node (Session.Boot) is still the one that is expected.
@@ -142,8 +151,8 @@ func (b *Boots) find(token string) (*boot, error) {
 	return x, nil
 }
 
-// admit lets a boot of a node open its stream, once, and returns the boot's number. There is nothing to admit when it is not there any
-// more: that is errGone, and the boot may call again.
+// admit lets a boot of a node open its stream, one at a time, and returns the boot's number. There is nothing to admit when it is not there
+// any more: that is errGone, and the boot may call again. leave is to be called when the stream is over.
 func (b *Boots) admit(node string, certificate []byte, there func() bool) (uint64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -153,13 +162,22 @@ func (b *Boots) admit(node string, certificate []byte, there func() bool) (uint6
 		return 0, fmt.Errorf("nobody expects node %s to call", node)
 	case x.proof != sha256.Sum256(certificate):
 		return 0, fmt.Errorf("the certificate is not the one of the present boot of node %s", node)
-	case x.called:
+	case x.open:
 		return 0, errCalled
-	case b.now().After(x.until):
+	case !x.called && b.now().After(x.until):
 		return 0, fmt.Errorf("node %s calls too late after its boot", node)
 	case !there():
 		return 0, errGone
 	}
-	x.called = true
+	x.called, x.open = true, true
 	return x.number, nil
+}
+
+// leave ends the stream of a boot, which may open another.
+func (b *Boots) leave(node string, number uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if x := b.byNode[node]; x != nil && x.number == number {
+		x.open = false
+	}
 }

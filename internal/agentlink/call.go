@@ -61,7 +61,7 @@ func (s *Session) await(ctx context.Context, c *call, progress func(*agentpb.Pro
 				progress(m.GetProgress())
 			}
 		case <-s.done:
-			return nil, s.lost()
+			return nil, s.Err()
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
@@ -81,7 +81,7 @@ func (s *Session) abort(c *call, cause error) error {
 		return cause
 	}
 	s.end(fmt.Errorf("%w: it did not abort its order within %s", ErrLost, abortGrace))
-	return fmt.Errorf("%w: %w", s.lost(), cause)
+	return fmt.Errorf("%w: %w", s.Err(), cause)
 }
 
 // send hands a message to the stream. Send blocks while the agent does not read; then its goroutine ends with the stream.
@@ -89,7 +89,7 @@ func (s *Session) send(ctx context.Context, m *agentpb.ToAgent) error {
 	select {
 	case s.sending <- struct{}{}:
 	case <-s.done:
-		return s.lost()
+		return s.Err()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -101,12 +101,12 @@ func (s *Session) send(ctx context.Context, m *agentpb.ToAgent) error {
 	select {
 	case err := <-sent:
 		if err != nil {
-			s.end(fmt.Errorf("%w: %s", ErrLost, reason(err)))
-			return s.lost()
+			s.end(broken(err))
+			return s.Err()
 		}
 		return nil
 	case <-s.done:
-		return s.lost()
+		return s.Err()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -126,7 +126,7 @@ func (s *Session) receive() {
 			s.end(nil)
 			return
 		case err != nil:
-			s.end(fmt.Errorf("%w: %s", ErrLost, reason(err)))
+			s.end(broken(err))
 			return
 		case m.GetResult() == nil && m.GetProgress() == nil:
 			s.end(fmt.Errorf("%w: it sent neither Progress nor Result", ErrLost))

@@ -10,7 +10,10 @@
 //     made for, whatever the request says. The token is dead from then on; unused, it dies at the deadline of the boot.
 //  2. The agent calls again with the certificate and opens the stream. The node is the one of the certificate. It is let in when that
 //     node is expected (Boots.Expect) and this very certificate is the one that the expected boot was given. There is one stream for a
-//     boot: an agent that has lost it boots again. Certificates of earlier boots, of other nodes and of users open nothing.
+//     boot at a time. Certificates of earlier boots, of other nodes and of users open nothing.
+//  3. When the connection breaks (ErrAway), the agent calls again with the same certificate, for as long as the Welcome said. It is let in
+//     once the stream before is over at this end, too, by this server or by one that has been told of the boot (Boots.Restore). A stream
+//     that the server ends has the status Aborted: that agent is not wanted, and ends.
 //
 // A certificate is looked at when a connection is made: one that is foreign, has expired or is denied opens nothing, and the call says
 // why. A session that has begun lasts until its boot is over, however long an image takes.

@@ -37,6 +37,7 @@ type Config struct {
 	Left      func(*Session, error) // it ended: nil when the agent said goodbye, else ErrLost with the reason
 	Log       *slog.Logger          // nil: silent
 
+	Reconnect    func() time.Duration // how long an agent whose connection broke calls again; nil: not at all
 	HelloTimeout time.Duration // from the start of a stream to Hello; 0: 5 s
 	Patience     time.Duration // with a connection that has not proved that it is of a node that is expected; 0: 10 s
 	Strangers    int           // such connections; when there are more the oldest gives way; 0: 2048

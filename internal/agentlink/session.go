@@ -2,6 +2,7 @@ package agentlink
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -16,13 +18,17 @@ import (
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 )
 
-// ErrLost says that the agent's stream ended: until the node boots again nothing reaches it.
+// ErrLost says that the agent's stream ended: until the node boots again nothing reaches it, unless it is ErrAway.
 var ErrLost = errors.New("agent lost")
+
+// ErrAway is the ErrLost of an agent whose connection broke: it may call again, by itself.
+var ErrAway = fmt.Errorf("%w: the connection broke", ErrLost)
 
 // Session is the line to one boot of one node. Its methods are safe for concurrent use.
 type Session struct {
 	node, version string
 	boot          uint64
+	proof         digest
 	secret        []byte // names the session in Fetch
 	stream        agentpb.Agents_SessionServer
 	log           *slog.Logger
@@ -46,6 +52,9 @@ func (s *Session) Node() string { return s.node }
 
 // Boot is the number of the node's boot, for Boots.Current.
 func (s *Session) Boot() uint64 { return s.boot }
+
+// Certificate is the digest of the certificate that the agent called with, for Expected.
+func (s *Session) Certificate() [sha256.Size]byte { return s.proof }
 
 // Version is what the agent said it is.
 func (s *Session) Version() string { return s.version }
@@ -91,7 +100,7 @@ func (s *Session) Do(ctx context.Context, order *agentpb.Order, progress func(*a
 	// Asked again: a free turn may have been taken beside them.
 	switch {
 	case s.ended():
-		return nil, s.lost()
+		return nil, s.Err()
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("order %s for %s was not given: %w", order.GetStep(), s.node, context.Cause(ctx))
 	}
@@ -124,8 +133,8 @@ func (s *Session) ended() bool {
 	}
 }
 
-// lost is the error of a call that met the end of the session.
-func (s *Session) lost() error {
+// Err says why the session ended, once it has. It wraps ErrLost.
+func (s *Session) Err() error {
 	if s.err == nil {
 		return fmt.Errorf("%w: it said goodbye", ErrLost)
 	}
@@ -154,6 +163,15 @@ func (s *Session) open(name string) (*os.File, error) {
 	}
 	f.Close()
 	return nil, err
+}
+
+// broken is the end of a session whose stream failed: that its connection broke, unless the agent has broken a rule.
+func broken(err error) error {
+	switch status.Code(err) {
+	case codes.Canceled, codes.Unavailable:
+		return fmt.Errorf("%w: %s", ErrAway, reason(err))
+	}
+	return fmt.Errorf("%w: %s", ErrLost, reason(err))
 }
 
 // reason takes the text out of a gRPC error.

@@ -172,15 +172,30 @@ var _ = Describe("A stream", func() {
 		says(nil, codes.Unauthenticated, "this call needs the certificate of a node: enrol first")
 	})
 
-	It("is one for a boot: a second is refused, while the first lives and after", func() {
+	It("is one for a boot at a time: a second is refused while the first lives, and welcome afterwards, however late", func() {
 		w := enrolled(d, "node-1")
 		p := connect(d, w)
 		Expect(p.hello(hello())).To(Succeed())
-		says(w, codes.PermissionDenied, "this boot has opened its stream already: there is one for a boot")
+		says(w, codes.AlreadyExists, "this boot has a stream already: there is one at a time")
 		Consistently(d.session(1).Done(), "50ms").ShouldNot(BeClosed())
 		p.conn.Close()
-		Eventually(d.left, "5s").Should(HaveLen(1))
-		Expect(refused(d, w)).To(MatchError(ContainSubstring("already")))
+		Eventually(d.left, "5s").Should(ConsistOf(MatchError(agentlink.ErrAway)))
+		c.move(10 * time.Minute)
+		Eventually(func() error { return connect(d, w).hello(hello()) }, "5s").Should(Succeed())
+		Expect(d.session(2).Boot()).To(Equal(d.session(1).Boot()))
+		Expect(d.session(2).Certificate()).To(Equal(d.session(1).Certificate()))
+	})
+
+	It("is for a boot that a server before has seen call, and for no other certificate of its node", func() {
+		w := enrolled(d, "node-1")
+		Expect(connect(d, w).hello(hello())).To(Succeed())
+		seen := d.session(1).Certificate()
+		d.boots.Forget("node-1")
+		c.move(10 * time.Minute)
+		d.boots.Restore("node-1", agentlink.Expected{Certificate: seen})
+		Expect(refused(d, certified(d.authority, identity(pki.Node("node-1"))))).To(MatchError(ContainSubstring("is not the one of the present boot of node node-1")))
+		Expect(enrol(d, "t1", newWallet())).NotTo(Succeed())
+		Expect(connect(d, w).hello(hello())).To(Succeed())
 	})
 
 	It("is tried again by an agent that was not welcomed yet", func() {
