@@ -38,9 +38,9 @@ type Config struct {
 	Log       *slog.Logger          // nil: silent
 
 	Reconnect    func() time.Duration // how long an agent whose connection broke calls again; nil: not at all
-	HelloTimeout time.Duration // from the start of a stream to Hello; 0: 5 s
-	Patience     time.Duration // with a connection that has not proved that it is of a node that is expected; 0: 10 s
-	Strangers    int           // such connections; when there are more the oldest gives way; 0: 2048
+	HelloTimeout time.Duration        // from the start of a stream to Hello; 0: 5 s
+	Patience     time.Duration        // with a connection that has not proved that it is of a node that is expected; 0: 10 s
+	Strangers    int                  // such connections; when there are more the oldest gives way; 0: 2048
 }
 
 // Server accepts agents until it is closed. Its methods are safe for concurrent use.

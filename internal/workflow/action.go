@@ -53,8 +53,8 @@ type Attempt struct {
 	From     int    // index in Steps of the step to begin with: more than 0 when a step is tried again in place
 	Steps    []Step // not to be changed; none where a breakpoint is before the first
 
-	// Timeout is what is left of the try's time; 0: no limit. The time from Arrived to Broadcast does not count: the node
-	// waits for others then.
+	// Timeout is what is left of the try's time; 0: no limit. The time from Arrived to Broadcast does not count, the node
+	// waits for others then, nor does that of AwaitAgent.
 	Timeout time.Duration
 }
 

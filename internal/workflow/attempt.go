@@ -2,16 +2,22 @@ package workflow
 
 // prepare makes the attempt of the next try from the plan. hard: the node has failed in this instance before, or was lost.
 func (n *node) prepare(hard bool) {
-	i, v := n.instance(), &n.visits[n.macro]
+	n.begin(n.adapt(n.instance().Steps, hard))
+	n.fresh, n.rejoined = true, false
+	n.tries++
+}
+
+// begin makes the attempt one that does these steps, with all the time of a try.
+func (n *node) begin(steps []Step) {
+	i := n.instance()
 	n.attempt = Attempt{
 		Macro:    n.Plan.Macros[n.macro].Macro,
 		Instance: i.Name,
-		Try:      v.try,
-		Steps:    n.adapt(i.Steps, hard),
+		Try:      n.visits[n.macro].try,
+		Steps:    steps,
 		Timeout:  i.Timeout,
 	}
-	n.fresh, n.step, n.hasImage, n.repeats, n.spent = true, -1, false, nil, 0
-	n.tries++
+	n.fresh, n.step, n.hasImage, n.repeats, n.spent = false, -1, false, nil, 0
 }
 
 // adapt makes the steps of a try from those of the plan. They differ where the tries before left something behind:

@@ -53,6 +53,7 @@ const (
 	KindRetry   Kind = "retry"   // it may go better next time; the node still stands where it was
 	KindTimeout Kind = "timeout" // the step or the attempt took too long; the node is thought to stand
 	KindLost    Kind = "lost"    // the agent is gone: the node must boot the deployment system again
+	KindAway    Kind = "away"    // the connection to the agent broke: it may call again; else as KindLost
 	KindFatal   Kind = "fatal"   // trying again would not help
 	KindBug     Kind = "bug"     // our own code failed
 )

@@ -55,7 +55,7 @@ func newGame(t *testing.T, min, grace byte) *game {
 	for i, o := range fuzzPlans {
 		host := "n" + itoa(i+1)
 		plan := g.hostPlan(o)
-		config.Hosts = append(config.Hosts, workflow.HostPlan{Host: host, Plan: plan, StepRetries: retries})
+		config.Hosts = append(config.Hosts, workflow.HostPlan{Host: host, Plan: plan, StepRetries: retries, Reconnects: true})
 		g.hosts = append(g.hosts, host)
 		tries := 0
 		for _, m := range plan.Macros {
@@ -63,8 +63,8 @@ func newGame(t *testing.T, min, grace byte) *game {
 				tries += i.Tries
 			}
 		}
-		// Every try runs once, and again for each try in place.
-		g.bound[host] = tries * len(plan.Macros) * (1 + 1 + 2 + 1 + 1)
+		// Every try runs once, and again for each try in place; and all that once more when its agent comes back.
+		g.bound[host] = tries * len(plan.Macros) * (1 + 1 + 2 + 1 + 1) * 2
 	}
 	g.d, g.watch = workflow.New(config), newWatch(g.hosts)
 	return g
@@ -72,12 +72,12 @@ func newGame(t *testing.T, min, grace byte) *game {
 
 var (
 	fuzzMicros = []workflow.Micro{
-		"", workflow.RebootNode, workflow.WaitReboot, workflow.MountDeployPart, workflow.SendEnvironment,
+		"", workflow.RebootNode, workflow.WaitReboot, workflow.AwaitAgent, workflow.SendEnvironment,
 		workflow.Sync, workflow.RebootFromDeployEnv, workflow.Dummy,
 	}
 	fuzzKinds = []workflow.Kind{
 		workflow.KindRetry, workflow.KindTimeout, workflow.KindLost, workflow.KindRetry,
-		workflow.KindTimeout, workflow.KindLost, workflow.KindFatal, workflow.KindBug,
+		workflow.KindTimeout, workflow.KindAway, workflow.KindFatal, workflow.KindBug,
 	}
 )
 

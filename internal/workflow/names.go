@@ -51,9 +51,10 @@ const (
 	PowerOff             Micro = "power_off"
 	PowerCycle           Micro = "power_cycle"
 	Dummy                Micro = "dummy"
+	AwaitAgent           Micro = "await_agent" // whose connection broke: it may call again
 )
 
-// Micros lists the micro-steps that Kadeploy3 has, as far as they can be named in configurations: not those of custom operations.
+// Micros lists the micro-steps that Kadeploy3 has, as far as they can be named in configurations: not those of custom operations, nor AwaitAgent.
 func Micros() []Micro {
 	return []Micro{
 		SwitchPXE, SetVLAN, RebootNode, WaitReboot, SendKeyInDeployEnv, CreatePartitionTable, FormatDeployPart, MountDeployPart,

@@ -38,6 +38,8 @@ type node struct {
 	mounted  bool // the target was mounted behind the broadcast: another broadcast must unmount it first
 	stopped  bool // at a breakpoint
 	gone     bool // the deployment system was left or lost on the way to the new one: no order reaches the node
+	rejoined bool // this try was begun again when the connection to the agent broke
+	recalled bool // it waits for its agent since the server was stopped, which is no failure of its own
 
 	cause, evidence string // of the last failure, "" once OK
 }
@@ -99,10 +101,13 @@ func (n *node) run(now time.Time) Attempt {
 
 // enter notes the step that begins. A step cannot begin that is not ahead in the attempt, or behind the chain before the
 // image has come.
-func (n *node) enter(micro Micro) {
+func (n *node) enter(now time.Time, micro Micro) {
 	at := n.find(micro, n.step+1)
 	n.seen(at)
 	if n.state == running && n.reachable(at) {
+		if n.place.micro == AwaitAgent { // that wait was not of its time
+			n.begun = now
+		}
 		n.step, n.place.micro = at, micro
 	}
 }

@@ -17,14 +17,17 @@ type Past struct {
 
 	Cause, Evidence string
 
+	// Agent says that the agent of the boot that it was in is known, and may call again.
+	Agent bool
+
 	// Booting is what is left of the time of a boot of the deployment system that is still waited for; 0: none is.
 	Booting time.Duration
 }
 
 // recall puts a node where its past left it. What is settled stays so. A node that boots the deployment system is waited for as before.
-// Any other node has lost its agent's session with the server, so
-// that it begins with the first macro-step again, in the try that it was in, and comes back to where it was: what it had done to its
-// disk it does again from the beginning, never from the middle. A node that had left the deployment system for the new one has
+// Any other node has lost its agent's session with the server. If its agent may call again, it is waited for, and the node goes on in the
+// try that it was in (rejoin). Otherwise, or in vain, it begins with the first macro-step again, in that try, and comes back to where it
+// was: what it had done to its disk it does again from the beginning, never from the middle. A node that had left the deployment system for the new one has
 // everything on its disk: it is rebooted again into that, because who it was that answered before cannot be known any more.
 func (n *node) recall(p Past) {
 	for _, m := range p.Macros {
@@ -52,8 +55,21 @@ func (n *node) recall(p Past) {
 		return
 	case p.Macro == BootNewEnv && left(p.Micro):
 		n.macro, n.gone = at, true
+	case p.Agent && n.rejoinAt(at):
+		return
 	}
 	n.prepare(p.Macro != Reboot && p.Macro != Power) // a reboot is as gentle as it was asked for
+}
+
+// rejoinAt is rejoin in a macro-step that the node was in when the server was stopped; that is not the one time of its try.
+func (n *node) rejoinAt(macro int) bool {
+	n.macro = macro
+	n.recalled = n.rejoin()
+	n.rejoined = false
+	if !n.recalled {
+		n.macro = 0
+	}
+	return n.recalled
 }
 
 // await makes the attempt one that goes on waiting for a boot, if the plan of today still waits there.
@@ -74,7 +90,7 @@ func (n *node) resumeTry(at int, p Past) {
 
 // left says whether a node that came to this step of BootNewEnv was told to leave the deployment system, with its disk unmounted.
 func left(m Micro) bool {
-	return m == RebootFromDeployEnv || m == RebootNode || m == Kexec || m == WaitReboot
+	return m == RebootFromDeployEnv || m == RebootNode || m == Kexec || m == SetVLAN || m == WaitReboot
 }
 
 func (n *node) macroAt(m Macro) int {

@@ -10,6 +10,8 @@ import (
 // The rules, first match:
 //
 //   - Fatal failures and bugs end the node.
+//   - A node whose agent is away waits for it, once in a try, and does the try again (rejoin). When it has waited in vain, or once before,
+//     its agent is lost.
 //   - A micro-step with extra tries left runs again in place, in the same try, while the try's time lasts and the node still
 //     stands (KindRetry, KindTimeout).
 //   - The same instance is tried again from its first step until its tries are used, then the next instance, then nothing.
@@ -23,10 +25,23 @@ func (n *node) retry(now time.Time, failure Failed) bool {
 	switch failure.Kind {
 	case KindRetry, KindTimeout:
 		return known && n.repeat() || n.again(now, false)
+	case KindAway:
+		return n.booted() && n.rejoin() || n.again(now, true)
 	case KindLost:
+		if n.recalled && failure.Micro == AwaitAgent {
+			n.bootAgain(now)
+			return true
+		}
 		return n.again(now, true)
 	}
 	return false
+}
+
+// bootAgain begins with the first macro-step again, in the try that it was in.
+func (n *node) bootAgain(now time.Time) {
+	n.leave(now)
+	n.macro, n.recalled = 0, false
+	n.prepare(true)
 }
 
 // note takes down where and why the attempt ended, and says whether the step is known: a step at hand or ahead of it that
@@ -44,6 +59,9 @@ func (n *node) note(now time.Time, failure Failed) (known bool) {
 		}
 	}
 	n.failures++
+	if failure.Micro == AwaitAgent && n.cause != "" { // why it waited says more
+		failure.Cause = n.cause + "; " + failure.Cause
+	}
 	n.cause, n.evidence = oneLine(failure.Cause), tail(failure.Evidence, maxEvidence)
 	n.phase, n.state = PhaseRetrying, idle
 	return known

@@ -1,0 +1,61 @@
+package workflow
+
+import "slices"
+
+// rejoin has a node wait for its agent, whose connection broke, and then do its try again: the deployment system still runs, so that
+// nothing is booted. It says false where that cannot be. The wait and the work that follows are of the try that the node is in; once for
+// each, so that a line that breaks again and again comes to an end.
+//
+// What the try does to the disk it does from the beginning, never from the middle:
+//
+//   - SetDeploymentEnv goes on with what it does behind wait_reboot.
+//   - BroadcastEnv sends the image again. A dd image brings its file system. For an archive the disk is prepared again before, so that
+//     it is unpacked into a new file system, and a post-install that ran in the old one has run for nothing.
+//   - BootNewEnv begins again as long as it has not told the node to leave the deployment system.
+func (n *node) rejoin() bool {
+	work, ok := n.work()
+	if !n.Reconnects || n.rejoined || !ok {
+		return false
+	}
+	n.begin(append([]Step{{Micro: AwaitAgent}}, work...))
+	n.rejoined = true
+	return true
+}
+
+// work is what a try does once the deployment system is up and nobody knows how far it came.
+func (n *node) work() ([]Step, bool) {
+	prepare, up := n.preparation()
+	if !up {
+		return nil, false
+	}
+	unmount, own := steps(UmountDeployPart), n.instance().Steps
+	switch n.Plan.Macros[n.macro].Macro {
+	case SetDeploymentEnv:
+		return append(unmount, prepare...), true
+	case BroadcastEnv:
+		if indexOf(own, MountDeployPart) >= 0 {
+			return append(unmount, own...), true
+		}
+		return slices.Concat(unmount, prepare, own), true
+	case BootNewEnv:
+		return own, !n.gone && !left(n.place.micro)
+	}
+	return nil, false
+}
+
+// preparation is what the instance of SetDeploymentEnv that the node has gone through does behind its boot of the deployment system,
+// if it boots one.
+func (n *node) preparation() ([]Step, bool) {
+	first := n.Plan.Macros[0]
+	i := slices.IndexFunc(first.Instances, func(i InstancePlan) bool { return i.Name == n.visits[0].last })
+	if first.Macro != SetDeploymentEnv || i < 0 {
+		return nil, false
+	}
+	at := indexOf(first.Instances[i].Steps, WaitReboot)
+	return first.Instances[i].Steps[at+1:], at >= 0
+}
+
+// booted says whether the attempt has come to where the deployment system is up.
+func (n *node) booted() bool {
+	return n.attempt.Macro != SetDeploymentEnv || n.step > indexOf(n.attempt.Steps, WaitReboot)
+}
