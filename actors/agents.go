@@ -14,9 +14,11 @@ import (
 )
 
 // agents owns the listener that node agents call. A node is expected with the token of its next boot; the agent that shows it
-// gets a certificate and becomes the node's only session, and the token is worth nothing afterwards.
+// gets a certificate and becomes the node's only session, and the token is worth nothing afterwards. When its connection breaks it may call
+// again with the certificate.
 type agents struct {
 	listen    string
+	inForce   *snapshot
 	authority *pki.Authority
 	log       *slog.Logger
 	server    *agentlink.Server
@@ -26,8 +28,8 @@ type agents struct {
 
 // newAgents makes an incarnation. The boots under way are the tree's, so that machines that boot while the actor is restarted are
 // not refused.
-func newAgents(listen string, authority *pki.Authority, boots *agentlink.Boots, log *slog.Logger) *agents {
-	return &agents{listen: listen, authority: authority, log: log, boots: boots, nodes: make(map[string]*agentOf)}
+func newAgents(listen string, inForce *snapshot, authority *pki.Authority, boots *agentlink.Boots, log *slog.Logger) *agents {
+	return &agents{listen: listen, inForce: inForce, authority: authority, log: log, boots: boots, nodes: make(map[string]*agentOf)}
 }
 
 // agentOf is what is known of one node's agent.
@@ -65,8 +67,9 @@ func (a *agents) open(ctx actor.Context) (err error) {
 	system, self := ctx.ActorSystem(), ctx.Self()
 	a.server, err = agentlink.Start(agentlink.Config{
 		Listen: a.listen, Authority: a.authority, Boots: a.boots, Log: a.log,
-		Joined: func(s *agentlink.Session) { system.Root.Send(self, agentJoined{s}) },
-		Left:   func(s *agentlink.Session, err error) { system.Root.Send(self, agentLeft{s, err}) },
+		Reconnect: func() time.Duration { return a.inForce.Load().Global.AgentReconnect },
+		Joined:    func(s *agentlink.Session) { system.Root.Send(self, agentJoined{s}) },
+		Left:      func(s *agentlink.Session, err error) { system.Root.Send(self, agentLeft{s, err}) },
 	})
 	return err
 }
@@ -121,7 +124,7 @@ func (a *agents) left(m agentLeft) {
 
 func (a *agents) wait(m waitAgent) {
 	n := a.of(m.node)
-	if n.session != nil {
+	if n.session != nil && !over(n.session) {
 		m.reply <- n.session
 		return
 	}
@@ -132,6 +135,16 @@ func (a *agents) wait(m waitAgent) {
 		}
 	}
 	n.waiting = append(living, m)
+}
+
+// over says whether a session has ended, of which agentLeft tells soon.
+func over(s *agentlink.Session) bool {
+	select {
+	case <-s.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 func (a *agents) of(node string) *agentOf {
@@ -152,7 +165,7 @@ func agentFor(ctx context.Context, system *actor.ActorSystem, node string, wait 
 	defer cancel()
 	s, err := ask(ctx, system, agentsName, func(reply chan<- *agentlink.Session) any { return waitAgent{ctx, node, reply} })
 	if err != nil {
-		return nil, fmt.Errorf("%w: no agent of %s has called", agentlink.ErrLost, node)
+		return nil, fmt.Errorf("%w: no agent of %s has called", agentlink.ErrAway, node)
 	}
 	return s, nil
 }

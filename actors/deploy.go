@@ -166,6 +166,10 @@ func (d *deploy) fromNodes(ctx actor.Context, m any) {
 			d.entered(m)
 			d.handle(ctx, workflow.Entered{Host: m.host, Micro: m.micro})
 		}
+	case nodeJoined:
+		if d.current(m.incarnation) {
+			d.views[m.host].agent = m.certificate[:]
+		}
 	case nodeArrived:
 		if d.current(m.incarnation) {
 			d.arrived[m.host] = member{m.incarnation, d.job.nodes[m.host].node, m.session, m.try}

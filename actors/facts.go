@@ -19,6 +19,7 @@ type view struct {
 	attempt workflow.Attempt
 	micro   workflow.Micro
 	bytes   int64
+	agent   []byte // digest of its certificate, to be told with the next step
 
 	chain    string                // the last broadcast that it was in
 	transfer *message.NodeTransfer // in that; nil before
@@ -36,6 +37,7 @@ func (d *deploy) entered(m nodeEntered) {
 	if m.boot != nil {
 		n.Boot, n.BootUntil = m.boot.Token[:], timestamppb.New(m.boot.Until)
 	}
+	n.Agent, v.agent = v.agent, nil
 	d.record(nodeEvent(n))
 }
 

@@ -32,6 +32,7 @@ type job struct {
 	rate            int64           // bytes a second of one broadcast; 0: no limit
 	uplink          *rate.Limiter   // of all broadcasts of the server
 	stall           time.Duration   // silence of a dead link
+	reconnect       time.Duration   // how long an agent whose connection broke calls again; 0: not at all
 	key             []byte
 	breakpoint      *workflow.Breakpoint
 	customs         []workflow.Customs // of the user
@@ -63,7 +64,7 @@ func (j *job) workflowConfig() workflow.Config {
 	c := workflow.Config{MinNodes: j.minNodes, Grace: j.grace}
 	for _, host := range j.order {
 		h := j.nodes[host]
-		p := workflow.HostPlan{Host: host, Plan: h.plan, StepRetries: h.node.StepRetries}
+		p := workflow.HostPlan{Host: host, Plan: h.plan, StepRetries: h.node.StepRetries, Reconnects: j.reconnect > 0}
 		if j.past != nil {
 			p.Past = j.past.nodes[host]
 		}

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -165,6 +166,10 @@ type (
 		incarnation
 		micro workflow.Micro
 		boot  *agentlink.Expected // that is waited for
+	}
+	nodeJoined struct { // its agent has called from the boot that was waited for
+		incarnation
+		certificate [sha256.Size]byte
 	}
 	nodeArrived struct {
 		incarnation

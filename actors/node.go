@@ -138,7 +138,9 @@ func (w *walker) failure(ctx context.Context, micro workflow.Micro, err error) *
 	var said *orderError
 	var fatal *fatalError
 	switch {
-	case errors.Is(err, agentlink.ErrLost): // also when the try's time is over: an agent that obeys no abort is of no use
+	case errors.Is(err, agentlink.ErrAway): // also when the try's time is over: an agent that obeys no abort may be one that is not reached
+		e.Kind = workflow.KindAway
+	case errors.Is(err, agentlink.ErrLost):
 		e.Kind = workflow.KindLost
 	case errors.Is(context.Cause(ctx), errTimeout):
 		e.Kind = workflow.KindTimeout

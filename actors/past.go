@@ -21,7 +21,7 @@ type past struct {
 	clusters map[string]string
 	nodes    map[string]*workflow.Past
 	inside   map[string]time.Time          // since when a node is in its macro-step
-	boots    map[string]agentlink.Expected // that were waited for at the end
+	boots    map[string]agentlink.Expected // that were waited for at the end, or whose agents had called
 }
 
 // pastOf reads events in their order.
@@ -86,18 +86,29 @@ func (p *past) moved(at time.Time, n *message.NodeChanged) {
 	}
 }
 
-// awaits keeps the boot that a node is in the middle of.
+// awaits keeps the boot of the deployment system that a node is in the middle of, or whose agent may call again: that is until the next
+// boot is prepared.
 func (p *past) awaits(host string, n *message.NodeChanged) {
-	if b := n.GetBoot(); len(b) == sha256.Size && n.GetPhase() == message.NodePhase_RUNNING {
+	running := n.GetPhase() == message.NodePhase_RUNNING
+	switch b, agent := n.GetBoot(), n.GetAgent(); {
+	case running && len(b) == sha256.Size:
 		p.boots[host] = agentlink.Expected{Token: [sha256.Size]byte(b), Until: n.GetBootUntil().AsTime()}
-		return
+	case running && len(agent) == sha256.Size:
+		p.boots[host] = agentlink.Expected{Certificate: [sha256.Size]byte(agent)}
+	case !p.boots[host].Called(), phasesBack[n.GetPhase()].Settled(), running && preparesBoot(n):
+		delete(p.boots, host)
 	}
-	delete(p.boots, host)
+}
+
+// preparesBoot says whether a node has come to where the agent before is not expected any more.
+func preparesBoot(n *message.NodeChanged) bool {
+	return workflow.Macro(n.GetMacro()) == workflow.SetDeploymentEnv && workflow.Micro(n.GetMicro()) == workflow.SwitchPXE
 }
 
 // booting tells the nodes' pasts what is left of their boots.
 func (p *past) booting(now time.Time) {
 	for host, b := range p.boots {
+		p.nodes[host].Agent = b.Called()
 		p.nodes[host].Booting = max(b.Until.Sub(now), 0)
 	}
 }

@@ -37,6 +37,8 @@ func (w *walker) step(ctx context.Context, s workflow.Step, clock *clock) error 
 		return w.order(ctx, s.Micro)
 	case workflow.WaitReboot:
 		return w.waitReboot(ctx, s.Boot)
+	case workflow.AwaitAgent:
+		return w.awaitAgent(ctx, clock)
 	case workflow.SendEnvironment:
 		return w.receive(ctx, clock)
 	case workflow.InstallBootloader:
@@ -105,9 +107,12 @@ func (w *walker) power(ctx context.Context, op power.Op, level workflow.Level) e
 func (w *walker) waitReboot(ctx context.Context, boot workflow.Boot) error {
 	n := w.target.node
 	if boot == workflow.BootDeploy || boot == workflow.BootNFSRoot {
-		_, err := agentFor(ctx, w.system, n.Name, n.TimeoutReboot)
-		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("the deployment system did not call within %s after the reboot", n.TimeoutReboot)
+		session, err := agentFor(ctx, w.system, n.Name, n.TimeoutReboot)
+		switch {
+		case err == nil:
+			w.tell(nodeJoined{w.incarnation, session.Certificate()})
+		case ctx.Err() == nil:
+			err = fmt.Errorf("the deployment system did not call within %s after the reboot", n.TimeoutReboot)
 		}
 		return err
 	}
@@ -146,7 +151,7 @@ func (w *walker) receive(ctx context.Context, clock *clock) error {
 			}
 			return err
 		case <-session.Done():
-			return fmt.Errorf("%w while it stood in the chain", agentlink.ErrLost)
+			return fmt.Errorf("while it stood in the chain: %w", session.Err())
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -33,7 +33,7 @@ func plan(s *config.Snapshot, r *message.Submit, entry *catalogue.Environment, a
 	j := &job{
 		id: id, request: r, entry: entry, nodes: make(map[string]*hostJob), images: s.Global.ImagesPath,
 		imagesTFTP: s.Global.TFTPName(s.Global.ImagesPath), interval: s.Global.ProbeInterval,
-		rate: s.Global.ChainRate, stall: s.Global.ChainStall,
+		rate: s.Global.ChainRate, stall: s.Global.ChainStall, reconnect: s.Global.AgentReconnect,
 		grace: s.Global.Grace, key: r.GetKey(), tmpFS: r.GetTmpFilesystem(),
 		maxPre: s.Global.MaxPreinstall, maxPost: s.Global.MaxPostinstall,
 	}

@@ -87,7 +87,9 @@ func Tree(cfg Config) supervisor.Config {
 			}),
 			permanent("netboot", func() actor.Actor { return &netboot{global: global, inForce: inForce, log: log("netboot")} }),
 			permanent("reboot", func() actor.Actor { return newReboot(inForce, cfg.Power, ledger, log("reboot")) }),
-			permanent("agents", func() actor.Actor { return newAgents(global.AgentsListen, cfg.Authority, boots, log("agents")) }),
+			permanent("agents", func() actor.Actor {
+				return newAgents(global.AgentsListen, inForce, cfg.Authority, boots, log("agents"))
+			}),
 			permanent("access", func() actor.Actor {
 				return newAccess(ledger, accessConfig{tokens: cfg.Tokens, deny: cfg.Deny, pin: cfg.Pin}, log("access"))
 			}),

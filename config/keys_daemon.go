@@ -18,6 +18,8 @@ func daemonKeys() []*key {
 			doc: "port of the remote API"},
 		{name: "agents_listen", initial: one("127.0.0.1:25301"), set: setListen(func(t *target) *string { return &t.global.AgentsListen }),
 			doc: "address and port that node agents call; without an address, or with 0.0.0.0, every one of the machine"},
+		{name: "agent_reconnect", form: number, initial: one("300"), set: setSeconds(func(t *target) *time.Duration { return &t.global.AgentReconnect }),
+			doc: "how long an agent whose connection broke calls again, and is waited for before its node is rebooted, in seconds; 0: not at all"},
 		{name: "tftp_listen", initial: one("127.0.0.1:6969"), set: setListen(func(t *target) *string { return &t.global.TFTPListen }),
 			doc: "address and port of the TFTP server; firmware asks port 69"},
 		{name: "state_dir", initial: one("var"), set: setDir(func(t *target) *string { return &t.global.StateDir }),

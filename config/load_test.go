@@ -43,7 +43,7 @@ var _ = Describe("Load", func() {
 		It("reads the parameters of the daemon", func() {
 			Expect(site.Dir).To(Equal(dir))
 			Expect(site.Global).To(Equal(config.Global{
-				Server: "localhost:25310", AgentsListen: "127.0.0.1:25311", TFTPListen: "127.0.0.1:25369", DHCP: config.DHCP{Mode: "off"},
+				Server: "localhost:25310", AgentsListen: "127.0.0.1:25311", AgentReconnect: 5 * time.Minute, TFTPListen: "127.0.0.1:25369", DHCP: config.DHCP{Mode: "off"},
 				StateDir: dir + "/var", TFTPRoot: dir + "/var/tftp", ImagesPath: dir + "/var/tftp/kernels",
 				ProfilePath: dir + "/var/tftp/pxelinux.cfg", ProfileName: "ip_hex", LocalSocket: dir + "/var/kadeploy.sock", LogFile: dir + "/var/kadeploy-server.log",
 				CacheDir: dir + "/var/cache", CacheSize: 200 << 20, RebootWindow: 4,
@@ -153,7 +153,7 @@ var _ = Describe("Load", func() {
 		dir := minimal().write()
 		site := loaded(config.Load(dir))
 		Expect(site.Global).To(Equal(config.Global{
-			Server: "127.0.0.1:25300", AgentsListen: "127.0.0.1:25301", TFTPListen: "127.0.0.1:6969", DHCP: config.DHCP{Mode: "off"},
+			Server: "127.0.0.1:25300", AgentsListen: "127.0.0.1:25301", AgentReconnect: 5 * time.Minute, TFTPListen: "127.0.0.1:6969", DHCP: config.DHCP{Mode: "off"},
 			StateDir: dir + "/var", TFTPRoot: dir + "/var/tftp", ImagesPath: dir + "/var/tftp/kernels",
 			ProfilePath: dir + "/var/tftp/pxelinux.cfg", ProfileName: "ip_hex", LocalSocket: dir + "/var/kadeploy.sock", LogFile: dir + "/var/kadeploy-server.log",
 			CacheDir: dir + "/var/cache", CacheSize: 10 << 30, RebootWindow: 50, RebootCommandTimeout: 30 * time.Second,

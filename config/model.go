@@ -54,6 +54,8 @@ type Global struct {
 	RebootCommandTimeout time.Duration // one power command
 	ProbeInterval        time.Duration // between two probes of a booting node
 
+	AgentReconnect time.Duration // agent_reconnect: how long an agent whose connection broke calls again; 0: not at all
+
 	Environment string        // environment: description deployed by `kadeploy start`, "" for none
 	MinNodes    string        // minnodes: "" (all), a count or a percentage; default for requests that name none
 	Grace       time.Duration // broadcast_grace: how long a full quorum waits for the late before the chain starts

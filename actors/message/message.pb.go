@@ -1400,6 +1400,7 @@ type NodeChanged struct {
 	Evidence      string                 `protobuf:"bytes,9,opt,name=evidence,proto3" json:"evidence,omitempty"`                     // last lines of what the node said
 	Boot          []byte                 `protobuf:"bytes,10,opt,name=boot,proto3" json:"boot,omitempty"`                            // wait_reboot of the deployment system: sha256 of the token of the boot that is waited for
 	BootUntil     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=boot_until,json=bootUntil,proto3" json:"boot_until,omitempty"` // until when
+	Agent         []byte                 `protobuf:"bytes,40,opt,name=agent,proto3" json:"agent,omitempty"`                          // first step behind that: sha256 of the certificate of the agent that called
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1507,6 +1508,13 @@ func (x *NodeChanged) GetBoot() []byte {
 func (x *NodeChanged) GetBootUntil() *timestamppb.Timestamp {
 	if x != nil {
 		return x.BootUntil
+	}
+	return nil
+}
+
+func (x *NodeChanged) GetAgent() []byte {
+	if x != nil {
+		return x.Agent
 	}
 	return nil
 }
@@ -5326,7 +5334,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\bNodeInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\tR\acluster\x12\x18\n" +
-	"\aaddress\x18\x03 \x01(\tR\aaddress\"\xc0\x02\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\"\xd6\x02\n" +
 	"\vNodeChanged\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12,\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x16.kadeploy.v1.NodePhaseR\x05phase\x12\x14\n" +
@@ -5340,7 +5348,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x04boot\x18\n" +
 	" \x01(\fR\x04boot\x129\n" +
 	"\n" +
-	"boot_until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tbootUntil\"8\n" +
+	"boot_until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tbootUntil\x12\x14\n" +
+	"\x05agent\x18( \x01(\fR\x05agent\"8\n" +
 	"\fChainChanged\x12\x14\n" +
 	"\x05order\x18\x01 \x03(\tR\x05order\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"]\n" +

@@ -80,7 +80,7 @@ func (s *Session) abort(c *call, cause error) error {
 	if err == nil {
 		return cause
 	}
-	s.end(fmt.Errorf("%w: it did not abort its order within %s", ErrLost, abortGrace))
+	s.end(fmt.Errorf("%w: it did not abort its order within %s", ErrAway, abortGrace))
 	return fmt.Errorf("%w: %w", s.Err(), cause)
 }
 

@@ -21,8 +21,8 @@ import (
 // ErrLost says that the agent's stream ended: until the node boots again nothing reaches it, unless it is ErrAway.
 var ErrLost = errors.New("agent lost")
 
-// ErrAway is the ErrLost of an agent whose connection broke: it may call again, by itself.
-var ErrAway = fmt.Errorf("%w: the connection broke", ErrLost)
+// ErrAway is the ErrLost of an agent whose connection broke, or may have: it may call again, by itself.
+var ErrAway = fmt.Errorf("%w for now", ErrLost)
 
 // Session is the line to one boot of one node. Its methods are safe for concurrent use.
 type Session struct {
@@ -89,7 +89,8 @@ type offer struct {
 // The order's id is set here, and its timeout when it has none but ctx has. Progress reports are given to progress (nil:
 // dropped) on the caller's goroutine. Nothing is sent once ctx has ended. When it ends later the agent is told to abort and
 // has 2 s to say that it did: then Do returns ctx's cause. An agent that does not say so can be given no further order: it is
-// lost, its session ends, and the error wraps both ErrLost and ctx's cause. When the stream ends, the error wraps ErrLost.
+// lost, its session ends, and the error wraps both ErrAway and ctx's cause: whether it hangs or is not reached cannot be known. When the stream
+// ends, the error wraps ErrLost.
 func (s *Session) Do(ctx context.Context, order *agentpb.Order, progress func(*agentpb.Progress)) (*agentpb.Result, error) {
 	select {
 	case s.turn <- struct{}{}:

@@ -34,6 +34,13 @@ func UserSystem(ctx context.Context, addr netip.Addr, sshPort, markerPort int) (
 	return false, fmt.Sprintf("ssh port %d %s, marker port %d %s", sshPort, ssh, markerPort, marker)
 }
 
+// Marker asks the marker port alone: whether it accepts, and whether it is refused, so that no agent is there. When neither is, nobody
+// answers.
+func Marker(ctx context.Context, addr netip.Addr, markerPort int) (accepted, refused bool) {
+	answer := ask(ctx, addr, markerPort)
+	return answer == accepts, answer == refuses
+}
+
 // answer is what a port does with a connection.
 type answer string
 
