@@ -61,7 +61,8 @@ var _ = Describe("Agents that are processes", Ordered, func() {
 
 	DescribeTable("cost their node a try when they are", func(what syscall.Signal, step string) {
 		s := processSite(blueprint{
-			node: map[int]string{2: "sandbox_fault=hung-order:" + step}, // it stands there to be hit
+			node:   map[int]string{2: "sandbox_fault=hung-order:" + step}, // it stands there to be hit
+			global: map[string]string{"agent_reconnect": "2"},
 			macros: []string{
 				"SetDeploymentEnv|SetDeploymentEnvUntrusted:3:8", "BroadcastEnv|BroadcastEnvChain:3:8", "BootNewEnv|BootNewEnvClassical:1:8,BootNewEnvHardReboot:2:10",
 			},
@@ -72,7 +73,7 @@ var _ = Describe("Agents that are processes", Ordered, func() {
 		Expect(syscall.Kill(s.agentOf("node-2"), what)).To(Succeed())
 		o.end()
 		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.String())
-		Expect(o.retriesOf("node-2")).To(Equal(1))
+		Expect(o.retriesOf("node-2")).To(Equal(2), "it is waited for, in vain")
 		Expect(o.retriesOf("node-1")).To(Equal(0))
 	},
 		Entry("killed while they format", syscall.SIGKILL, "format_deploy_part"),

@@ -1,6 +1,6 @@
 // Command kadeploy-agent is the program of the deployment system on a node: it calls the server named on the kernel
 // command line and does what it is told to the machine, one order at a time. It exits 0 when a reboot was ordered, 1 when
-// the server is lost or something is wrong.
+// the server is lost or something is wrong. When its connection breaks it calls again, for as long as the server has said.
 //
 // `kadeploy-agent chain` is its broadcast as a tool of its own, between any machines.
 package main
@@ -64,6 +64,7 @@ func runCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "cmdline", EnvVars: []string{"KADEPLOY_CMDLINE"}, Usage: "kernel command `LINE`; it holds a token, so give it by the environment (default: /proc/cmdline)"},
 			toggle("write the disks of this machine, and restart it when the server says so; needs root", "disks"),
+			toggle("an agent that has lost the server keeps its marker port open until it is stopped: the machine is to be looked at", "stay"),
 			&cli.StringFlag{Name: "sandbox-disk", Usage: "work on a disk that is the `DIRECTORY`"},
 			&cli.Int64Flag{Name: "sandbox-capacity", Usage: "size of that disk in `BYTES` (0: unlimited)"},
 			&cli.Int64Flag{Name: "sandbox-rate", Usage: "write to that disk with so many `BYTES` a second (0: as fast as can be)"},
@@ -93,7 +94,7 @@ func run(c *cli.Context) error {
 	}
 	end, err := agent.Run(c.Context, agent.Config{
 		Server: boot.Server, Node: boot.Node, Token: boot.Token, Pin: boot.Pin,
-		Machine: bench.Machine, Address: address, MarkerPort: boot.Marker,
+		Machine: bench.Machine, Address: address, MarkerPort: boot.Marker, Stay: c.Bool("stay"),
 		Version: version(), Faults: faults,
 		Crash: func() { unix.Kill(os.Getpid(), unix.SIGKILL); select {} },
 		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),

@@ -55,10 +55,14 @@ func (c *caller) again(ctx context.Context, within time.Duration) (*link, error)
 	return c.stream(ctx, patience)
 }
 
-// stream calls as long as patience lasts, for a stream that lives as long as life.
+// stream calls as long as patience lasts, for a stream that lives as long as life. A server that died before it had written down to whom it
+// gave a certificate does not know it, but expects the token still: then the same key is certified again.
 func (c *caller) stream(life, patience context.Context) (l *link, err error) {
-	err = c.until(patience, func(context.Context) (err error) {
+	err = c.until(patience, func(ctx context.Context) (err error) {
 		l, err = c.dial(life)
+		if status.Code(err) == codes.PermissionDenied && c.enrol(ctx) == nil {
+			l, err = c.dial(life)
+		}
 		return err
 	})
 	return l, err

@@ -139,6 +139,22 @@ var _ = Describe("An agent whose connection breaks", func() {
 		Eventually(over, "5s").Should(Receive(Equal(ended{agent.EndReboot, nil})))
 	})
 
+	It("comes back to one that has been told of the token of its boot only, and is let in once", func() {
+		r.server.Close()
+		r.boots = agentlink.NewBoots(nil)
+		r.boots.Restore("node-1", agentlink.Expected{Token: agentlink.TokenDigest("secret"), Until: time.Now().Add(time.Minute)})
+		var err error
+		r.server, err = r.listen(w.server)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(r.server.Close)
+		before := r.session.Certificate()
+		r.welcome()
+		Expect(r.session.Certificate()).NotTo(Equal(before))
+		r.must(sync())
+		_, err = agent.Run(context.Background(), r.config())
+		Expect(err).To(MatchError(ContainSubstring("refuses this agent")))
+	})
+
 	It("ends when it is not expected any more", func() {
 		w.cut()
 		r.boots.Forget("node-1")

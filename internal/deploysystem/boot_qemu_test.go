@@ -5,6 +5,7 @@ package deploysystem_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -72,6 +73,17 @@ var _ = Describe("a machine booted with the deployment system", func() {
 		reboots(g, calls(g))
 	})
 
+	It("calls again, and does not boot again, when the server died and is back", func() {
+		g := boot(at.words(), card("virtio-net-pci", "net0")...)
+		before, listen := calls(g), at.server.Addr().String()
+		at.server.Close()
+		Expect(at.left).To(Receive(MatchError(agentlink.ErrAway)))
+		at.listen(listen)
+		after := calls(g)
+		Expect(after.Certificate()).To(Equal(before.Certificate()))
+		reboots(g, after)
+	})
+
 	It("answers on the ssh port and on the marker port, as the deployment system of Kadeploy3", func() {
 		ssh, marker := freePort(), freePort()
 		g := boot(at.words(), "-netdev", "user,id=net0,hostfwd=tcp:127.0.0.1:"+ssh+"-:22,hostfwd=tcp:127.0.0.1:"+marker+"-:25300", "-device", "virtio-net-pci,netdev=net0")
@@ -83,11 +95,19 @@ var _ = Describe("a machine booted with the deployment system", func() {
 		reboots(g, session)
 	})
 
-	It("says that the server is lost, and waits a minute before it reboots", func() {
-		g := boot(at.words(), card("virtio-net-pci", "net0")...)
+	It("says that the server is lost, and stays to be looked at, with its ports open", func() {
+		ssh, marker := freePort(), freePort()
+		g := boot(at.words(), "-netdev", "user,id=net0,hostfwd=tcp:127.0.0.1:"+ssh+"-:22,hostfwd=tcp:127.0.0.1:"+marker+"-:25300", "-device", "virtio-net-pci,netdev=net0")
 		calls(g).Close()
-		Eventually(g.said, slow).Should(ContainSubstring("the agent has lost the server, or was refused: its last line says why\nkadeploy: the machine reboots in 1m0s\n"))
+		Eventually(g.said, slow).Should(ContainSubstring("the agent has ended; the machine stays as it is"))
 		Consistently(g.Session.Exited, "5s").ShouldNot(BeClosed())
+		Expect(banner(ssh)).To(HavePrefix("SSH-2.0-"))
+		conn, err := net.DialTimeout("tcp", "127.0.0.1:"+marker, 5*time.Second)
+		Expect(err).NotTo(HaveOccurred())
+		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		_, err = conn.Read(make([]byte, 1))
+		Expect(err).To(Equal(io.EOF), "the agent hangs up; a port that nobody listens on behind the forwarding would be reset")
+		conn.Close()
 	})
 
 	It("says what is missing on its command line", func() {

@@ -118,7 +118,7 @@ const token = "one-time-secret"
 
 func newSite() *site {
 	GinkgoHelper()
-	s := &site{joined: make(chan *agentlink.Session, 1), left: make(chan error, 1)}
+	s := &site{joined: make(chan *agentlink.Session, 1), left: make(chan error, 2)}
 	authority, err := pki.Open(pki.Config{Dir: filepath.Join(GinkgoT().TempDir(), "pki")})
 	Expect(err).NotTo(HaveOccurred())
 	boots := agentlink.NewBoots(nil)
@@ -135,7 +135,7 @@ func newSite() *site {
 func (s *site) listen(at string) {
 	GinkgoHelper()
 	var err error
-	s.config.Listen = at
+	s.config.Listen, s.config.Reconnect = at, func() time.Duration { return time.Minute }
 	s.server, err = agentlink.Start(s.config)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(s.server.Close)

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	lostDelay  = time.Minute      // from the loss of the agent to the reboot: somebody may want to read why
+	badDelay   = time.Minute      // from a boot that no agent can serve to the reboot: somebody may want to read why
 	crashDelay = 10 * time.Second // from a fault of ours to the reboot
 	sshdPause  = 5 * time.Second  // between the end of an ssh server and the next
 )
@@ -86,18 +86,19 @@ func (s *system) run() int {
 		say("the loaded kernel starts")
 		return unix.LINUX_REBOOT_CMD_KEXEC
 	default:
-		say("the agent has lost the server, or was refused: its last line says why")
+		say("the agent has ended: its last line says why")
 	}
-	if s.words.shell {
-		say("there is a shell on the console, so the machine stays as it is; the command reboot ends it")
-		select {}
+	if err != nil && !s.words.shell {
+		say("the machine reboots in %v", badDelay)
+		time.Sleep(badDelay)
+		return unix.LINUX_REBOOT_CMD_RESTART
 	}
-	say("the machine reboots in %v", lostDelay)
-	time.Sleep(lostDelay)
-	return unix.LINUX_REBOOT_CMD_RESTART
+	say("the machine stays as it is, to be looked at; the server reboots it when it needs it, or the command reboot")
+	select {}
 }
 
-// serve runs the agent once the server can be reached, and returns what it ended with.
+// serve runs the agent once the server can be reached, and returns what it ended with. One that has lost the server does not end: its open
+// marker port says what runs here.
 func (s *system) serve(boot agent.Boot) (unix.WaitStatus, error) {
 	server, err := netip.ParseAddrPort(boot.Server)
 	if err != nil {
@@ -106,7 +107,7 @@ func (s *system) serve(boot agent.Boot) (unix.WaitStatus, error) {
 	address := s.connect(context.Background(), server, boot.Node)
 	say("address %v leads to the server at %v", address, server)
 	s.spawn(s.sshds)
-	status, err := s.children.run(process{args: []string{layout.Init, "run", "--disks", "--address", address.String()}})
+	status, err := s.children.run(process{args: []string{layout.Init, "run", "--disks", "--stay", "--address", address.String()}})
 	if err != nil {
 		return 0, fmt.Errorf("the agent cannot be started: %w", err)
 	}
