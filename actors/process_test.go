@@ -108,6 +108,24 @@ var _ = Describe("Agents that are processes", Ordered, func() {
 		}
 	})
 
+	It("call again when the server gave them up while they were frozen: their node is not booted, and loses no try", func() {
+		s := processSite(blueprint{
+			global: map[string]string{"chain_rate": "2MiB", "chain_stall": "0.5"},
+			macros: []string{"SetDeploymentEnv|SetDeploymentEnvUntrusted:1:60", "BroadcastEnv|BroadcastEnvChain:1:60", "BootNewEnv|BootNewEnvClassical:2:30"},
+		})
+		s.bigImage()
+		o := s.begin(s.deployment())
+		o.until("bytes on node-2", func(e *message.Event) bool { return e.GetNode().GetNode() == "node-2" && e.GetNode().GetBytes() > 0 })
+		frozen := s.agentOf("node-2")
+		Expect(syscall.Kill(frozen, syscall.SIGSTOP)).To(Succeed())
+		o.enters("node-2", "await_agent")
+		Expect(syscall.Kill(frozen, syscall.SIGCONT)).To(Succeed())
+		o.end()
+		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.String())
+		Expect(s.boots("node-2")).To(Equal(1))
+		Expect(o.report("node-2").GetTries()).To(BeEquivalentTo(1))
+	})
+
 	It("end with the tree, whatever they do", func() {
 		s := processSite(blueprint{node: map[int]string{1: "sandbox_fault=hung-order:create_partition_table", 2: "sandbox_fault=hung-order:send_environment"}})
 		o := s.begin(s.deployment())

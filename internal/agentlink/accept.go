@@ -3,6 +3,7 @@ package agentlink
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -118,10 +119,13 @@ func (s *Server) serve(session *Session) error {
 	<-session.done
 	s.config.Log.Info("agents: left", "node", session.node, "err", session.err)
 	session.shield(func() { s.config.Left(session, session.err) })
-	if session.err != nil {
-		return status.Error(codes.Aborted, session.err.Error())
+	switch {
+	case session.err == nil:
+		return nil
+	case errors.Is(session.err, ErrAway): // should it hear of it after all, it is welcome
+		return status.Error(codes.Unavailable, session.err.Error())
 	}
-	return nil
+	return status.Error(codes.Aborted, session.err.Error())
 }
 
 func (s *Server) welcome(session *Session) *agentpb.ToAgent {
