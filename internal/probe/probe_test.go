@@ -97,3 +97,13 @@ func numbers(ssh, marker int) func(string) string {
 		return fmt.Sprint(map[string]int{"ssh": ssh, "marker": marker}[name])
 	}
 }
+
+var _ = DescribeTable("Marker tells an agent, a node without one, and silence apart", func(behave port, accepted, refused bool) {
+	addr := netip.MustParseAddr("127.77.3.1")
+	a, r := probe.Marker(context.Background(), addr, behave(addr))
+	Expect([]bool{a, r}).To(Equal([]bool{accepted, refused}))
+},
+	Entry("an agent", port(open), true, false),
+	Entry("a node without one", port(closed), false, true),
+	Entry("silence", port(mute), false, false),
+)
