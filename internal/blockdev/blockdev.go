@@ -47,12 +47,6 @@ func Split(device string) (disk string, number int) {
 	return device, 0
 }
 
-// Disk is a disk as its names are matched against it.
-type Disk struct {
-	Serial, Model string
-	Size          int64 // bytes
-}
-
 // Hint is a wish for a disk.
 type Hint struct {
 	key, text string

@@ -80,3 +80,35 @@ var _ = Describe("A hint", func() {
 		Entry(nil, "/dev/sda"), Entry(nil, "/dev/cciss/c0d0"), Entry(nil, "/dev/disk/by-path/pci-0000:00:04.0"), Entry(nil, "size>=10G"),
 	)
 })
+
+var _ = Describe("A disk", func() {
+	disk := blockdev.Disk{Device: "/dev/sda", Serial: "S3EW NX0J", WWID: "naa.5000c500a1b2c3d4", Path: "pci-0000:00:1f.2-ata-1", Size: 4 << 40}
+
+	DescribeTable("has the links that udev would make",
+		func(link string, want bool) {
+			Expect(disk.Linked(link)).To(Equal(want))
+		},
+		Entry(nil, "by-id/wwn-0x5000c500a1b2c3d4", true),
+		Entry(nil, "by-id/scsi-35000c500a1b2c3d4", true),
+		Entry(nil, "by-id/wwn-0x5000c500a1b2c3d5", false),
+		Entry(nil, "by-id/ata-SAMSUNG_MZ7LM480_S3EW_NX0J", true),
+		Entry(nil, "by-id/nvme-SAMSUNG_S3EW_NX0J", true),
+		Entry(nil, "by-id/virtio-S3EW_NX0J", true),
+		Entry("but not by a part of its number", "by-id/virtio-NX0J", false),
+		Entry("nor by the end of it alone", "by-id/ata-S3EW_NX0J0", false),
+		Entry(nil, "by-path/pci-0000:00:1f.2-ata-1", true),
+		Entry(nil, "by-path/pci-0000:00:1f.2-ata-2", false),
+		Entry(nil, "by-uuid/x", false),
+	)
+
+	DescribeTable("is what is written in any of the three ways",
+		func(device string, want bool) { Expect(disk.Is(device)).To(Equal(want)) },
+		Entry(nil, "/dev/sda", true),
+		Entry(nil, "/dev/sdb", false),
+		Entry(nil, "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4", true),
+		Entry(nil, "/dev/disk/by-path/pci-0000:00:1f.2-ata-2", false),
+		Entry(nil, "serial=s3ew nx0j", true),
+		Entry(nil, "size>=5T", false),
+		Entry("what nobody understands", "vendor=x", false),
+	)
+})
