@@ -28,6 +28,11 @@ var _ = Describe("The name of a partition", func() {
 		Entry("of none", "/dev/sda", "", "/dev/sda"),
 	)
 
+	DescribeTable("has a number, however it is written",
+		func(part string, want int) { Expect(blockdev.Number(part)).To(Equal(want)) },
+		Entry(nil, "3", 3), Entry(nil, "p12", 12), Entry(nil, "-part3", 3), Entry(nil, "none", 0), Entry(nil, "", 0), Entry(nil, "-1", 0),
+	)
+
 	DescribeTable("tells the disk and the number, where the kernel need not be asked",
 		func(device, disk string, number int) {
 			gotDisk, gotNumber := blockdev.Split(device)
