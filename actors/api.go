@@ -60,7 +60,7 @@ func (a *api) request(ctx actor.Context, m request) {
 		r := proto.CloneOf(m)
 		r.User = by
 		a.forward(ctx, deploymentsName, asked{by, r})
-	case *message.Cancel, *message.StatusRequest, *message.NodesRequest:
+	case *message.Cancel, *message.StatusRequest, *message.NodesRequest, *message.DisksRequest:
 		a.forward(ctx, deploymentsName, asked{by, m})
 	case *message.RightsAdd, *message.RightsDel, *message.RightsList, *message.UserAdd, *message.UserDel, *message.UserList:
 		a.forward(ctx, accessName, asked{by, m})

@@ -117,7 +117,7 @@ func (w *walker) customOnce(ctx context.Context, micro workflow.Micro, op *workf
 		k.File, k.Size = "custom-"+k.Name, uint64(info.Size())
 		session.OfferSame(k.File, op.File, w.job.allowed[op.File])
 	}
-	err = give(ctx, session, &agentpb.Order{Step: string(micro), Kind: &agentpb.Order_Custom{Custom: k}})
+	_, err = give(ctx, session, &agentpb.Order{Step: string(micro), Kind: &agentpb.Order_Custom{Custom: k}})
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return cause
 	}

@@ -85,6 +85,8 @@ func (d *deployments) Receive(ctx actor.Context) {
 		}
 	case operationEnded:
 		d.end(ctx, m)
+	case disksSeen:
+		d.seen(ctx, m)
 	case journalStarted: // an end that it has is not taken twice
 		for _, o := range d.operations {
 			switch {
@@ -109,6 +111,8 @@ func (d *deployments) request(ctx actor.Context, m asked) {
 		ctx.Respond(d.status(m.by, r))
 	case *message.NodesRequest:
 		ctx.Respond(d.nodes.list(r.GetClientId(), d.inForce.Load()))
+	case *message.DisksRequest:
+		ctx.Respond(d.nodes.disksOf(r, d.inForce.Load()))
 	}
 }
 

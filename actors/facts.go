@@ -20,6 +20,7 @@ type view struct {
 	micro   workflow.Micro
 	bytes   int64
 	agent   []byte // digest of its certificate, to be told with the next step
+	root    string // what a kernel calls the deployed partition, when its node has said so
 
 	chain    string                // the last broadcast that it was in
 	transfer *message.NodeTransfer // in that; nil before
@@ -38,6 +39,15 @@ func (d *deploy) entered(m nodeEntered) {
 		n.Boot, n.BootUntil = m.boot.Token[:], timestamppb.New(m.boot.Until)
 	}
 	n.Agent, v.agent = v.agent, nil
+	d.record(nodeEvent(n))
+}
+
+// rooted keeps what the boot profile of the deployed system says, also for a server that comes after this one.
+func (d *deploy) rooted(m nodeRoot) {
+	v := d.views[m.host]
+	v.root = m.root
+	n := v.changed(m.host, message.NodePhase_RUNNING)
+	n.Root = m.root
 	d.record(nodeEvent(n))
 }
 

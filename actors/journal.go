@@ -60,6 +60,11 @@ func (j *journal) Receive(ctx actor.Context) {
 		j.open(ctx, m)
 	case appendFact:
 		j.append(ctx, m)
+	case keepDisks:
+		if j.record.store != nil {
+			j.record.pending.Disks = append(j.record.pending.Disks, m.disks)
+			j.write(ctx)
+		}
 	case readEvents:
 		j.read(ctx, m)
 	case stopReading:

@@ -66,6 +66,7 @@ type (
 		unknown bool
 		parked  bool // there is nothing yet; another eventsRead follows when there is
 	}
+	keepDisks  struct{ disks store.NodeDisks }
 	endOrphans struct { // operations whose actor is gone are ended
 		text  string
 		but   map[string]bool
@@ -157,6 +158,9 @@ type (
 	// deployments
 	cancelAll struct{ reply chan<- struct{} } // every operation; answered when none is left
 
+	// node -> deployments: what its deployment system has found
+	disksSeen struct{ disks *message.NodeDisks }
+
 	// deployments -> deployment
 	cancelOperation struct{ cause string }
 
@@ -179,12 +183,17 @@ type (
 	nodePassed struct {
 		incarnation
 	}
+	nodeRoot struct { // what a kernel calls the partition that is deployed, where the configuration calls it something else
+		incarnation
+		root string
+	}
 	nodeFinished struct{ incarnation }
 
 	// deployment -> node
 	runAttempt struct {
 		inc     int
 		attempt workflow.Attempt
+		root    string // as the node has said; "": not yet, or it is what the configuration says
 	}
 
 	// chain -> deployment, some of them on to nodes; chain is the broadcast's name in the crew

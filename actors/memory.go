@@ -18,6 +18,7 @@ type Store interface {
 	Write(context.Context, store.Batch) error
 	Unended(context.Context) ([]store.Operation, error)
 	Nodes(context.Context) ([]store.NodeState, error)
+	Disks(context.Context) ([]store.NodeDisks, error)
 	Archive
 }
 
@@ -27,6 +28,7 @@ type Memory struct {
 	found   []found // operations without an end, oldest first
 	answers []store.Operation
 	nodes   []store.NodeState
+	disks   []*message.NodeDisks
 }
 
 // found is an operation that a server before this one has begun and not ended.
@@ -58,8 +60,25 @@ func Recall(ctx context.Context, s Store) (*Memory, error) {
 	if m.answers, err = s.History(ctx, store.Query{Limit: maxAnswers}); err != nil {
 		return nil, err
 	}
-	m.nodes, err = s.Nodes(ctx)
+	if m.nodes, err = s.Nodes(ctx); err != nil {
+		return nil, err
+	}
+	m.disks, err = recallDisks(ctx, s)
 	return m, err
+}
+
+// recallDisks reads the disks of all nodes.
+func recallDisks(ctx context.Context, s Store) ([]*message.NodeDisks, error) {
+	rows, err := s.Disks(ctx)
+	var all []*message.NodeDisks
+	for _, row := range rows {
+		n := &message.NodeDisks{}
+		if err := proto.Unmarshal(row.Disks, n); err != nil {
+			return nil, fmt.Errorf("disks of %s: %w", row.Node, err)
+		}
+		all = append(all, n)
+	}
+	return all, err
 }
 
 // restore has the boots that are under way expected, before the first agent can call.

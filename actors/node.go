@@ -47,7 +47,7 @@ func (n *node) Receive(ctx actor.Context) {
 		n.tasks.CancelAll()
 	case runAttempt:
 		if m.inc == n.inc {
-			n.walk(ctx, m.attempt)
+			n.walk(ctx, m)
 		}
 	case chainStarted:
 		if n.started != nil {
@@ -66,12 +66,13 @@ func (n *node) Receive(ctx actor.Context) {
 	}
 }
 
-func (n *node) walk(ctx actor.Context, attempt workflow.Attempt) {
+func (n *node) walk(ctx actor.Context, m runAttempt) {
+	attempt := m.attempt
 	n.received, n.started = make(chan error, 1), make(chan struct{})
 	w := &walker{
 		job: n.job, target: n.job.nodes[n.host], attempt: attempt,
 		system: ctx.ActorSystem(), deploy: n.deploy, incarnation: n.incarnation,
-		received: n.received, started: n.started,
+		received: n.received, started: n.started, root: m.root,
 	}
 	if n.inc == 1 && attempt.From > 0 { // it goes on waiting for a boot that a server before this one has ordered
 		w.boot = n.job.booting(n.host)
@@ -102,6 +103,7 @@ type walker struct {
 	before   *probe.System       // the system that a reboot is to end; nil when none answered
 	kexeced  bool                // the new system is started by its own kernel, without the firmware
 	boot     *agentlink.Expected // of the deployment system, once it is ordered
+	root     string              // what a kernel calls the deployed partition; "": as the configuration does
 }
 
 var errTimeout = errors.New("timeout")

@@ -10,9 +10,12 @@ import (
 	"github.com/kadeploy/kadeploy/internal/store"
 )
 
-// nodeStates is what is known of every node between requests: who holds it, and what the last one left on it. It belongs to
+// nodeStates is what is known of every node between requests: who holds it, what the last one left on it, and its disks. It belongs to
 // the tree and is touched by the deployments actor only.
-type nodeStates struct{ known map[string]*nodeState }
+type nodeStates struct {
+	known map[string]*nodeState
+	disks map[string]*message.NodeDisks // as they were seen last
+}
 
 type nodeState struct {
 	state       string
@@ -26,12 +29,15 @@ type nodeState struct {
 }
 
 func newNodeStates(m *Memory) *nodeStates {
-	s := &nodeStates{known: make(map[string]*nodeState)}
+	s := &nodeStates{known: make(map[string]*nodeState), disks: make(map[string]*message.NodeDisks)}
 	if m == nil {
 		return s
 	}
 	for _, n := range m.nodes {
 		s.known[n.Node] = &nodeState{state: n.State, operation: n.Operation, user: n.User, environment: n.Environment, image: n.Image, since: n.Since}
+	}
+	for _, n := range m.disks {
+		s.disks[n.GetNode()] = n
 	}
 	return s
 }

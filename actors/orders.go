@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/kadeploy/kadeploy/config"
@@ -30,21 +31,42 @@ func (w *walker) order(ctx context.Context, micro workflow.Micro) error {
 	}
 	for _, o := range orders {
 		o.Step = string(micro)
-		if err := give(ctx, session, o); err != nil {
+		result, err := give(ctx, session, o)
+		if err != nil {
+			return err
+		}
+		if err := w.rooted(result.GetRoot()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func give(ctx context.Context, session *agentlink.Session, o *agentpb.Order) error {
+// give has an order done.
+func give(ctx context.Context, session *agentlink.Session, o *agentpb.Order) (*agentpb.Result, error) {
 	result, err := session.Do(ctx, o, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !result.GetOk() {
-		return &orderError{result.GetError(), result.GetLogTail()}
+		return nil, &orderError{result.GetError(), result.GetLogTail()}
 	}
+	return result, nil
+}
+
+// kernelsName is what a kernel takes as root=. The agent's word goes onto the command line of one.
+var kernelsName = regexp.MustCompile(`^(PARTUUID=[0-9A-Fa-f-]{1,64}|/dev/[0-9A-Za-z_/-]{1,128})$`)
+
+// rooted takes what the agent says that a kernel calls the deployed partition; "" when the order was about none.
+func (w *walker) rooted(root string) error {
+	if root == "" || root == w.root || w.root == "" && root == w.target.node.DeployDevice() {
+		return nil
+	}
+	if !kernelsName.MatchString(root) {
+		return fmt.Errorf("the agent says that a kernel calls the deployed partition %.60q, which none does", root)
+	}
+	w.root = root
+	w.tell(nodeRoot{w.incarnation, root})
 	return nil
 }
 

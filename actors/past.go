@@ -22,12 +22,13 @@ type past struct {
 	nodes    map[string]*workflow.Past
 	inside   map[string]time.Time          // since when a node is in its macro-step
 	boots    map[string]agentlink.Expected // that were waited for at the end, or whose agents had called
+	roots    map[string]string             // what kernels call the deployed partitions
 }
 
 // pastOf reads events in their order.
 func pastOf(since time.Time, events []*message.Event) *past {
 	p := &past{since: since, last: since, clusters: make(map[string]string), nodes: make(map[string]*workflow.Past), inside: make(map[string]time.Time),
-		boots: make(map[string]agentlink.Expected)}
+		boots: make(map[string]agentlink.Expected), roots: make(map[string]string)}
 	for _, e := range events {
 		at := e.GetTime().AsTime()
 		p.last = at
@@ -64,6 +65,9 @@ func (p *past) moved(at time.Time, n *message.NodeChanged) {
 		p.nodes[host] = w
 	}
 	p.awaits(host, n)
+	if root := n.GetRoot(); root != "" {
+		p.roots[host] = root
+	}
 	w.Phase, w.Cause, w.Evidence = phasesBack[n.GetPhase()], n.GetCause(), n.GetEvidence()
 	macro, instance, try := workflow.Macro(n.GetMacro()), n.GetInstance(), int(n.GetTry())
 	if macro == "" { // it never ran

@@ -47,18 +47,7 @@ func (j *job) bootsByNetwork() bool {
 	if j.reboots() {
 		return slices.ContainsFunc(j.order, func(host string) bool { return j.nodes[host].node.Bootloader != "chainload_pxe" })
 	}
-	for _, h := range j.nodes {
-		for _, m := range h.plan.Macros {
-			for _, i := range m.Instances {
-				for _, s := range i.Steps {
-					if s.Micro == workflow.InstallBootloader {
-						return true
-					}
-				}
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(j.order, func(host string) bool { return j.nodes[host].plan.Has(workflow.InstallBootloader) })
 }
 
 // checkArchives finds a missing or oversized archive before any disk is touched.

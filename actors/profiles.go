@@ -1,8 +1,10 @@
 package actors
 
 import (
+	"cmp"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,21 +40,25 @@ func (j *job) deployProfile(h *hostJob, boot workflow.Boot, home expected, token
 }
 
 // userProfile boots what was deployed: the image's own kernel, below its own hypervisor if it has one, by the network where we have them
-// (bootloader pure_pxe), else whatever the disk boots.
-func (j *job) userProfile(h *hostJob) pxe.Profile {
+// (bootloader pure_pxe), else whatever the disk boots. root is what the node says that a kernel calls the partition; "": as the
+// configuration does.
+func (j *job) userProfile(h *hostJob, root string) (pxe.Profile, error) {
 	n := h.node
 	if j.boot.Kernel == "" || n.Bootloader == "chainload_pxe" {
-		return pxe.FromDisk()
+		return pxe.FromDisk(), nil
+	}
+	if root = cmp.Or(root, n.DeployDevice()); blockdev.IsHint(root) && !j.namesRoot(h) {
+		return pxe.Profile{}, &fatalError{fmt.Errorf("the agent did not say what a kernel calls %s: add root=... to kernel_params, or renew the deployment system", root)}
 	}
 	initrd := ""
 	if j.boot.Initrd != "" {
 		initrd = path.Join(j.imagesTFTP, j.boot.Initrd)
 	}
-	p := pxe.Deployed(path.Join(j.imagesTFTP, j.boot.Kernel), initrd, n.DeployDevice(), panicReboots+j.params(h))
+	p := pxe.Deployed(path.Join(j.imagesTFTP, j.boot.Kernel), initrd, root, panicReboots+j.params(h))
 	if j.boot.Hypervisor != "" {
 		p.Kind, p.Hypervisor, p.HypervisorArgs = pxe.Xen, path.Join(j.imagesTFTP, j.boot.Hypervisor), j.env.HypervisorParams
 	}
-	return p
+	return p, nil
 }
 
 // params are the arguments of the deployed kernel: those of the image instead of the cluster's (2009) or after them (later).
@@ -73,13 +79,25 @@ func (j *job) checkRoots() error {
 	return nil
 }
 
-// checkRoot refuses a disk that the deployed kernel, booted by the network, could not find by the name that it would be given.
+// checkRoot refuses a disk that the deployed kernel, booted by the network, could not find by the name that it would be given: that of a
+// hint, where no agent mounts the partition before and says what kernels call it.
 func (j *job) checkRoot(h *hostJob) error {
 	n := h.node
-	if !j.bootsByNetwork() || n.Bootloader == "chainload_pxe" || !blockdev.IsHint(n.BlockDevice) || strings.Contains(" "+j.params(h), " root=") {
+	if !j.bootsByNetwork() || n.Bootloader == "chainload_pxe" || !blockdev.IsHint(n.BlockDevice) || j.namesRoot(h) || j.mounts(h) {
 		return nil
 	}
 	return fmt.Errorf("node %s: block_device = %s is no name that a kernel knows: add root=... to kernel_params, or set bootloader = chainload_pxe", n.Name, n.BlockDevice)
+}
+
+// namesRoot says whether the site or the image says itself what the kernel's root is.
+func (j *job) namesRoot(h *hostJob) bool { return strings.Contains(" "+j.params(h), " root=") }
+
+// mounts says whether an agent mounts the deployed partition, by whichever instance of the first macro-step the node goes.
+func (j *job) mounts(h *hostJob) bool {
+	first := h.plan.Macros[0]
+	return first.Macro == workflow.SetDeploymentEnv && !slices.ContainsFunc(first.Instances, func(i workflow.InstancePlan) bool {
+		return !slices.ContainsFunc(i.Steps, func(s workflow.Step) bool { return s.Micro == workflow.MountDeployPart })
+	})
 }
 
 // kernel is how the deployed system is started from its disk.

@@ -48,7 +48,7 @@ type leaf struct {
 func newLeaf() *leaf { return &leaf{upTo: make(map[string]uint64)} }
 
 func (l *leaf) empty() bool {
-	return len(l.Events) == 0 && len(l.Begin) == 0 && len(l.Resumed) == 0 && len(l.Nodes) == 0 && len(l.Ends) == 0
+	return len(l.Events) == 0 && len(l.Begin) == 0 && len(l.Resumed) == 0 && len(l.Nodes) == 0 && len(l.Disks) == 0 && len(l.Ends) == 0
 }
 
 func newRecord(m *Memory) *record {
@@ -150,7 +150,8 @@ func (r *record) back() {
 	r.flying, r.pending = nil, f
 	f.Begin, f.Resumed = append(f.Begin, p.Begin...), append(f.Resumed, p.Resumed...)
 	f.Events, f.Steps, f.Results = append(f.Events, p.Events...), append(f.Steps, p.Steps...), append(f.Results, p.Results...)
-	f.Nodes, f.Ends, f.opened = append(f.Nodes, p.Nodes...), append(f.Ends, p.Ends...), append(f.opened, p.opened...)
+	f.Nodes, f.Disks, f.Ends = append(f.Nodes, p.Nodes...), append(f.Disks, p.Disks...), append(f.Ends, p.Ends...)
+	f.opened = append(f.opened, p.opened...)
 	maps.Copy(f.upTo, p.upTo)
 }
 

@@ -141,7 +141,7 @@ var _ = Describe("A request", func() {
 		Expect(answer).To(BeAssignableToTypeOf(&message.Checked{}))
 		text := strings.Join(answer.(*message.Checked).GetLines(), "\n")
 		Expect(text).To(ContainSubstring("deploy tiny:7 on 3 nodes"))
-		Expect(text).To(ContainSubstring("node-2: destroys what is on /dev/sda"))
+		Expect(answer.(*message.Checked).GetDisks()).To(HaveLen(3))
 		Expect(s.states()).To(Equal([]string{"free", "free", "free"}))
 		Expect(c.ask(&message.StatusRequest{ClientId: "s"}).(*message.Status).GetOperations()).To(BeEmpty())
 		s.untouched()

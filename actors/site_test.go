@@ -20,6 +20,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/agent"
 	"github.com/kadeploy/kadeploy/internal/depot"
 	"github.com/kadeploy/kadeploy/internal/image"
 	"github.com/kadeploy/kadeploy/internal/imagecache"
@@ -50,6 +51,7 @@ type blueprint struct {
 	deny     func(user, why string) error
 	urls     bool                    // it fetches some
 	envs     actors.EnvironmentStore // where the catalogue is kept; nil: there is none
+	agents   func(*agent.Config)     // changes what agents in this process are made of
 }
 
 // site is a configuration directory, the machines it describes, and a running tree that serves it.
@@ -243,7 +245,7 @@ func (s *site) alive(name string) bool {
 
 func (s *site) machines(log *slog.Logger) sandbox.Config {
 	cfg := sandbox.Config{
-		TFTP: netip.AddrPortFrom(s.server(), 6969), Dir: s.path("disks"), AgentPath: s.agent, Log: log,
+		TFTP: netip.AddrPortFrom(s.server(), 6969), Dir: s.path("disks"), AgentPath: s.agent, Log: log, Agent: s.agents,
 		ProfileDir: s.snapshot.Global.TFTPName(s.snapshot.Global.ProfilePath),
 	}
 	for _, n := range s.snapshot.Nodes {

@@ -15,6 +15,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/internal/probe"
 	"github.com/kadeploy/kadeploy/internal/workflow"
+	"github.com/kadeploy/kadeploy/pxe"
 )
 
 // step does one micro-step (Kadeploy3 1.5). It returns when the step is done or its context is.
@@ -53,7 +54,7 @@ func (w *walker) step(ctx context.Context, s workflow.Step, clock *clock) error 
 
 // switchPXE writes the node's boot profile. A profile of the deployment system carries the token of the next boot.
 func (w *walker) switchPXE(ctx context.Context, boot workflow.Boot) error {
-	profile := w.job.userProfile(w.target)
+	var profile pxe.Profile
 	w.boot = nil
 	if boot == workflow.BootDeploy || boot == workflow.BootNFSRoot {
 		token, until := newToken(), time.Now().Add(cmp.Or(w.attempt.Timeout, longestBoot))
@@ -67,6 +68,11 @@ func (w *walker) switchPXE(ctx context.Context, boot workflow.Boot) error {
 			return err
 		}
 		w.boot = &agentlink.Expected{Token: agentlink.TokenDigest(token), Until: until}
+	} else {
+		var err error
+		if profile, err = w.job.userProfile(w.target, w.root); err != nil {
+			return err
+		}
 	}
 	return do(ctx, w.system, netbootName, func(reply chan<- error) any {
 		return setProfile{ctx, w.target.node, profile, reply}
@@ -111,8 +117,9 @@ func (w *walker) waitReboot(ctx context.Context, boot workflow.Boot) error {
 		switch {
 		case err == nil:
 			w.tell(nodeJoined{w.incarnation, session.Certificate()})
+			return w.inventory(ctx)
 		case ctx.Err() == nil:
-			err = fmt.Errorf("the deployment system did not call within %s after the reboot", n.TimeoutReboot)
+			return fmt.Errorf("the deployment system did not call within %s after the reboot", n.TimeoutReboot)
 		}
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kadeploy/kadeploy/actors/message"
-	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/imagecache"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
@@ -140,11 +139,18 @@ func (d *deployments) decide(ctx actor.Context, p pendingSubmit, m supervisor.Ta
 		return refused(message.Refusal_STALE, "the request was checked for longer than its deadline; send it again")
 	}
 	if r.GetDryRun() {
-		return &message.Checked{Lines: j.describe(), ClientId: r.GetClientId()}
+		would := &message.Checked{Lines: j.describe(), Disks: d.nodes.diskPlans(j, d.inForce.Load()), ClientId: r.GetClientId()}
+		if proto.Size(would) > maxChecked {
+			return refused(message.Refusal_INVALID, fmt.Sprintf("what %d nodes would do does not fit into one answer; ask for fewer at a time", len(j.order)))
+		}
+		return would
 	}
 	d.open(ctx, j, p)
 	return nil
 }
+
+// maxChecked bounds the answer to a dry run, in bytes: the link takes messages of up to 4 MiB.
+const maxChecked = 3 << 20
 
 // maxHolders bounds the holders that a refusal names.
 const maxHolders = 100
@@ -195,14 +201,6 @@ func (j *job) describe() []string {
 			}
 			lines = append(lines, fmt.Sprintf("%s: %s %s", host, m.Macro, strings.Join(instances, ", then ")))
 		}
-		lines = append(lines, fmt.Sprintf("%s: destroys what is on %s", host, destroys(h.node, j.request)))
 	}
 	return lines
-}
-
-func destroys(n *config.Node, r *message.Submit) string {
-	if r.GetNoPartitioning() {
-		return n.DeployDevice()
-	}
-	return n.BlockDevice
 }

@@ -221,6 +221,18 @@ var _ = Describe("A client of a running server", Ordered, func() {
 		Expect(stats.GetDatabaseBytes()).NotTo(BeZero())
 	})
 
+	It("is told which disks nodes have, and what a deployment would do to them", func() {
+		disks, err := c.Disks(ctx, []string{"node-2", "node-1"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(disks.GetNodes()).To(HaveExactElements(HaveField("Node", "node-2"), HaveField("Node", "node-1")))
+		var refused *client.RefusedError
+		_, err = c.Disks(ctx, []string{"node-99"})
+		Expect(errors.As(err, &refused)).To(BeTrue(), "%v", err)
+		checked, err := c.Check(ctx, d.deployment("node-1"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(checked.GetDisks()).To(HaveExactElements(HaveField("Problem", ContainSubstring("never seen"))))
+	})
+
 	It("may stop watching, by its own function or its context, and cancel", func() {
 		id, err := c.Submit(ctx, d.deployment("node-4")) // it never boots
 		Expect(err).NotTo(HaveOccurred())

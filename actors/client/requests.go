@@ -71,6 +71,22 @@ func (c *Client) Nodes(ctx context.Context) (*message.Nodes, error) {
 	return answer[*message.Nodes](c.call(ctx, r.ClientId, r))
 }
 
+// Disks returns the disks of nodes, of all of them when none is named, as their deployment systems found them last: those of a node that
+// never ran one were never seen.
+func (c *Client) Disks(ctx context.Context, nodes []string) (*message.Disks, error) {
+	all := &message.Disks{}
+	for {
+		r := &message.DisksRequest{ClientId: newID(), Nodes: nodes, After: all.GetNext()}
+		page, err := answer[*message.Disks](c.call(ctx, r.ClientId, r))
+		if err != nil {
+			return nil, err
+		}
+		if all.Nodes, all.Next = append(all.Nodes, page.GetNodes()...), page.GetNext(); all.Next == "" {
+			return all, nil
+		}
+	}
+}
+
 // Reboot submits a reboot of nodes at a level (soft, hard, very_hard) and returns the operation's id.
 func (c *Client) Reboot(ctx context.Context, nodes []string, level string) (string, error) {
 	return c.Submit(ctx, &message.Submit{Operation: message.Operation_REBOOT, Nodes: nodes, RebootLevel: level})

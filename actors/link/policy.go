@@ -42,7 +42,7 @@ func ServerPolicy(api string) Policy {
 		Streams:     256,
 		Rules: []Rule{
 			{To: api, Types: []proto.Message{
-				&message.Submit{}, &message.Cancel{}, &message.StatusRequest{}, &message.NodesRequest{},
+				&message.Submit{}, &message.Cancel{}, &message.StatusRequest{}, &message.NodesRequest{}, &message.DisksRequest{},
 				&message.Subscribe{}, &message.Credit{}, &message.Unsubscribe{},
 				&message.RightsAdd{}, &message.RightsDel{}, &message.RightsList{},
 				&message.UserAdd{}, &message.UserDel{}, &message.UserList{},
@@ -58,7 +58,7 @@ func ServerPolicy(api string) Policy {
 // is being restarted is answered by the library itself, with a DeadLetterResponse.
 func ClientPolicy(inbox string) Policy {
 	return Policy{Peers: pki.KindDaemon, Messages: 100_000, Bytes: 256 << 20, Rules: []Rule{{To: inbox, Types: []proto.Message{
-		&message.Accepted{}, &message.Checked{}, &message.Refused{}, &message.Status{}, &message.Nodes{}, &message.Event{},
+		&message.Accepted{}, &message.Checked{}, &message.Refused{}, &message.Status{}, &message.Nodes{}, &message.Disks{}, &message.Event{},
 		&message.Rights{}, &message.UserToken{}, &message.Users{}, &message.Env{}, &message.Envs{},
 		&message.PowerStates{}, &message.History{}, &message.Shown{}, &message.Stats{},
 		&actor.Watch{}, &actor.Unwatch{}, &actor.DeadLetterResponse{},

@@ -83,6 +83,62 @@ func (Operation) EnumDescriptor() ([]byte, []int) {
 	return file_actors_message_message_proto_rawDescGZIP(), []int{0}
 }
 
+// Destruction is how much of a disk is lost.
+type Destruction int32
+
+const (
+	Destruction_NOTHING    Destruction = 0
+	Destruction_SCRIPTS    Destruction = 1 // what preinstalls and custom operations write over; they may do so with the others, too
+	Destruction_PARTITIONS Destruction = 2 // what is on some partitions
+	Destruction_TABLE      Destruction = 3 // the partition table is replaced
+	Destruction_DISK       Destruction = 4 // an image of a whole disk is written
+)
+
+// Enum value maps for Destruction.
+var (
+	Destruction_name = map[int32]string{
+		0: "NOTHING",
+		1: "SCRIPTS",
+		2: "PARTITIONS",
+		3: "TABLE",
+		4: "DISK",
+	}
+	Destruction_value = map[string]int32{
+		"NOTHING":    0,
+		"SCRIPTS":    1,
+		"PARTITIONS": 2,
+		"TABLE":      3,
+		"DISK":       4,
+	}
+)
+
+func (x Destruction) Enum() *Destruction {
+	p := new(Destruction)
+	*p = x
+	return p
+}
+
+func (x Destruction) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Destruction) Descriptor() protoreflect.EnumDescriptor {
+	return file_actors_message_message_proto_enumTypes[1].Descriptor()
+}
+
+func (Destruction) Type() protoreflect.EnumType {
+	return &file_actors_message_message_proto_enumTypes[1]
+}
+
+func (x Destruction) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Destruction.Descriptor instead.
+func (Destruction) EnumDescriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{1}
+}
+
 type Refusal int32
 
 const (
@@ -128,11 +184,11 @@ func (x Refusal) String() string {
 }
 
 func (Refusal) Descriptor() protoreflect.EnumDescriptor {
-	return file_actors_message_message_proto_enumTypes[1].Descriptor()
+	return file_actors_message_message_proto_enumTypes[2].Descriptor()
 }
 
 func (Refusal) Type() protoreflect.EnumType {
-	return &file_actors_message_message_proto_enumTypes[1]
+	return &file_actors_message_message_proto_enumTypes[2]
 }
 
 func (x Refusal) Number() protoreflect.EnumNumber {
@@ -141,7 +197,7 @@ func (x Refusal) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Refusal.Descriptor instead.
 func (Refusal) EnumDescriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{1}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{2}
 }
 
 // NodePhase is where a node stands in the operation.
@@ -190,11 +246,11 @@ func (x NodePhase) String() string {
 }
 
 func (NodePhase) Descriptor() protoreflect.EnumDescriptor {
-	return file_actors_message_message_proto_enumTypes[2].Descriptor()
+	return file_actors_message_message_proto_enumTypes[3].Descriptor()
 }
 
 func (NodePhase) Type() protoreflect.EnumType {
-	return &file_actors_message_message_proto_enumTypes[2]
+	return &file_actors_message_message_proto_enumTypes[3]
 }
 
 func (x NodePhase) Number() protoreflect.EnumNumber {
@@ -203,7 +259,7 @@ func (x NodePhase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use NodePhase.Descriptor instead.
 func (NodePhase) EnumDescriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{2}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{3}
 }
 
 type Outcome int32
@@ -245,11 +301,11 @@ func (x Outcome) String() string {
 }
 
 func (Outcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_actors_message_message_proto_enumTypes[3].Descriptor()
+	return file_actors_message_message_proto_enumTypes[4].Descriptor()
 }
 
 func (Outcome) Type() protoreflect.EnumType {
-	return &file_actors_message_message_proto_enumTypes[3]
+	return &file_actors_message_message_proto_enumTypes[4]
 }
 
 func (x Outcome) Number() protoreflect.EnumNumber {
@@ -258,7 +314,7 @@ func (x Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Outcome.Descriptor instead.
 func (Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{3}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{4}
 }
 
 type TryOutcome int32
@@ -294,11 +350,11 @@ func (x TryOutcome) String() string {
 }
 
 func (TryOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_actors_message_message_proto_enumTypes[4].Descriptor()
+	return file_actors_message_message_proto_enumTypes[5].Descriptor()
 }
 
 func (TryOutcome) Type() protoreflect.EnumType {
-	return &file_actors_message_message_proto_enumTypes[4]
+	return &file_actors_message_message_proto_enumTypes[5]
 }
 
 func (x TryOutcome) Number() protoreflect.EnumNumber {
@@ -307,7 +363,7 @@ func (x TryOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TryOutcome.Descriptor instead.
 func (TryOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{4}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{5}
 }
 
 // Submit asks for an operation. The answer is Accepted or Refused. Sending the same client_id again is answered as the first time.
@@ -675,6 +731,7 @@ type Checked struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Lines         []string               `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"` // what would happen, for people
 	ClientId      string                 `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Disks         []*DiskPlan            `protobuf:"bytes,50,rep,name=disks,proto3" json:"disks,omitempty"` // DEPLOY: what would happen to the disk of each node
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -723,6 +780,122 @@ func (x *Checked) GetClientId() string {
 	return ""
 }
 
+func (x *Checked) GetDisks() []*DiskPlan {
+	if x != nil {
+		return x.Disks
+	}
+	return nil
+}
+
+// DiskPlan is what a deployment would do to a disk.
+type DiskPlan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Device        string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"` // as the configuration or the request writes it
+	Destruction   Destruction            `protobuf:"varint,3,opt,name=destruction,proto3,enum=kadeploy.v1.Destruction" json:"destruction,omitempty"`
+	Partitions    []uint32               `protobuf:"varint,4,rep,packed,name=partitions,proto3" json:"partitions,omitempty"` // that are formatted or overwritten
+	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`                     // both in words
+	Seen          *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=seen,proto3" json:"seen,omitempty"`                     // when the node's disks were; none: never
+	Disk          *Disk                  `protobuf:"bytes,7,opt,name=disk,proto3" json:"disk,omitempty"`                     // that the device meant then
+	Problem       string                 `protobuf:"bytes,8,opt,name=problem,proto3" json:"problem,omitempty"`               // why there is none, one line
+	Production    uint32                 `protobuf:"varint,9,opt,name=production,proto3" json:"production,omitempty"`        // the partition of it with the node's production system; 0: it has none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiskPlan) Reset() {
+	*x = DiskPlan{}
+	mi := &file_actors_message_message_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiskPlan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiskPlan) ProtoMessage() {}
+
+func (x *DiskPlan) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiskPlan.ProtoReflect.Descriptor instead.
+func (*DiskPlan) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *DiskPlan) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *DiskPlan) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *DiskPlan) GetDestruction() Destruction {
+	if x != nil {
+		return x.Destruction
+	}
+	return Destruction_NOTHING
+}
+
+func (x *DiskPlan) GetPartitions() []uint32 {
+	if x != nil {
+		return x.Partitions
+	}
+	return nil
+}
+
+func (x *DiskPlan) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *DiskPlan) GetSeen() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Seen
+	}
+	return nil
+}
+
+func (x *DiskPlan) GetDisk() *Disk {
+	if x != nil {
+		return x.Disk
+	}
+	return nil
+}
+
+func (x *DiskPlan) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *DiskPlan) GetProduction() uint32 {
+	if x != nil {
+		return x.Production
+	}
+	return 0
+}
+
 type Refused struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          Refusal                `protobuf:"varint,1,opt,name=code,proto3,enum=kadeploy.v1.Refusal" json:"code,omitempty"`
@@ -736,7 +909,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_actors_message_message_proto_msgTypes[4]
+	mi := &file_actors_message_message_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -748,7 +921,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[4]
+	mi := &file_actors_message_message_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -761,7 +934,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{4}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Refused) GetCode() Refusal {
@@ -811,7 +984,7 @@ type Holder struct {
 
 func (x *Holder) Reset() {
 	*x = Holder{}
-	mi := &file_actors_message_message_proto_msgTypes[5]
+	mi := &file_actors_message_message_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -823,7 +996,7 @@ func (x *Holder) String() string {
 func (*Holder) ProtoMessage() {}
 
 func (x *Holder) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[5]
+	mi := &file_actors_message_message_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -836,7 +1009,7 @@ func (x *Holder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holder.ProtoReflect.Descriptor instead.
 func (*Holder) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{5}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Holder) GetNode() string {
@@ -880,7 +1053,7 @@ type Subscribe struct {
 
 func (x *Subscribe) Reset() {
 	*x = Subscribe{}
-	mi := &file_actors_message_message_proto_msgTypes[6]
+	mi := &file_actors_message_message_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +1065,7 @@ func (x *Subscribe) String() string {
 func (*Subscribe) ProtoMessage() {}
 
 func (x *Subscribe) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[6]
+	mi := &file_actors_message_message_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +1078,7 @@ func (x *Subscribe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribe.ProtoReflect.Descriptor instead.
 func (*Subscribe) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{6}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Subscribe) GetId() string {
@@ -947,7 +1120,7 @@ type Credit struct {
 
 func (x *Credit) Reset() {
 	*x = Credit{}
-	mi := &file_actors_message_message_proto_msgTypes[7]
+	mi := &file_actors_message_message_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -959,7 +1132,7 @@ func (x *Credit) String() string {
 func (*Credit) ProtoMessage() {}
 
 func (x *Credit) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[7]
+	mi := &file_actors_message_message_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -972,7 +1145,7 @@ func (x *Credit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credit.ProtoReflect.Descriptor instead.
 func (*Credit) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{7}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Credit) GetId() string {
@@ -1006,7 +1179,7 @@ type Unsubscribe struct {
 
 func (x *Unsubscribe) Reset() {
 	*x = Unsubscribe{}
-	mi := &file_actors_message_message_proto_msgTypes[8]
+	mi := &file_actors_message_message_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1018,7 +1191,7 @@ func (x *Unsubscribe) String() string {
 func (*Unsubscribe) ProtoMessage() {}
 
 func (x *Unsubscribe) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[8]
+	mi := &file_actors_message_message_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1031,7 +1204,7 @@ func (x *Unsubscribe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribe.ProtoReflect.Descriptor instead.
 func (*Unsubscribe) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{8}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Unsubscribe) GetId() string {
@@ -1070,7 +1243,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_actors_message_message_proto_msgTypes[9]
+	mi := &file_actors_message_message_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1082,7 +1255,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[9]
+	mi := &file_actors_message_message_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,7 +1268,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{9}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Event) GetId() string {
@@ -1243,7 +1416,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_actors_message_message_proto_msgTypes[10]
+	mi := &file_actors_message_message_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1255,7 +1428,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[10]
+	mi := &file_actors_message_message_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1268,7 +1441,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{10}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Started) GetOperation() Operation {
@@ -1338,7 +1511,7 @@ type NodeInfo struct {
 
 func (x *NodeInfo) Reset() {
 	*x = NodeInfo{}
-	mi := &file_actors_message_message_proto_msgTypes[11]
+	mi := &file_actors_message_message_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1350,7 +1523,7 @@ func (x *NodeInfo) String() string {
 func (*NodeInfo) ProtoMessage() {}
 
 func (x *NodeInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[11]
+	mi := &file_actors_message_message_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1363,7 +1536,7 @@ func (x *NodeInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeInfo.ProtoReflect.Descriptor instead.
 func (*NodeInfo) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{11}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *NodeInfo) GetName() string {
@@ -1401,13 +1574,14 @@ type NodeChanged struct {
 	Boot          []byte                 `protobuf:"bytes,10,opt,name=boot,proto3" json:"boot,omitempty"`                            // wait_reboot of the deployment system: sha256 of the token of the boot that is waited for
 	BootUntil     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=boot_until,json=bootUntil,proto3" json:"boot_until,omitempty"` // until when
 	Agent         []byte                 `protobuf:"bytes,40,opt,name=agent,proto3" json:"agent,omitempty"`                          // first step behind that: sha256 of the certificate of the agent that called
+	Root          string                 `protobuf:"bytes,50,opt,name=root,proto3" json:"root,omitempty"`                            // mount_deploy_part: what a kernel calls the partition, where that is not the name that the configuration has
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NodeChanged) Reset() {
 	*x = NodeChanged{}
-	mi := &file_actors_message_message_proto_msgTypes[12]
+	mi := &file_actors_message_message_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1419,7 +1593,7 @@ func (x *NodeChanged) String() string {
 func (*NodeChanged) ProtoMessage() {}
 
 func (x *NodeChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[12]
+	mi := &file_actors_message_message_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1432,7 +1606,7 @@ func (x *NodeChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeChanged.ProtoReflect.Descriptor instead.
 func (*NodeChanged) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{12}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *NodeChanged) GetNode() string {
@@ -1519,6 +1693,13 @@ func (x *NodeChanged) GetAgent() []byte {
 	return nil
 }
 
+func (x *NodeChanged) GetRoot() string {
+	if x != nil {
+		return x.Root
+	}
+	return ""
+}
+
 type ChainChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Order         []string               `protobuf:"bytes,1,rep,name=order,proto3" json:"order,omitempty"` // nodes, first is fed by the server
@@ -1529,7 +1710,7 @@ type ChainChanged struct {
 
 func (x *ChainChanged) Reset() {
 	*x = ChainChanged{}
-	mi := &file_actors_message_message_proto_msgTypes[13]
+	mi := &file_actors_message_message_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1541,7 +1722,7 @@ func (x *ChainChanged) String() string {
 func (*ChainChanged) ProtoMessage() {}
 
 func (x *ChainChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[13]
+	mi := &file_actors_message_message_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1554,7 +1735,7 @@ func (x *ChainChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChainChanged.ProtoReflect.Descriptor instead.
 func (*ChainChanged) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{13}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChainChanged) GetOrder() []string {
@@ -1584,7 +1765,7 @@ type ChainSkip struct {
 
 func (x *ChainSkip) Reset() {
 	*x = ChainSkip{}
-	mi := &file_actors_message_message_proto_msgTypes[14]
+	mi := &file_actors_message_message_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1596,7 +1777,7 @@ func (x *ChainSkip) String() string {
 func (*ChainSkip) ProtoMessage() {}
 
 func (x *ChainSkip) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[14]
+	mi := &file_actors_message_message_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1609,7 +1790,7 @@ func (x *ChainSkip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChainSkip.ProtoReflect.Descriptor instead.
 func (*ChainSkip) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{14}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ChainSkip) GetNode() string {
@@ -1650,7 +1831,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_actors_message_message_proto_msgTypes[15]
+	mi := &file_actors_message_message_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1662,7 +1843,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[15]
+	mi := &file_actors_message_message_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1675,7 +1856,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{15}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Note) GetText() string {
@@ -1704,7 +1885,7 @@ type Ended struct {
 
 func (x *Ended) Reset() {
 	*x = Ended{}
-	mi := &file_actors_message_message_proto_msgTypes[16]
+	mi := &file_actors_message_message_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1716,7 +1897,7 @@ func (x *Ended) String() string {
 func (*Ended) ProtoMessage() {}
 
 func (x *Ended) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[16]
+	mi := &file_actors_message_message_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1729,7 +1910,7 @@ func (x *Ended) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ended.ProtoReflect.Descriptor instead.
 func (*Ended) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{16}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Ended) GetOutcome() Outcome {
@@ -1778,7 +1959,7 @@ type NodeReport struct {
 
 func (x *NodeReport) Reset() {
 	*x = NodeReport{}
-	mi := &file_actors_message_message_proto_msgTypes[17]
+	mi := &file_actors_message_message_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1790,7 +1971,7 @@ func (x *NodeReport) String() string {
 func (*NodeReport) ProtoMessage() {}
 
 func (x *NodeReport) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[17]
+	mi := &file_actors_message_message_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1803,7 +1984,7 @@ func (x *NodeReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeReport.ProtoReflect.Descriptor instead.
 func (*NodeReport) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{17}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *NodeReport) GetName() string {
@@ -1888,7 +2069,7 @@ type MacroTime struct {
 
 func (x *MacroTime) Reset() {
 	*x = MacroTime{}
-	mi := &file_actors_message_message_proto_msgTypes[18]
+	mi := &file_actors_message_message_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1900,7 +2081,7 @@ func (x *MacroTime) String() string {
 func (*MacroTime) ProtoMessage() {}
 
 func (x *MacroTime) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[18]
+	mi := &file_actors_message_message_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1913,7 +2094,7 @@ func (x *MacroTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MacroTime.ProtoReflect.Descriptor instead.
 func (*MacroTime) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{18}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MacroTime) GetMacro() string {
@@ -1960,7 +2141,7 @@ type NodeTransfer struct {
 
 func (x *NodeTransfer) Reset() {
 	*x = NodeTransfer{}
-	mi := &file_actors_message_message_proto_msgTypes[19]
+	mi := &file_actors_message_message_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1972,7 +2153,7 @@ func (x *NodeTransfer) String() string {
 func (*NodeTransfer) ProtoMessage() {}
 
 func (x *NodeTransfer) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[19]
+	mi := &file_actors_message_message_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1985,7 +2166,7 @@ func (x *NodeTransfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeTransfer.ProtoReflect.Descriptor instead.
 func (*NodeTransfer) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{19}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *NodeTransfer) GetPosition() uint32 {
@@ -2048,7 +2229,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_actors_message_message_proto_msgTypes[20]
+	mi := &file_actors_message_message_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +2241,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[20]
+	mi := &file_actors_message_message_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2073,7 +2254,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{20}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Cancel) GetId() string {
@@ -2107,7 +2288,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[21]
+	mi := &file_actors_message_message_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2119,7 +2300,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[21]
+	mi := &file_actors_message_message_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2132,7 +2313,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{21}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StatusRequest) GetClientId() string {
@@ -2162,7 +2343,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_actors_message_message_proto_msgTypes[22]
+	mi := &file_actors_message_message_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2174,7 +2355,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[22]
+	mi := &file_actors_message_message_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2187,7 +2368,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{22}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Status) GetOperations() []*OperationStatus {
@@ -2245,7 +2426,7 @@ type OperationStatus struct {
 
 func (x *OperationStatus) Reset() {
 	*x = OperationStatus{}
-	mi := &file_actors_message_message_proto_msgTypes[23]
+	mi := &file_actors_message_message_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2257,7 +2438,7 @@ func (x *OperationStatus) String() string {
 func (*OperationStatus) ProtoMessage() {}
 
 func (x *OperationStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[23]
+	mi := &file_actors_message_message_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2270,7 +2451,7 @@ func (x *OperationStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationStatus.ProtoReflect.Descriptor instead.
 func (*OperationStatus) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{23}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *OperationStatus) GetId() string {
@@ -2366,7 +2547,7 @@ type NodesRequest struct {
 
 func (x *NodesRequest) Reset() {
 	*x = NodesRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[24]
+	mi := &file_actors_message_message_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2378,7 +2559,7 @@ func (x *NodesRequest) String() string {
 func (*NodesRequest) ProtoMessage() {}
 
 func (x *NodesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[24]
+	mi := &file_actors_message_message_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2391,7 +2572,7 @@ func (x *NodesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodesRequest.ProtoReflect.Descriptor instead.
 func (*NodesRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{24}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *NodesRequest) GetClientId() string {
@@ -2411,7 +2592,7 @@ type Nodes struct {
 
 func (x *Nodes) Reset() {
 	*x = Nodes{}
-	mi := &file_actors_message_message_proto_msgTypes[25]
+	mi := &file_actors_message_message_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2423,7 +2604,7 @@ func (x *Nodes) String() string {
 func (*Nodes) ProtoMessage() {}
 
 func (x *Nodes) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[25]
+	mi := &file_actors_message_message_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2436,7 +2617,7 @@ func (x *Nodes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nodes.ProtoReflect.Descriptor instead.
 func (*Nodes) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{25}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Nodes) GetNodes() []*NodeStatus {
@@ -2470,7 +2651,7 @@ type NodeStatus struct {
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_actors_message_message_proto_msgTypes[26]
+	mi := &file_actors_message_message_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2482,7 +2663,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[26]
+	mi := &file_actors_message_message_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2495,7 +2676,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{26}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *NodeStatus) GetName() string {
@@ -2561,6 +2742,433 @@ func (x *NodeStatus) GetImage() string {
 	return ""
 }
 
+// DisksRequest asks what disks nodes have; answered by Disks, a page of nodes at a time, in the order asked or of the configuration.
+type DisksRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Nodes         []string               `protobuf:"bytes,2,rep,name=nodes,proto3" json:"nodes,omitempty"` // none: all
+	After         string                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"` // a node: `next` of the page before; "": from the beginning
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisksRequest) Reset() {
+	*x = DisksRequest{}
+	mi := &file_actors_message_message_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisksRequest) ProtoMessage() {}
+
+func (x *DisksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisksRequest.ProtoReflect.Descriptor instead.
+func (*DisksRequest) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *DisksRequest) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *DisksRequest) GetNodes() []string {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *DisksRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+type Disks struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nodes         []*NodeDisks           `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	ClientId      string                 `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Next          string                 `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"` // not "": there are more, after this node
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Disks) Reset() {
+	*x = Disks{}
+	mi := &file_actors_message_message_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Disks) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Disks) ProtoMessage() {}
+
+func (x *Disks) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Disks.ProtoReflect.Descriptor instead.
+func (*Disks) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Disks) GetNodes() []*NodeDisks {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *Disks) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *Disks) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+// NodeDisks are a node's disks as its deployment system found them.
+type NodeDisks struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Seen          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=seen,proto3" json:"seen,omitempty"` // none: never
+	Disks         []*Disk                `protobuf:"bytes,3,rep,name=disks,proto3" json:"disks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeDisks) Reset() {
+	*x = NodeDisks{}
+	mi := &file_actors_message_message_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeDisks) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeDisks) ProtoMessage() {}
+
+func (x *NodeDisks) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeDisks.ProtoReflect.Descriptor instead.
+func (*NodeDisks) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *NodeDisks) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *NodeDisks) GetSeen() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Seen
+	}
+	return nil
+}
+
+func (x *NodeDisks) GetDisks() []*Disk {
+	if x != nil {
+		return x.Disks
+	}
+	return nil
+}
+
+// Disk is a disk of a machine. Its texts are the machine's own words, at most 128 bytes each.
+type Disk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"` // /dev/sda, when it was seen
+	Model         string                 `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	Serial        string                 `protobuf:"bytes,3,opt,name=serial,proto3" json:"serial,omitempty"`
+	Wwid          string                 `protobuf:"bytes,4,opt,name=wwid,proto3" json:"wwid,omitempty"`       // naa.5000c500a1b2c3d4, eui. ..
+	Path          string                 `protobuf:"bytes,5,opt,name=path,proto3" json:"path,omitempty"`       // as udev names it: pci-0000:00:1f.2-ata-1
+	Size          uint64                 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`      // bytes
+	Content       *DiskContent           `protobuf:"bytes,7,opt,name=content,proto3" json:"content,omitempty"` // of a disk without a table
+	Partitions    []*DiskPartition       `protobuf:"bytes,8,rep,name=partitions,proto3" json:"partitions,omitempty"`
+	InUse         string                 `protobuf:"bytes,9,opt,name=in_use,json=inUse,proto3" json:"in_use,omitempty"` // why it could not be partitioned then; "": it could
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Disk) Reset() {
+	*x = Disk{}
+	mi := &file_actors_message_message_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Disk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Disk) ProtoMessage() {}
+
+func (x *Disk) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Disk.ProtoReflect.Descriptor instead.
+func (*Disk) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Disk) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *Disk) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Disk) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *Disk) GetWwid() string {
+	if x != nil {
+		return x.Wwid
+	}
+	return ""
+}
+
+func (x *Disk) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Disk) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Disk) GetContent() *DiskContent {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *Disk) GetPartitions() []*DiskPartition {
+	if x != nil {
+		return x.Partitions
+	}
+	return nil
+}
+
+func (x *Disk) GetInUse() string {
+	if x != nil {
+		return x.InUse
+	}
+	return ""
+}
+
+type DiskPartition struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Start         uint64                 `protobuf:"varint,2,opt,name=start,proto3" json:"start,omitempty"` // bytes from the start of the disk
+	Size          uint64                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`   // bytes
+	Content       *DiskContent           `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`
+	Mounted       string                 `protobuf:"bytes,5,opt,name=mounted,proto3" json:"mounted,omitempty"` // directory
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiskPartition) Reset() {
+	*x = DiskPartition{}
+	mi := &file_actors_message_message_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiskPartition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiskPartition) ProtoMessage() {}
+
+func (x *DiskPartition) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiskPartition.ProtoReflect.Descriptor instead.
+func (*DiskPartition) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *DiskPartition) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *DiskPartition) GetStart() uint64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *DiskPartition) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *DiskPartition) GetContent() *DiskContent {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *DiskPartition) GetMounted() string {
+	if x != nil {
+		return x.Mounted
+	}
+	return ""
+}
+
+type DiskContent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Filesystem    string                 `protobuf:"bytes,1,opt,name=filesystem,proto3" json:"filesystem,omitempty"`
+	Label         string                 `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	Uuid          string                 `protobuf:"bytes,3,opt,name=uuid,proto3" json:"uuid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiskContent) Reset() {
+	*x = DiskContent{}
+	mi := &file_actors_message_message_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiskContent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiskContent) ProtoMessage() {}
+
+func (x *DiskContent) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiskContent.ProtoReflect.Descriptor instead.
+func (*DiskContent) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *DiskContent) GetFilesystem() string {
+	if x != nil {
+		return x.Filesystem
+	}
+	return ""
+}
+
+func (x *DiskContent) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *DiskContent) GetUuid() string {
+	if x != nil {
+		return x.Uuid
+	}
+	return ""
+}
+
 // PowerRequest asks whether nodes are on; answered by PowerStates, which takes as long as their controllers do.
 type PowerRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2572,7 +3180,7 @@ type PowerRequest struct {
 
 func (x *PowerRequest) Reset() {
 	*x = PowerRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[27]
+	mi := &file_actors_message_message_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2584,7 +3192,7 @@ func (x *PowerRequest) String() string {
 func (*PowerRequest) ProtoMessage() {}
 
 func (x *PowerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[27]
+	mi := &file_actors_message_message_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2597,7 +3205,7 @@ func (x *PowerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerRequest.ProtoReflect.Descriptor instead.
 func (*PowerRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{27}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PowerRequest) GetClientId() string {
@@ -2624,7 +3232,7 @@ type PowerStates struct {
 
 func (x *PowerStates) Reset() {
 	*x = PowerStates{}
-	mi := &file_actors_message_message_proto_msgTypes[28]
+	mi := &file_actors_message_message_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2636,7 +3244,7 @@ func (x *PowerStates) String() string {
 func (*PowerStates) ProtoMessage() {}
 
 func (x *PowerStates) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[28]
+	mi := &file_actors_message_message_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2649,7 +3257,7 @@ func (x *PowerStates) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerStates.ProtoReflect.Descriptor instead.
 func (*PowerStates) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{28}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PowerStates) GetNodes() []*PowerState {
@@ -2677,7 +3285,7 @@ type PowerState struct {
 
 func (x *PowerState) Reset() {
 	*x = PowerState{}
-	mi := &file_actors_message_message_proto_msgTypes[29]
+	mi := &file_actors_message_message_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2689,7 +3297,7 @@ func (x *PowerState) String() string {
 func (*PowerState) ProtoMessage() {}
 
 func (x *PowerState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[29]
+	mi := &file_actors_message_message_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2702,7 +3310,7 @@ func (x *PowerState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerState.ProtoReflect.Descriptor instead.
 func (*PowerState) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{29}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PowerState) GetNode() string {
@@ -2742,7 +3350,7 @@ type RightsAdd struct {
 
 func (x *RightsAdd) Reset() {
 	*x = RightsAdd{}
-	mi := &file_actors_message_message_proto_msgTypes[30]
+	mi := &file_actors_message_message_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2754,7 +3362,7 @@ func (x *RightsAdd) String() string {
 func (*RightsAdd) ProtoMessage() {}
 
 func (x *RightsAdd) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[30]
+	mi := &file_actors_message_message_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2767,7 +3375,7 @@ func (x *RightsAdd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsAdd.ProtoReflect.Descriptor instead.
 func (*RightsAdd) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{30}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RightsAdd) GetClientId() string {
@@ -2824,7 +3432,7 @@ type RightsDel struct {
 
 func (x *RightsDel) Reset() {
 	*x = RightsDel{}
-	mi := &file_actors_message_message_proto_msgTypes[31]
+	mi := &file_actors_message_message_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2836,7 +3444,7 @@ func (x *RightsDel) String() string {
 func (*RightsDel) ProtoMessage() {}
 
 func (x *RightsDel) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[31]
+	mi := &file_actors_message_message_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2849,7 +3457,7 @@ func (x *RightsDel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsDel.ProtoReflect.Descriptor instead.
 func (*RightsDel) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{31}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RightsDel) GetClientId() string {
@@ -2891,7 +3499,7 @@ type RightsList struct {
 
 func (x *RightsList) Reset() {
 	*x = RightsList{}
-	mi := &file_actors_message_message_proto_msgTypes[32]
+	mi := &file_actors_message_message_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2903,7 +3511,7 @@ func (x *RightsList) String() string {
 func (*RightsList) ProtoMessage() {}
 
 func (x *RightsList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[32]
+	mi := &file_actors_message_message_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2916,7 +3524,7 @@ func (x *RightsList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsList.ProtoReflect.Descriptor instead.
 func (*RightsList) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{32}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RightsList) GetClientId() string {
@@ -2951,7 +3559,7 @@ type Rights struct {
 
 func (x *Rights) Reset() {
 	*x = Rights{}
-	mi := &file_actors_message_message_proto_msgTypes[33]
+	mi := &file_actors_message_message_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2963,7 +3571,7 @@ func (x *Rights) String() string {
 func (*Rights) ProtoMessage() {}
 
 func (x *Rights) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[33]
+	mi := &file_actors_message_message_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2976,7 +3584,7 @@ func (x *Rights) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rights.ProtoReflect.Descriptor instead.
 func (*Rights) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{33}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Rights) GetRights() []*Right {
@@ -3014,7 +3622,7 @@ type Right struct {
 
 func (x *Right) Reset() {
 	*x = Right{}
-	mi := &file_actors_message_message_proto_msgTypes[34]
+	mi := &file_actors_message_message_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3026,7 +3634,7 @@ func (x *Right) String() string {
 func (*Right) ProtoMessage() {}
 
 func (x *Right) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[34]
+	mi := &file_actors_message_message_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3039,7 +3647,7 @@ func (x *Right) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Right.ProtoReflect.Descriptor instead.
 func (*Right) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{34}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Right) GetUser() string {
@@ -3094,7 +3702,7 @@ type RightsLost struct {
 
 func (x *RightsLost) Reset() {
 	*x = RightsLost{}
-	mi := &file_actors_message_message_proto_msgTypes[35]
+	mi := &file_actors_message_message_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3106,7 +3714,7 @@ func (x *RightsLost) String() string {
 func (*RightsLost) ProtoMessage() {}
 
 func (x *RightsLost) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[35]
+	mi := &file_actors_message_message_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3119,7 +3727,7 @@ func (x *RightsLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsLost.ProtoReflect.Descriptor instead.
 func (*RightsLost) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{35}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RightsLost) GetUser() string {
@@ -3149,7 +3757,7 @@ type UserAdd struct {
 
 func (x *UserAdd) Reset() {
 	*x = UserAdd{}
-	mi := &file_actors_message_message_proto_msgTypes[36]
+	mi := &file_actors_message_message_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3161,7 +3769,7 @@ func (x *UserAdd) String() string {
 func (*UserAdd) ProtoMessage() {}
 
 func (x *UserAdd) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[36]
+	mi := &file_actors_message_message_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3174,7 +3782,7 @@ func (x *UserAdd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserAdd.ProtoReflect.Descriptor instead.
 func (*UserAdd) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{36}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *UserAdd) GetClientId() string {
@@ -3218,7 +3826,7 @@ type UserToken struct {
 
 func (x *UserToken) Reset() {
 	*x = UserToken{}
-	mi := &file_actors_message_message_proto_msgTypes[37]
+	mi := &file_actors_message_message_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3230,7 +3838,7 @@ func (x *UserToken) String() string {
 func (*UserToken) ProtoMessage() {}
 
 func (x *UserToken) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[37]
+	mi := &file_actors_message_message_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3243,7 +3851,7 @@ func (x *UserToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserToken.ProtoReflect.Descriptor instead.
 func (*UserToken) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{37}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *UserToken) GetClientId() string {
@@ -3291,7 +3899,7 @@ type UserDel struct {
 
 func (x *UserDel) Reset() {
 	*x = UserDel{}
-	mi := &file_actors_message_message_proto_msgTypes[38]
+	mi := &file_actors_message_message_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3303,7 +3911,7 @@ func (x *UserDel) String() string {
 func (*UserDel) ProtoMessage() {}
 
 func (x *UserDel) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[38]
+	mi := &file_actors_message_message_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3316,7 +3924,7 @@ func (x *UserDel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserDel.ProtoReflect.Descriptor instead.
 func (*UserDel) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{38}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *UserDel) GetClientId() string {
@@ -3342,7 +3950,7 @@ type UserList struct {
 
 func (x *UserList) Reset() {
 	*x = UserList{}
-	mi := &file_actors_message_message_proto_msgTypes[39]
+	mi := &file_actors_message_message_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3354,7 +3962,7 @@ func (x *UserList) String() string {
 func (*UserList) ProtoMessage() {}
 
 func (x *UserList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[39]
+	mi := &file_actors_message_message_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3367,7 +3975,7 @@ func (x *UserList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserList.ProtoReflect.Descriptor instead.
 func (*UserList) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{39}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *UserList) GetClientId() string {
@@ -3387,7 +3995,7 @@ type Users struct {
 
 func (x *Users) Reset() {
 	*x = Users{}
-	mi := &file_actors_message_message_proto_msgTypes[40]
+	mi := &file_actors_message_message_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3399,7 +4007,7 @@ func (x *Users) String() string {
 func (*Users) ProtoMessage() {}
 
 func (x *Users) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[40]
+	mi := &file_actors_message_message_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3412,7 +4020,7 @@ func (x *Users) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Users.ProtoReflect.Descriptor instead.
 func (*Users) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{40}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Users) GetUsers() []*User {
@@ -3440,7 +4048,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_actors_message_message_proto_msgTypes[41]
+	mi := &file_actors_message_message_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3452,7 +4060,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[41]
+	mi := &file_actors_message_message_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3465,7 +4073,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{41}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *User) GetName() string {
@@ -3504,7 +4112,7 @@ type EnvAdd struct {
 
 func (x *EnvAdd) Reset() {
 	*x = EnvAdd{}
-	mi := &file_actors_message_message_proto_msgTypes[42]
+	mi := &file_actors_message_message_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3516,7 +4124,7 @@ func (x *EnvAdd) String() string {
 func (*EnvAdd) ProtoMessage() {}
 
 func (x *EnvAdd) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[42]
+	mi := &file_actors_message_message_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3529,7 +4137,7 @@ func (x *EnvAdd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvAdd.ProtoReflect.Descriptor instead.
 func (*EnvAdd) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{42}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *EnvAdd) GetClientId() string {
@@ -3579,7 +4187,7 @@ type EnvRef struct {
 
 func (x *EnvRef) Reset() {
 	*x = EnvRef{}
-	mi := &file_actors_message_message_proto_msgTypes[43]
+	mi := &file_actors_message_message_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3591,7 +4199,7 @@ func (x *EnvRef) String() string {
 func (*EnvRef) ProtoMessage() {}
 
 func (x *EnvRef) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[43]
+	mi := &file_actors_message_message_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3604,7 +4212,7 @@ func (x *EnvRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvRef.ProtoReflect.Descriptor instead.
 func (*EnvRef) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{43}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *EnvRef) GetName() string {
@@ -3640,7 +4248,7 @@ type EnvList struct {
 
 func (x *EnvList) Reset() {
 	*x = EnvList{}
-	mi := &file_actors_message_message_proto_msgTypes[44]
+	mi := &file_actors_message_message_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3652,7 +4260,7 @@ func (x *EnvList) String() string {
 func (*EnvList) ProtoMessage() {}
 
 func (x *EnvList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[44]
+	mi := &file_actors_message_message_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3665,7 +4273,7 @@ func (x *EnvList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvList.ProtoReflect.Descriptor instead.
 func (*EnvList) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{44}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *EnvList) GetClientId() string {
@@ -3706,7 +4314,7 @@ type EnvShow struct {
 
 func (x *EnvShow) Reset() {
 	*x = EnvShow{}
-	mi := &file_actors_message_message_proto_msgTypes[45]
+	mi := &file_actors_message_message_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3718,7 +4326,7 @@ func (x *EnvShow) String() string {
 func (*EnvShow) ProtoMessage() {}
 
 func (x *EnvShow) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[45]
+	mi := &file_actors_message_message_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3731,7 +4339,7 @@ func (x *EnvShow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvShow.ProtoReflect.Descriptor instead.
 func (*EnvShow) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{45}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *EnvShow) GetClientId() string {
@@ -3759,7 +4367,7 @@ type EnvRemove struct {
 
 func (x *EnvRemove) Reset() {
 	*x = EnvRemove{}
-	mi := &file_actors_message_message_proto_msgTypes[46]
+	mi := &file_actors_message_message_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3771,7 +4379,7 @@ func (x *EnvRemove) String() string {
 func (*EnvRemove) ProtoMessage() {}
 
 func (x *EnvRemove) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[46]
+	mi := &file_actors_message_message_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3784,7 +4392,7 @@ func (x *EnvRemove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvRemove.ProtoReflect.Descriptor instead.
 func (*EnvRemove) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{46}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *EnvRemove) GetClientId() string {
@@ -3818,7 +4426,7 @@ type EnvVerify struct {
 
 func (x *EnvVerify) Reset() {
 	*x = EnvVerify{}
-	mi := &file_actors_message_message_proto_msgTypes[47]
+	mi := &file_actors_message_message_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3830,7 +4438,7 @@ func (x *EnvVerify) String() string {
 func (*EnvVerify) ProtoMessage() {}
 
 func (x *EnvVerify) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[47]
+	mi := &file_actors_message_message_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3843,7 +4451,7 @@ func (x *EnvVerify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvVerify.ProtoReflect.Descriptor instead.
 func (*EnvVerify) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{47}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *EnvVerify) GetClientId() string {
@@ -3881,7 +4489,7 @@ type Env struct {
 
 func (x *Env) Reset() {
 	*x = Env{}
-	mi := &file_actors_message_message_proto_msgTypes[48]
+	mi := &file_actors_message_message_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3893,7 +4501,7 @@ func (x *Env) String() string {
 func (*Env) ProtoMessage() {}
 
 func (x *Env) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[48]
+	mi := &file_actors_message_message_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3906,7 +4514,7 @@ func (x *Env) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Env.ProtoReflect.Descriptor instead.
 func (*Env) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{48}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Env) GetClientId() string {
@@ -4010,7 +4618,7 @@ type Envs struct {
 
 func (x *Envs) Reset() {
 	*x = Envs{}
-	mi := &file_actors_message_message_proto_msgTypes[49]
+	mi := &file_actors_message_message_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4022,7 +4630,7 @@ func (x *Envs) String() string {
 func (*Envs) ProtoMessage() {}
 
 func (x *Envs) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[49]
+	mi := &file_actors_message_message_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4035,7 +4643,7 @@ func (x *Envs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Envs.ProtoReflect.Descriptor instead.
 func (*Envs) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{49}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Envs) GetEnvironments() []*Env {
@@ -4071,7 +4679,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[50]
+	mi := &file_actors_message_message_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4083,7 +4691,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[50]
+	mi := &file_actors_message_message_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4096,7 +4704,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{50}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *HistoryRequest) GetClientId() string {
@@ -4172,7 +4780,7 @@ type History struct {
 
 func (x *History) Reset() {
 	*x = History{}
-	mi := &file_actors_message_message_proto_msgTypes[51]
+	mi := &file_actors_message_message_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4184,7 +4792,7 @@ func (x *History) String() string {
 func (*History) ProtoMessage() {}
 
 func (x *History) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[51]
+	mi := &file_actors_message_message_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4197,7 +4805,7 @@ func (x *History) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use History.ProtoReflect.Descriptor instead.
 func (*History) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{51}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *History) GetOperations() []*PastOperation {
@@ -4236,7 +4844,7 @@ type PastOperation struct {
 
 func (x *PastOperation) Reset() {
 	*x = PastOperation{}
-	mi := &file_actors_message_message_proto_msgTypes[52]
+	mi := &file_actors_message_message_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4248,7 +4856,7 @@ func (x *PastOperation) String() string {
 func (*PastOperation) ProtoMessage() {}
 
 func (x *PastOperation) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[52]
+	mi := &file_actors_message_message_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4261,7 +4869,7 @@ func (x *PastOperation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastOperation.ProtoReflect.Descriptor instead.
 func (*PastOperation) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{52}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *PastOperation) GetId() string {
@@ -4367,7 +4975,7 @@ type ShowRequest struct {
 
 func (x *ShowRequest) Reset() {
 	*x = ShowRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[53]
+	mi := &file_actors_message_message_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4379,7 +4987,7 @@ func (x *ShowRequest) String() string {
 func (*ShowRequest) ProtoMessage() {}
 
 func (x *ShowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[53]
+	mi := &file_actors_message_message_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4392,7 +5000,7 @@ func (x *ShowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowRequest.ProtoReflect.Descriptor instead.
 func (*ShowRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{53}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ShowRequest) GetClientId() string {
@@ -4436,7 +5044,7 @@ type Shown struct {
 
 func (x *Shown) Reset() {
 	*x = Shown{}
-	mi := &file_actors_message_message_proto_msgTypes[54]
+	mi := &file_actors_message_message_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4448,7 +5056,7 @@ func (x *Shown) String() string {
 func (*Shown) ProtoMessage() {}
 
 func (x *Shown) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[54]
+	mi := &file_actors_message_message_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4461,7 +5069,7 @@ func (x *Shown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shown.ProtoReflect.Descriptor instead.
 func (*Shown) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{54}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Shown) GetClientId() string {
@@ -4559,7 +5167,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_actors_message_message_proto_msgTypes[55]
+	mi := &file_actors_message_message_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4571,7 +5179,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[55]
+	mi := &file_actors_message_message_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4584,7 +5192,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{55}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Standing) GetPhase() NodePhase {
@@ -4622,7 +5230,7 @@ type PastResult struct {
 
 func (x *PastResult) Reset() {
 	*x = PastResult{}
-	mi := &file_actors_message_message_proto_msgTypes[56]
+	mi := &file_actors_message_message_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4634,7 +5242,7 @@ func (x *PastResult) String() string {
 func (*PastResult) ProtoMessage() {}
 
 func (x *PastResult) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[56]
+	mi := &file_actors_message_message_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4647,7 +5255,7 @@ func (x *PastResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastResult.ProtoReflect.Descriptor instead.
 func (*PastResult) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{56}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *PastResult) GetNode() string {
@@ -4709,7 +5317,7 @@ type PastTry struct {
 
 func (x *PastTry) Reset() {
 	*x = PastTry{}
-	mi := &file_actors_message_message_proto_msgTypes[57]
+	mi := &file_actors_message_message_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4721,7 +5329,7 @@ func (x *PastTry) String() string {
 func (*PastTry) ProtoMessage() {}
 
 func (x *PastTry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[57]
+	mi := &file_actors_message_message_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4734,7 +5342,7 @@ func (x *PastTry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastTry.ProtoReflect.Descriptor instead.
 func (*PastTry) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{57}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *PastTry) GetNode() string {
@@ -4815,7 +5423,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[58]
+	mi := &file_actors_message_message_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4827,7 +5435,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[58]
+	mi := &file_actors_message_message_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4840,7 +5448,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{58}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *StatsRequest) GetClientId() string {
@@ -4898,7 +5506,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_actors_message_message_proto_msgTypes[59]
+	mi := &file_actors_message_message_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4910,7 +5518,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[59]
+	mi := &file_actors_message_message_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4923,7 +5531,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{59}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Stats) GetClientId() string {
@@ -4980,7 +5588,7 @@ type StepStats struct {
 
 func (x *StepStats) Reset() {
 	*x = StepStats{}
-	mi := &file_actors_message_message_proto_msgTypes[60]
+	mi := &file_actors_message_message_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4992,7 +5600,7 @@ func (x *StepStats) String() string {
 func (*StepStats) ProtoMessage() {}
 
 func (x *StepStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[60]
+	mi := &file_actors_message_message_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5005,7 +5613,7 @@ func (x *StepStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepStats.ProtoReflect.Descriptor instead.
 func (*StepStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{60}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *StepStats) GetCluster() string {
@@ -5098,7 +5706,7 @@ type NodeStats struct {
 
 func (x *NodeStats) Reset() {
 	*x = NodeStats{}
-	mi := &file_actors_message_message_proto_msgTypes[61]
+	mi := &file_actors_message_message_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5110,7 +5718,7 @@ func (x *NodeStats) String() string {
 func (*NodeStats) ProtoMessage() {}
 
 func (x *NodeStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[61]
+	mi := &file_actors_message_message_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5123,7 +5731,7 @@ func (x *NodeStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStats.ProtoReflect.Descriptor instead.
 func (*NodeStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{61}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *NodeStats) GetNode() string {
@@ -5174,7 +5782,7 @@ type CauseStats struct {
 
 func (x *CauseStats) Reset() {
 	*x = CauseStats{}
-	mi := &file_actors_message_message_proto_msgTypes[62]
+	mi := &file_actors_message_message_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5186,7 +5794,7 @@ func (x *CauseStats) String() string {
 func (*CauseStats) ProtoMessage() {}
 
 func (x *CauseStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[62]
+	mi := &file_actors_message_message_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5199,7 +5807,7 @@ func (x *CauseStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CauseStats.ProtoReflect.Descriptor instead.
 func (*CauseStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{62}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *CauseStats) GetMacro() string {
@@ -5281,10 +5889,25 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x04size\x18\x03 \x01(\x04R\x04size\"7\n" +
 	"\bAccepted\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
-	"\tclient_id\x18\x02 \x01(\tR\bclientId\"<\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"i\n" +
 	"\aChecked\x12\x14\n" +
 	"\x05lines\x18\x01 \x03(\tR\x05lines\x12\x1b\n" +
-	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xa3\x01\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12+\n" +
+	"\x05disks\x182 \x03(\v2\x15.kadeploy.v1.DiskPlanR\x05disks\"\xb7\x02\n" +
+	"\bDiskPlan\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +
+	"\x06device\x18\x02 \x01(\tR\x06device\x12:\n" +
+	"\vdestruction\x18\x03 \x01(\x0e2\x18.kadeploy.v1.DestructionR\vdestruction\x12\x1e\n" +
+	"\n" +
+	"partitions\x18\x04 \x03(\rR\n" +
+	"partitions\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\x12.\n" +
+	"\x04seen\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04seen\x12%\n" +
+	"\x04disk\x18\a \x01(\v2\x11.kadeploy.v1.DiskR\x04disk\x12\x18\n" +
+	"\aproblem\x18\b \x01(\tR\aproblem\x12\x1e\n" +
+	"\n" +
+	"production\x18\t \x01(\rR\n" +
+	"production\"\xa3\x01\n" +
 	"\aRefused\x12(\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x14.kadeploy.v1.RefusalR\x04code\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12'\n" +
@@ -5334,7 +5957,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\bNodeInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\tR\acluster\x12\x18\n" +
-	"\aaddress\x18\x03 \x01(\tR\aaddress\"\xd6\x02\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\"\xea\x02\n" +
 	"\vNodeChanged\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12,\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x16.kadeploy.v1.NodePhaseR\x05phase\x12\x14\n" +
@@ -5349,7 +5972,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	" \x01(\fR\x04boot\x129\n" +
 	"\n" +
 	"boot_until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tbootUntil\x12\x14\n" +
-	"\x05agent\x18( \x01(\fR\x05agent\"8\n" +
+	"\x05agent\x18( \x01(\fR\x05agent\x12\x12\n" +
+	"\x04root\x182 \x01(\tR\x04root\"8\n" +
 	"\fChainChanged\x12\x14\n" +
 	"\x05order\x18\x01 \x03(\tR\x05order\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"]\n" +
@@ -5436,7 +6060,43 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x04user\x18\x06 \x01(\tR\x04user\x12 \n" +
 	"\venvironment\x18\a \x01(\tR\venvironment\x120\n" +
 	"\x05since\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x14\n" +
-	"\x05image\x18\t \x01(\tR\x05image\"A\n" +
+	"\x05image\x18\t \x01(\tR\x05image\"W\n" +
+	"\fDisksRequest\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x14\n" +
+	"\x05nodes\x18\x02 \x03(\tR\x05nodes\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\"f\n" +
+	"\x05Disks\x12,\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x16.kadeploy.v1.NodeDisksR\x05nodes\x12\x1b\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\tR\x04next\"x\n" +
+	"\tNodeDisks\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12.\n" +
+	"\x04seen\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04seen\x12'\n" +
+	"\x05disks\x18\x03 \x03(\v2\x11.kadeploy.v1.DiskR\x05disks\"\x8f\x02\n" +
+	"\x04Disk\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
+	"\x05model\x18\x02 \x01(\tR\x05model\x12\x16\n" +
+	"\x06serial\x18\x03 \x01(\tR\x06serial\x12\x12\n" +
+	"\x04wwid\x18\x04 \x01(\tR\x04wwid\x12\x12\n" +
+	"\x04path\x18\x05 \x01(\tR\x04path\x12\x12\n" +
+	"\x04size\x18\x06 \x01(\x04R\x04size\x122\n" +
+	"\acontent\x18\a \x01(\v2\x18.kadeploy.v1.DiskContentR\acontent\x12:\n" +
+	"\n" +
+	"partitions\x18\b \x03(\v2\x1a.kadeploy.v1.DiskPartitionR\n" +
+	"partitions\x12\x15\n" +
+	"\x06in_use\x18\t \x01(\tR\x05inUse\"\x9f\x01\n" +
+	"\rDiskPartition\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x14\n" +
+	"\x05start\x18\x02 \x01(\x04R\x05start\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x04R\x04size\x122\n" +
+	"\acontent\x18\x04 \x01(\v2\x18.kadeploy.v1.DiskContentR\acontent\x12\x18\n" +
+	"\amounted\x18\x05 \x01(\tR\amounted\"W\n" +
+	"\vDiskContent\x12\x1e\n" +
+	"\n" +
+	"filesystem\x18\x01 \x01(\tR\n" +
+	"filesystem\x12\x14\n" +
+	"\x05label\x18\x02 \x01(\tR\x05label\x12\x12\n" +
+	"\x04uuid\x18\x03 \x01(\tR\x04uuid\"A\n" +
 	"\fPowerRequest\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x14\n" +
 	"\x05nodes\x18\x02 \x03(\tR\x05nodes\"Y\n" +
@@ -5669,7 +6329,14 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x06REBOOT\x10\x01\x12\f\n" +
 	"\bPOWER_ON\x10\x02\x12\r\n" +
 	"\tPOWER_OFF\x10\x03\x12\x0f\n" +
-	"\vPOWER_CYCLE\x10\x04*l\n" +
+	"\vPOWER_CYCLE\x10\x04*L\n" +
+	"\vDestruction\x12\v\n" +
+	"\aNOTHING\x10\x00\x12\v\n" +
+	"\aSCRIPTS\x10\x01\x12\x0e\n" +
+	"\n" +
+	"PARTITIONS\x10\x02\x12\t\n" +
+	"\x05TABLE\x10\x03\x12\b\n" +
+	"\x04DISK\x10\x04*l\n" +
 	"\aRefusal\x12\v\n" +
 	"\aINVALID\x10\x00\x12\b\n" +
 	"\x04BUSY\x10\x01\x12\r\n" +
@@ -5716,161 +6383,179 @@ func file_actors_message_message_proto_rawDescGZIP() []byte {
 	return file_actors_message_message_proto_rawDescData
 }
 
-var file_actors_message_message_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
+var file_actors_message_message_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 70)
 var file_actors_message_message_proto_goTypes = []any{
 	(Operation)(0),                // 0: kadeploy.v1.Operation
-	(Refusal)(0),                  // 1: kadeploy.v1.Refusal
-	(NodePhase)(0),                // 2: kadeploy.v1.NodePhase
-	(Outcome)(0),                  // 3: kadeploy.v1.Outcome
-	(TryOutcome)(0),               // 4: kadeploy.v1.TryOutcome
-	(*Submit)(nil),                // 5: kadeploy.v1.Submit
-	(*UploadedFile)(nil),          // 6: kadeploy.v1.UploadedFile
-	(*Accepted)(nil),              // 7: kadeploy.v1.Accepted
-	(*Checked)(nil),               // 8: kadeploy.v1.Checked
-	(*Refused)(nil),               // 9: kadeploy.v1.Refused
-	(*Holder)(nil),                // 10: kadeploy.v1.Holder
-	(*Subscribe)(nil),             // 11: kadeploy.v1.Subscribe
-	(*Credit)(nil),                // 12: kadeploy.v1.Credit
-	(*Unsubscribe)(nil),           // 13: kadeploy.v1.Unsubscribe
-	(*Event)(nil),                 // 14: kadeploy.v1.Event
-	(*Started)(nil),               // 15: kadeploy.v1.Started
-	(*NodeInfo)(nil),              // 16: kadeploy.v1.NodeInfo
-	(*NodeChanged)(nil),           // 17: kadeploy.v1.NodeChanged
-	(*ChainChanged)(nil),          // 18: kadeploy.v1.ChainChanged
-	(*ChainSkip)(nil),             // 19: kadeploy.v1.ChainSkip
-	(*Note)(nil),                  // 20: kadeploy.v1.Note
-	(*Ended)(nil),                 // 21: kadeploy.v1.Ended
-	(*NodeReport)(nil),            // 22: kadeploy.v1.NodeReport
-	(*MacroTime)(nil),             // 23: kadeploy.v1.MacroTime
-	(*NodeTransfer)(nil),          // 24: kadeploy.v1.NodeTransfer
-	(*Cancel)(nil),                // 25: kadeploy.v1.Cancel
-	(*StatusRequest)(nil),         // 26: kadeploy.v1.StatusRequest
-	(*Status)(nil),                // 27: kadeploy.v1.Status
-	(*OperationStatus)(nil),       // 28: kadeploy.v1.OperationStatus
-	(*NodesRequest)(nil),          // 29: kadeploy.v1.NodesRequest
-	(*Nodes)(nil),                 // 30: kadeploy.v1.Nodes
-	(*NodeStatus)(nil),            // 31: kadeploy.v1.NodeStatus
-	(*PowerRequest)(nil),          // 32: kadeploy.v1.PowerRequest
-	(*PowerStates)(nil),           // 33: kadeploy.v1.PowerStates
-	(*PowerState)(nil),            // 34: kadeploy.v1.PowerState
-	(*RightsAdd)(nil),             // 35: kadeploy.v1.RightsAdd
-	(*RightsDel)(nil),             // 36: kadeploy.v1.RightsDel
-	(*RightsList)(nil),            // 37: kadeploy.v1.RightsList
-	(*Rights)(nil),                // 38: kadeploy.v1.Rights
-	(*Right)(nil),                 // 39: kadeploy.v1.Right
-	(*RightsLost)(nil),            // 40: kadeploy.v1.RightsLost
-	(*UserAdd)(nil),               // 41: kadeploy.v1.UserAdd
-	(*UserToken)(nil),             // 42: kadeploy.v1.UserToken
-	(*UserDel)(nil),               // 43: kadeploy.v1.UserDel
-	(*UserList)(nil),              // 44: kadeploy.v1.UserList
-	(*Users)(nil),                 // 45: kadeploy.v1.Users
-	(*User)(nil),                  // 46: kadeploy.v1.User
-	(*EnvAdd)(nil),                // 47: kadeploy.v1.EnvAdd
-	(*EnvRef)(nil),                // 48: kadeploy.v1.EnvRef
-	(*EnvList)(nil),               // 49: kadeploy.v1.EnvList
-	(*EnvShow)(nil),               // 50: kadeploy.v1.EnvShow
-	(*EnvRemove)(nil),             // 51: kadeploy.v1.EnvRemove
-	(*EnvVerify)(nil),             // 52: kadeploy.v1.EnvVerify
-	(*Env)(nil),                   // 53: kadeploy.v1.Env
-	(*Envs)(nil),                  // 54: kadeploy.v1.Envs
-	(*HistoryRequest)(nil),        // 55: kadeploy.v1.HistoryRequest
-	(*History)(nil),               // 56: kadeploy.v1.History
-	(*PastOperation)(nil),         // 57: kadeploy.v1.PastOperation
-	(*ShowRequest)(nil),           // 58: kadeploy.v1.ShowRequest
-	(*Shown)(nil),                 // 59: kadeploy.v1.Shown
-	(*Standing)(nil),              // 60: kadeploy.v1.Standing
-	(*PastResult)(nil),            // 61: kadeploy.v1.PastResult
-	(*PastTry)(nil),               // 62: kadeploy.v1.PastTry
-	(*StatsRequest)(nil),          // 63: kadeploy.v1.StatsRequest
-	(*Stats)(nil),                 // 64: kadeploy.v1.Stats
-	(*StepStats)(nil),             // 65: kadeploy.v1.StepStats
-	(*NodeStats)(nil),             // 66: kadeploy.v1.NodeStats
-	(*CauseStats)(nil),            // 67: kadeploy.v1.CauseStats
-	(*timestamppb.Timestamp)(nil), // 68: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 69: google.protobuf.Duration
+	(Destruction)(0),              // 1: kadeploy.v1.Destruction
+	(Refusal)(0),                  // 2: kadeploy.v1.Refusal
+	(NodePhase)(0),                // 3: kadeploy.v1.NodePhase
+	(Outcome)(0),                  // 4: kadeploy.v1.Outcome
+	(TryOutcome)(0),               // 5: kadeploy.v1.TryOutcome
+	(*Submit)(nil),                // 6: kadeploy.v1.Submit
+	(*UploadedFile)(nil),          // 7: kadeploy.v1.UploadedFile
+	(*Accepted)(nil),              // 8: kadeploy.v1.Accepted
+	(*Checked)(nil),               // 9: kadeploy.v1.Checked
+	(*DiskPlan)(nil),              // 10: kadeploy.v1.DiskPlan
+	(*Refused)(nil),               // 11: kadeploy.v1.Refused
+	(*Holder)(nil),                // 12: kadeploy.v1.Holder
+	(*Subscribe)(nil),             // 13: kadeploy.v1.Subscribe
+	(*Credit)(nil),                // 14: kadeploy.v1.Credit
+	(*Unsubscribe)(nil),           // 15: kadeploy.v1.Unsubscribe
+	(*Event)(nil),                 // 16: kadeploy.v1.Event
+	(*Started)(nil),               // 17: kadeploy.v1.Started
+	(*NodeInfo)(nil),              // 18: kadeploy.v1.NodeInfo
+	(*NodeChanged)(nil),           // 19: kadeploy.v1.NodeChanged
+	(*ChainChanged)(nil),          // 20: kadeploy.v1.ChainChanged
+	(*ChainSkip)(nil),             // 21: kadeploy.v1.ChainSkip
+	(*Note)(nil),                  // 22: kadeploy.v1.Note
+	(*Ended)(nil),                 // 23: kadeploy.v1.Ended
+	(*NodeReport)(nil),            // 24: kadeploy.v1.NodeReport
+	(*MacroTime)(nil),             // 25: kadeploy.v1.MacroTime
+	(*NodeTransfer)(nil),          // 26: kadeploy.v1.NodeTransfer
+	(*Cancel)(nil),                // 27: kadeploy.v1.Cancel
+	(*StatusRequest)(nil),         // 28: kadeploy.v1.StatusRequest
+	(*Status)(nil),                // 29: kadeploy.v1.Status
+	(*OperationStatus)(nil),       // 30: kadeploy.v1.OperationStatus
+	(*NodesRequest)(nil),          // 31: kadeploy.v1.NodesRequest
+	(*Nodes)(nil),                 // 32: kadeploy.v1.Nodes
+	(*NodeStatus)(nil),            // 33: kadeploy.v1.NodeStatus
+	(*DisksRequest)(nil),          // 34: kadeploy.v1.DisksRequest
+	(*Disks)(nil),                 // 35: kadeploy.v1.Disks
+	(*NodeDisks)(nil),             // 36: kadeploy.v1.NodeDisks
+	(*Disk)(nil),                  // 37: kadeploy.v1.Disk
+	(*DiskPartition)(nil),         // 38: kadeploy.v1.DiskPartition
+	(*DiskContent)(nil),           // 39: kadeploy.v1.DiskContent
+	(*PowerRequest)(nil),          // 40: kadeploy.v1.PowerRequest
+	(*PowerStates)(nil),           // 41: kadeploy.v1.PowerStates
+	(*PowerState)(nil),            // 42: kadeploy.v1.PowerState
+	(*RightsAdd)(nil),             // 43: kadeploy.v1.RightsAdd
+	(*RightsDel)(nil),             // 44: kadeploy.v1.RightsDel
+	(*RightsList)(nil),            // 45: kadeploy.v1.RightsList
+	(*Rights)(nil),                // 46: kadeploy.v1.Rights
+	(*Right)(nil),                 // 47: kadeploy.v1.Right
+	(*RightsLost)(nil),            // 48: kadeploy.v1.RightsLost
+	(*UserAdd)(nil),               // 49: kadeploy.v1.UserAdd
+	(*UserToken)(nil),             // 50: kadeploy.v1.UserToken
+	(*UserDel)(nil),               // 51: kadeploy.v1.UserDel
+	(*UserList)(nil),              // 52: kadeploy.v1.UserList
+	(*Users)(nil),                 // 53: kadeploy.v1.Users
+	(*User)(nil),                  // 54: kadeploy.v1.User
+	(*EnvAdd)(nil),                // 55: kadeploy.v1.EnvAdd
+	(*EnvRef)(nil),                // 56: kadeploy.v1.EnvRef
+	(*EnvList)(nil),               // 57: kadeploy.v1.EnvList
+	(*EnvShow)(nil),               // 58: kadeploy.v1.EnvShow
+	(*EnvRemove)(nil),             // 59: kadeploy.v1.EnvRemove
+	(*EnvVerify)(nil),             // 60: kadeploy.v1.EnvVerify
+	(*Env)(nil),                   // 61: kadeploy.v1.Env
+	(*Envs)(nil),                  // 62: kadeploy.v1.Envs
+	(*HistoryRequest)(nil),        // 63: kadeploy.v1.HistoryRequest
+	(*History)(nil),               // 64: kadeploy.v1.History
+	(*PastOperation)(nil),         // 65: kadeploy.v1.PastOperation
+	(*ShowRequest)(nil),           // 66: kadeploy.v1.ShowRequest
+	(*Shown)(nil),                 // 67: kadeploy.v1.Shown
+	(*Standing)(nil),              // 68: kadeploy.v1.Standing
+	(*PastResult)(nil),            // 69: kadeploy.v1.PastResult
+	(*PastTry)(nil),               // 70: kadeploy.v1.PastTry
+	(*StatsRequest)(nil),          // 71: kadeploy.v1.StatsRequest
+	(*Stats)(nil),                 // 72: kadeploy.v1.Stats
+	(*StepStats)(nil),             // 73: kadeploy.v1.StepStats
+	(*NodeStats)(nil),             // 74: kadeploy.v1.NodeStats
+	(*CauseStats)(nil),            // 75: kadeploy.v1.CauseStats
+	(*timestamppb.Timestamp)(nil), // 76: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 77: google.protobuf.Duration
 }
 var file_actors_message_message_proto_depIdxs = []int32{
-	68, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
+	76, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
 	0,  // 1: kadeploy.v1.Submit.operation:type_name -> kadeploy.v1.Operation
-	6,  // 2: kadeploy.v1.Submit.uploads:type_name -> kadeploy.v1.UploadedFile
-	1,  // 3: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
-	10, // 4: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
-	68, // 5: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
-	68, // 6: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
-	15, // 7: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
-	17, // 8: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
-	18, // 9: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
-	21, // 10: kadeploy.v1.Event.ended:type_name -> kadeploy.v1.Ended
-	20, // 11: kadeploy.v1.Event.note:type_name -> kadeploy.v1.Note
-	19, // 12: kadeploy.v1.Event.skip:type_name -> kadeploy.v1.ChainSkip
-	0,  // 13: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
-	16, // 14: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
-	2,  // 15: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
-	68, // 16: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
-	3,  // 17: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
-	22, // 18: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	69, // 19: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
-	2,  // 20: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
-	23, // 21: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
-	24, // 22: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
-	69, // 23: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	69, // 24: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
-	19, // 25: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
-	28, // 26: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	68, // 27: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
-	0,  // 28: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	68, // 29: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
-	3,  // 30: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
-	31, // 31: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	68, // 32: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
-	34, // 33: kadeploy.v1.PowerStates.nodes:type_name -> kadeploy.v1.PowerState
-	68, // 34: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
-	39, // 35: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
-	40, // 36: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
-	68, // 37: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
-	68, // 38: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
-	69, // 39: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
-	46, // 40: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
-	69, // 41: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
-	46, // 42: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
-	68, // 43: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
-	6,  // 44: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
-	48, // 45: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
-	48, // 46: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
-	48, // 47: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
-	68, // 48: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
-	53, // 49: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
-	3,  // 50: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
-	68, // 51: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
-	68, // 52: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
-	57, // 53: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
-	68, // 54: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
-	68, // 55: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
-	3,  // 56: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
-	57, // 57: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
-	61, // 58: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
-	62, // 59: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
-	60, // 60: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
-	2,  // 61: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
-	2,  // 62: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
-	68, // 63: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
-	69, // 64: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
-	4,  // 65: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
-	68, // 66: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
-	68, // 67: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
-	65, // 68: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
-	66, // 69: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
-	67, // 70: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
-	69, // 71: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
-	69, // 72: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
-	69, // 73: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
-	69, // 74: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
-	75, // [75:75] is the sub-list for method output_type
-	75, // [75:75] is the sub-list for method input_type
-	75, // [75:75] is the sub-list for extension type_name
-	75, // [75:75] is the sub-list for extension extendee
-	0,  // [0:75] is the sub-list for field type_name
+	7,  // 2: kadeploy.v1.Submit.uploads:type_name -> kadeploy.v1.UploadedFile
+	10, // 3: kadeploy.v1.Checked.disks:type_name -> kadeploy.v1.DiskPlan
+	1,  // 4: kadeploy.v1.DiskPlan.destruction:type_name -> kadeploy.v1.Destruction
+	76, // 5: kadeploy.v1.DiskPlan.seen:type_name -> google.protobuf.Timestamp
+	37, // 6: kadeploy.v1.DiskPlan.disk:type_name -> kadeploy.v1.Disk
+	2,  // 7: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
+	12, // 8: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
+	76, // 9: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
+	76, // 10: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
+	17, // 11: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
+	19, // 12: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
+	20, // 13: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
+	23, // 14: kadeploy.v1.Event.ended:type_name -> kadeploy.v1.Ended
+	22, // 15: kadeploy.v1.Event.note:type_name -> kadeploy.v1.Note
+	21, // 16: kadeploy.v1.Event.skip:type_name -> kadeploy.v1.ChainSkip
+	0,  // 17: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
+	18, // 18: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
+	3,  // 19: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
+	76, // 20: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
+	4,  // 21: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
+	24, // 22: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
+	77, // 23: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	3,  // 24: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
+	25, // 25: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
+	26, // 26: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
+	77, // 27: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	77, // 28: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
+	21, // 29: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
+	30, // 30: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
+	76, // 31: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	0,  // 32: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
+	76, // 33: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	4,  // 34: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
+	33, // 35: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
+	76, // 36: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	36, // 37: kadeploy.v1.Disks.nodes:type_name -> kadeploy.v1.NodeDisks
+	76, // 38: kadeploy.v1.NodeDisks.seen:type_name -> google.protobuf.Timestamp
+	37, // 39: kadeploy.v1.NodeDisks.disks:type_name -> kadeploy.v1.Disk
+	39, // 40: kadeploy.v1.Disk.content:type_name -> kadeploy.v1.DiskContent
+	38, // 41: kadeploy.v1.Disk.partitions:type_name -> kadeploy.v1.DiskPartition
+	39, // 42: kadeploy.v1.DiskPartition.content:type_name -> kadeploy.v1.DiskContent
+	42, // 43: kadeploy.v1.PowerStates.nodes:type_name -> kadeploy.v1.PowerState
+	76, // 44: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
+	47, // 45: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
+	48, // 46: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
+	76, // 47: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
+	76, // 48: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
+	77, // 49: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
+	54, // 50: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
+	77, // 51: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
+	54, // 52: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
+	76, // 53: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
+	7,  // 54: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
+	56, // 55: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
+	56, // 56: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
+	56, // 57: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
+	76, // 58: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
+	61, // 59: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
+	4,  // 60: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
+	76, // 61: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
+	76, // 62: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
+	65, // 63: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
+	76, // 64: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
+	76, // 65: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
+	4,  // 66: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
+	65, // 67: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
+	69, // 68: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
+	70, // 69: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
+	68, // 70: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
+	3,  // 71: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
+	3,  // 72: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
+	76, // 73: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
+	77, // 74: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
+	5,  // 75: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
+	76, // 76: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
+	76, // 77: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
+	73, // 78: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
+	74, // 79: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
+	75, // 80: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
+	77, // 81: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
+	77, // 82: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
+	77, // 83: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
+	77, // 84: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
+	85, // [85:85] is the sub-list for method output_type
+	85, // [85:85] is the sub-list for method input_type
+	85, // [85:85] is the sub-list for extension type_name
+	85, // [85:85] is the sub-list for extension extendee
+	0,  // [0:85] is the sub-list for field type_name
 }
 
 func init() { file_actors_message_message_proto_init() }
@@ -5879,7 +6564,7 @@ func file_actors_message_message_proto_init() {
 		return
 	}
 	file_actors_message_message_proto_msgTypes[0].OneofWrappers = []any{}
-	file_actors_message_message_proto_msgTypes[9].OneofWrappers = []any{
+	file_actors_message_message_proto_msgTypes[10].OneofWrappers = []any{
 		(*Event_Started)(nil),
 		(*Event_Node)(nil),
 		(*Event_Chain)(nil),
@@ -5887,14 +6572,14 @@ func file_actors_message_message_proto_init() {
 		(*Event_Note)(nil),
 		(*Event_Skip)(nil),
 	}
-	file_actors_message_message_proto_msgTypes[43].OneofWrappers = []any{}
+	file_actors_message_message_proto_msgTypes[50].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_message_message_proto_rawDesc), len(file_actors_message_message_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   63,
+			NumEnums:      6,
+			NumMessages:   70,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -43,10 +43,16 @@ func kernel(k *agentpb.Kernel) machine.Kernel {
 	return machine.Kernel{Root: k.GetRoot(), Device: k.GetDevice(), Kernel: k.GetKernel(), Initrd: k.GetInitrd(), Params: k.GetParams()}
 }
 
-func (w *work) inventory() error {
+func (w *work) inventory(k *agentpb.Inventory) error {
 	m, ok := w.loop.config.Machine.(machine.Inventorier)
 	if !ok {
 		return errors.New("inventory: this machine has no disks of its own")
+	}
+	if k.GetDevice() != "" { // before they are counted: it may appear late
+		device, err := m.FindDisk(w.ctx, k.GetDevice())
+		if w.device = device; err != nil {
+			w.missing = oneLine(err)
+		}
 	}
 	disks, err := m.Inventory(w.ctx)
 	if err != nil {
@@ -59,8 +65,8 @@ func (w *work) inventory() error {
 }
 
 const (
-	maxInventory = agentpb.MaxReport - 8<<10 // bytes of the disks in one Result, beside its tail and its frame
-	maxText      = 128                       // bytes of one text in it
+	maxInventory = agentpb.MaxReport - 12<<10 // bytes of the disks in one Result, beside its tail, two lines and its frame
+	maxText      = 128                        // bytes of one text in it
 )
 
 // report takes as many disks as one message holds.

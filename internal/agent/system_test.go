@@ -28,6 +28,14 @@ func (w *whole) InstallBootloader(_ context.Context, k machine.Kernel) (string, 
 	return "in sector 0", w.fail
 }
 func (w *whole) Inventory(context.Context) ([]machine.DiskInfo, error) { return w.disks, w.fail }
+func (w *whole) FindDisk(_ context.Context, device string) (string, error) {
+	for _, d := range w.disks {
+		if device == "serial="+d.Serial {
+			return d.Device, nil
+		}
+	}
+	return "", errors.New(device + ": no such disk;\nthere are more")
+}
 
 func (w *whole) Mount(context.Context, string, string, string) error { return w.fail }
 func (w *whole) RootDevice(_ context.Context, device string) (string, error) {
@@ -79,6 +87,15 @@ var _ = Describe("An agent of a machine with firmware", func() {
 		Expect(disks[0].GetContent()).To(BeNil())
 		p := disks[0].Partitions[0]
 		Expect([]any{p.Number, p.Start, p.Size, p.Mounted, p.Content.Filesystem, p.Content.Label}).To(Equal([]any{uint32(3), uint64(5), uint64(2), "/", "ext4", "root"}))
+	})
+
+	It("tells which of the disks is meant, or that none is", func() {
+		m.disks = []machine.DiskInfo{{Device: "/dev/sdb", Serial: "Z1X"}}
+		find := func(device string) *agentpb.Result {
+			return r.must(&agentpb.Order{Step: "inventory", Kind: &agentpb.Order_Inventory{Inventory: &agentpb.Inventory{Device: device}}})
+		}
+		Expect(find("serial=Z1X")).To(And(HaveField("Device", "/dev/sdb"), HaveField("Missing", "")))
+		Expect(find("serial=ABC")).To(And(HaveField("Device", ""), HaveField("Missing", "serial=ABC: no such disk; there are more"), HaveField("Disks", HaveLen(1))))
 	})
 
 	It("tells of no more disks than a message holds", func() {

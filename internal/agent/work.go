@@ -27,6 +27,9 @@ type work struct {
 	digest []byte
 	disks  []*agentpb.Disk
 	root   string // what a kernel calls the device that was mounted
+
+	device, missing string // the disk that an inventory was to find, or why there is none
+
 	result *agentpb.Result
 }
 
@@ -53,7 +56,7 @@ func (w *work) run() {
 		err = context.Cause(w.ctx)
 	}
 	w.result = &agentpb.Result{
-		Order: w.order.Id, Ok: err == nil, Digest: w.digest, Disks: w.disks, Root: w.root,
+		Order: w.order.Id, Ok: err == nil, Digest: w.digest, Disks: w.disks, Root: w.root, Device: w.device, Missing: w.missing,
 		LogTail: strings.ToValidUTF8(w.output[max(0, len(w.output)-agentpb.MaxTail):], "?"),
 	}
 	if err != nil {
@@ -111,7 +114,7 @@ func (w *work) do() error {
 	case *agentpb.Order_InstallBootloader:
 		return w.installBootloader(k.InstallBootloader.GetKernel())
 	case *agentpb.Order_Inventory:
-		return w.inventory()
+		return w.inventory(k.Inventory)
 	}
 	return errors.New("this agent does not know the order; are the server and the deployment system of one version?")
 }

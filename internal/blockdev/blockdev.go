@@ -33,6 +33,15 @@ func Partition(disk, part string) string {
 	return disk + part
 }
 
+// Number is that of a partition that is written as Partition takes it (3, p3, -part3); 0: it has none.
+func Number(part string) int {
+	n, err := strconv.Atoi(strings.TrimPrefix(strings.TrimPrefix(part, "-part"), "p"))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 var suffix = regexp.MustCompile(`^(.+)-part([1-9][0-9]{0,3})$`)
@@ -45,12 +54,6 @@ func Split(device string) (disk string, number int) {
 		return m[1], number
 	}
 	return device, 0
-}
-
-// Disk is a disk as its names are matched against it.
-type Disk struct {
-	Serial, Model string
-	Size          int64 // bytes
 }
 
 // Hint is a wish for a disk.

@@ -28,6 +28,11 @@ var _ = Describe("The name of a partition", func() {
 		Entry("of none", "/dev/sda", "", "/dev/sda"),
 	)
 
+	DescribeTable("has a number, however it is written",
+		func(part string, want int) { Expect(blockdev.Number(part)).To(Equal(want)) },
+		Entry(nil, "3", 3), Entry(nil, "p12", 12), Entry(nil, "-part3", 3), Entry(nil, "none", 0), Entry(nil, "", 0), Entry(nil, "-1", 0),
+	)
+
 	DescribeTable("tells the disk and the number, where the kernel need not be asked",
 		func(device, disk string, number int) {
 			gotDisk, gotNumber := blockdev.Split(device)
@@ -78,5 +83,37 @@ var _ = Describe("A hint", func() {
 	DescribeTable("and a path are fine",
 		func(text string) { Expect(blockdev.Check(text)).To(Succeed()) },
 		Entry(nil, "/dev/sda"), Entry(nil, "/dev/cciss/c0d0"), Entry(nil, "/dev/disk/by-path/pci-0000:00:04.0"), Entry(nil, "size>=10G"),
+	)
+})
+
+var _ = Describe("A disk", func() {
+	disk := blockdev.Disk{Device: "/dev/sda", Serial: "S3EW NX0J", WWID: "naa.5000c500a1b2c3d4", Path: "pci-0000:00:1f.2-ata-1", Size: 4 << 40}
+
+	DescribeTable("has the links that udev would make",
+		func(link string, want bool) {
+			Expect(disk.Linked(link)).To(Equal(want))
+		},
+		Entry(nil, "by-id/wwn-0x5000c500a1b2c3d4", true),
+		Entry(nil, "by-id/scsi-35000c500a1b2c3d4", true),
+		Entry(nil, "by-id/wwn-0x5000c500a1b2c3d5", false),
+		Entry(nil, "by-id/ata-SAMSUNG_MZ7LM480_S3EW_NX0J", true),
+		Entry(nil, "by-id/nvme-SAMSUNG_S3EW_NX0J", true),
+		Entry(nil, "by-id/virtio-S3EW_NX0J", true),
+		Entry("but not by a part of its number", "by-id/virtio-NX0J", false),
+		Entry("nor by the end of it alone", "by-id/ata-S3EW_NX0J0", false),
+		Entry(nil, "by-path/pci-0000:00:1f.2-ata-1", true),
+		Entry(nil, "by-path/pci-0000:00:1f.2-ata-2", false),
+		Entry(nil, "by-uuid/x", false),
+	)
+
+	DescribeTable("is what is written in any of the three ways",
+		func(device string, want bool) { Expect(disk.Is(device)).To(Equal(want)) },
+		Entry(nil, "/dev/sda", true),
+		Entry(nil, "/dev/sdb", false),
+		Entry(nil, "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4", true),
+		Entry(nil, "/dev/disk/by-path/pci-0000:00:1f.2-ata-2", false),
+		Entry(nil, "serial=s3ew nx0j", true),
+		Entry(nil, "size>=5T", false),
+		Entry("what nobody understands", "vendor=x", false),
 	)
 })

@@ -118,6 +118,9 @@ type RootFinder interface {
 // Inventorier is a machine that says what it has.
 type Inventorier interface {
 	Inventory(ctx context.Context) ([]DiskInfo, error)
+	// FindDisk is the kernel's name of the disk that a device means; an error that says which there are when there is none, or more than
+	// one. A disk that appears late is waited for.
+	FindDisk(ctx context.Context, device string) (string, error)
 }
 
 // DiskInfo describes a disk.

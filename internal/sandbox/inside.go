@@ -20,12 +20,16 @@ func (m *machine) agentInside(ctx context.Context, cmdline string) error {
 	if err != nil {
 		return err
 	}
-	end, err := agent.Run(ctx, agent.Config{
+	c := agent.Config{
 		Server: boot.Server, Node: boot.Node, Token: boot.Token, Pin: boot.Pin,
 		Machine: disk, Address: m.node.Addr, MarkerPort: boot.Marker, Version: "sandbox",
 		Faults: m.agentFaults(),
 		Log:    slog.New(slog.NewTextHandler(m.console, nil)),
-	})
+	}
+	if change := m.rack.cfg.Agent; change != nil {
+		change(&c)
+	}
+	end, err := agent.Run(ctx, c)
 	if err == nil && end != agent.EndReboot {
 		err = errors.New("neither rebooted nor failed")
 	}

@@ -26,6 +26,7 @@ import (
 	"sync"
 
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/agent"
 	"github.com/kadeploy/kadeploy/internal/power"
 )
 
@@ -47,6 +48,9 @@ type Config struct {
 	Dir        string         // the machines' disks, one directory per node; made when missing
 	AgentPath  string         // the agent's binary; unused when every node is InProcess
 	Log        *slog.Logger   // nil: nothing is logged
+
+	// Agent, not nil, changes what an agent in this process is made of: its machine may have more to tell than a directory.
+	Agent func(*agent.Config)
 }
 
 // Rack is a set of machines. Its methods may be called concurrently.

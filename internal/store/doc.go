@@ -1,5 +1,5 @@
 // Package store keeps what the daemon must not forget: operations with their events, steps and results, what runs on which
-// node, the counts that statistics are made of, and the catalogue of environments. It knows no actor and no protocol: the
+// node and what disks it has, the counts that statistics are made of, and the catalogue of environments. It knows no actor and no protocol: the
 // fact of an event and the text of a request are bytes.
 //
 // One schema and one set of queries serve two databases: a SQLite file (the default; nothing to install) and PostgreSQL.

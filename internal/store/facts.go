@@ -71,6 +71,13 @@ type NodeState struct {
 	Since                        time.Time // when it came into this state
 }
 
+// NodeDisks is what disks a node has. The newest one written stays.
+type NodeDisks struct {
+	Node  string
+	Seen  time.Time
+	Disks []byte // as the caller encodes them, up to 16 MiB
+}
+
 // End ends an operation. The first one written stays.
 type End struct {
 	Operation, Outcome, Text string
@@ -95,5 +102,6 @@ type Batch struct {
 	Steps   []Step
 	Results []Result
 	Nodes   []NodeState
+	Disks   []NodeDisks
 	Ends    []End
 }

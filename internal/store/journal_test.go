@@ -60,6 +60,18 @@ var _ = onBoth("A store", func(fresh func() string) {
 		Expect(s.Nodes(ctx)).To(Equal(b.Nodes))
 	})
 
+	It("knows the disks of a node as they were seen last, whatever is written later", func() {
+		seen := func(second int, disks string) store.Batch {
+			return store.Batch{Disks: []store.NodeDisks{{Node: "blue-1", Seen: at(second), Disks: []byte(disks)}}}
+		}
+		Expect(s.Disks(ctx)).To(BeEmpty())
+		for _, b := range []store.Batch{seen(1, "sda\x00\xff"), seen(3, "sda, sdb"), seen(2, "sda")} {
+			Expect(s.Write(ctx, b)).To(Succeed())
+		}
+		Expect(s.Disks(ctx)).To(Equal(seen(3, "sda, sdb").Disks))
+		Expect(s.Write(ctx, seen(4, strings.Repeat("x", 16<<20+1)))).To(MatchError(ContainSubstring("disks of blue-1")))
+	})
+
 	It("knows what has not ended, and its end", func() {
 		Expect(s.Write(ctx, begun())).To(Succeed())
 		Expect(s.Unended(ctx)).To(Equal(begun().Begin))

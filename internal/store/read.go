@@ -56,6 +56,16 @@ func (s *Store) Nodes(ctx context.Context) ([]NodeState, error) {
 	}, `SELECT node, state, operation, username, environment, image, since FROM node_states ORDER BY node`)
 }
 
+// Disks are those of all nodes that have been looked at, by name.
+func (s *Store) Disks(ctx context.Context) ([]NodeDisks, error) {
+	return list(ctx, s, func(r *sql.Rows) (n NodeDisks, err error) {
+		var seen int64
+		err = r.Scan(&n.Node, &seen, &n.Disks)
+		n.Seen, n.Disks = timeOf(seen), bytesOrNil(n.Disks)
+		return n, err
+	}, `SELECT node, seen, disks FROM node_disks ORDER BY node`)
+}
+
 func scanWhole(r *sql.Rows) (Operation, error) {
 	var request, answer []byte
 	o, err := scanOperation(r, &request, &answer)

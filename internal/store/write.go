@@ -44,7 +44,7 @@ type writing struct {
 }
 
 func (w *writing) batch(b Batch) error {
-	for _, part := range []func(Batch) error{w.begin, w.resumed, w.events, w.steps, w.results, w.nodes, w.periods, w.ends} {
+	for _, part := range []func(Batch) error{w.begin, w.resumed, w.events, w.steps, w.results, w.nodes, w.disks, w.periods, w.ends} {
 		if err := part(b); err != nil {
 			return err
 		}
@@ -97,6 +97,12 @@ func (w *writing) nodes(b Batch) error {
 		func(n NodeState) []any {
 			return []any{name(n.Node), name(n.State), name(n.Operation), name(n.User), name(n.Environment), name(n.Image), micros(n.Since)}
 		}, nil)
+}
+
+func (w *writing) disks(b Batch) error {
+	return each(w, b.Disks, `INSERT INTO node_disks (node, seen, disks) VALUES ($1, $2, $3)
+		ON CONFLICT (node) DO UPDATE SET seen = excluded.seen, disks = excluded.disks WHERE node_disks.seen <= excluded.seen`,
+		func(n NodeDisks) []any { return []any{name(n.Node), micros(n.Seen), blob(n.Disks)} }, nil)
 }
 
 func (w *writing) ends(b Batch) error {
@@ -177,6 +183,11 @@ func (b Batch) check() error {
 	for _, r := range b.Results {
 		if err := identity(r.Operation); err != nil {
 			return err
+		}
+	}
+	for _, n := range b.Disks {
+		if len(n.Disks) > maxBlob {
+			return fmt.Errorf("disks of %s: %d bytes, at most %d are kept", fit.Clip(n.Node, 40), len(n.Disks), maxBlob)
 		}
 	}
 	for _, e := range b.Ends {

@@ -53,6 +53,18 @@ type Plan struct {
 	Skipped []Skipped   // configured instances that are not in Macros
 }
 
+// Has says whether a micro-step is in any of the plan's instances.
+func (p Plan) Has(micro Micro) bool {
+	for _, m := range p.Macros {
+		for _, i := range m.Instances {
+			if indexOf(i.Steps, micro) >= 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // MacroPlan is a macro-step and the ways of doing it, in the order they are tried.
 type MacroPlan struct {
 	Macro     Macro

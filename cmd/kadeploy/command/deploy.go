@@ -9,7 +9,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/kadeploy/kadeploy/actors/message"
-	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 func (r *runner) deployCommand() *cli.Command {
@@ -133,24 +132,6 @@ func (r *runner) rebootKind(p *plan, c *cli.Context) (err error) {
 		return err
 	}
 	s.EnvironmentName, s.EnvironmentUser, s.EnvironmentVersion, s.Partition = ref.GetName(), ref.GetUser(), ref.Version, c.String("partition")
-	return nil
-}
-
-func (r *runner) dryRun(ctx context.Context, svc Service, p *plan) error {
-	checked, err := await(ctx, r, 0, func(ctx context.Context) (*message.Checked, error) { return svc.Check(ctx, p.submit) })
-	if err != nil {
-		return err
-	}
-	lines := make([]string, len(checked.GetLines()))
-	for i, l := range checked.GetLines() {
-		lines[i] = wording.Clean(l)
-	}
-	if p.json {
-		return r.writeJSON(map[string]any{"dry_run": true, "lines": lines})
-	}
-	for _, l := range lines {
-		fmt.Fprintln(r.Stdout, l)
-	}
 	return nil
 }
 

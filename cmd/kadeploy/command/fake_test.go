@@ -24,6 +24,7 @@ type fakeServer struct {
 	checked *message.Checked
 	status  *message.Status
 	nodes   *message.Nodes
+	disks   *message.Disks
 	power   *message.PowerStates
 	rights  *message.Rights
 	users   *message.Users
@@ -138,6 +139,11 @@ func (f *fakeServer) Status(context.Context, string) (*message.Status, error) {
 	return f.status, f.no()
 }
 func (f *fakeServer) Nodes(context.Context) (*message.Nodes, error) { return f.nodes, f.no() }
+
+func (f *fakeServer) Disks(_ context.Context, nodes []string) (*message.Disks, error) {
+	f.change(&message.DisksRequest{Nodes: nodes})
+	return f.disks, f.no()
+}
 
 func (f *fakeServer) change(m proto.Message) {
 	f.mu.Lock()

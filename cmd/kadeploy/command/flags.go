@@ -63,6 +63,7 @@ func deployFlags() []cli.Flag {
 		toggle("reboot nodes where the site would kexec them", "no-kexec"),
 		&cli.StringFlag{Name: "breakpoint", Usage: "nodes stop before `MACRO[:MICRO]` and stay in the deployment system: BroadcastEnv:send_key"},
 		&cli.StringFlag{Name: "custom-steps", Aliases: []string{"custom-operations", "set-custom-operations"}, Usage: "do what `FILE` says around micro-steps (see docs/workflow.md)"},
+		toggle("show which disks would be written over, and what is on them; change nothing", "plan"),
 		toggle("check everything, change nothing", "dry-run"),
 	}, waitFlags(), fileFlags(), []cli.Flag{outputFlag()}, serverFlags())
 }

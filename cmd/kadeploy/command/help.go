@@ -50,6 +50,12 @@ outcome: all_ok, quorum, partial, failed, aborted, unknown; phase: ok, ko, cut, 
 retrying when the end is not known; tries: 1, and 1 more for each time a macro-step had to be tried again.
 A node that stands at a breakpoint is ok with "stopped": true, and has no new system.
 
+With --plan nothing is done: it shows for each node which disk would be written over, how much of it, and what was on it when the node's
+deployment system last ran (see kadeploy nodes --disks). --output json, with --dry-run too:
+   {"dry_run": true, "lines", "disks": [{"node", "device", "destruction", "partitions", "text", "seen", "disk", "problem", "production"}]}
+destruction: disk, table, partitions, scripts, nothing; "disk" is as in nodes --disks, null when no disk is known; "production" is the
+partition of the node's production system when it is on that disk, and 0 otherwise.
+
 EXAMPLES:
    kadeploy deploy -m 'node-[1-8].demo' -a debian.env
    kadeploy deploy -m node-1.demo -a debian.env --breakpoint BroadcastEnv:sync
@@ -58,6 +64,7 @@ EXAMPLES:
    kadeploy deploy -f nodes.txt -a debian.env --min-nodes 7 -k -o ok.txt -n ko.txt
    oarprint host | kadeploy deploy -f - -a debian.env --output json
    kadeploy deploy -m node-1.demo -a debian.env --dry-run
+   kadeploy deploy -m 'node-[1-8].demo' -a debian.env --plan
    kadeploy deploy -m node-1.demo -e debian13
    kadeploy deploy -m node-1.demo -e debian13 -u alice --env-version 3`
 
@@ -154,11 +161,16 @@ EXAMPLES:
    kadeploy stats --steps --since 2026-01-01 --output csv`
 
 const nodesHelp = `Shows the nodes and their states: since when, from which operation and of whom, and for those deployed the environment and the first
-digits of its image's sha256.
+digits of its image's sha256. With --disks it shows their disks, as their deployment systems found them when they last booted, before
+anything was written. A node that was never seen is booted once with kadeploy reboot --kind deploy_env.
+
+With --disks --output json: {"nodes": [{"node", "seen", "disks": [{"device", "model", "serial", "wwid", "path", "size", "in_use",
+"filesystem", "label", "uuid", "partitions": [{"number", "start", "size", "mounted", "filesystem", "label", "uuid"}]}]}]}
 
 EXAMPLES:
    kadeploy nodes
-   kadeploy nodes -m 'node-[1-4].demo' --output json`
+   kadeploy nodes -m 'node-[1-4].demo' --output json
+   kadeploy nodes -m node-1.demo --disks`
 
 const watchHelp = `Follows an operation, from its beginning, until it ends. Interrupting leaves it alone.
 

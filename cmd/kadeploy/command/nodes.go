@@ -28,7 +28,7 @@ type nodeStatus struct {
 func (r *runner) nodesCommand() *cli.Command {
 	return &cli.Command{
 		Name: "nodes", Usage: "show nodes and their states", Description: nodesHelp,
-		Flags: join(nodeFlags(), []cli.Flag{outputFlag()}, serverFlags()),
+		Flags: join(nodeFlags(), []cli.Flag{toggle("show the nodes' disks, as their deployment systems found them last", "disks"), outputFlag()}, serverFlags()),
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
@@ -42,6 +42,9 @@ func (r *runner) nodesCommand() *cli.Command {
 				if only, err = readNodes("nodes", sets, files, r.Stdin); err != nil {
 					return err
 				}
+			}
+			if c.Bool("disks") {
+				return r.withServer(c, func(svc Service) error { return r.disks(c.Context, svc, only, asJSON) })
 			}
 			return r.withServer(c, func(svc Service) error { return r.nodes(c.Context, svc, only, asJSON) })
 		},

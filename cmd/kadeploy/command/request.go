@@ -27,6 +27,9 @@ type plan struct {
 	submit  *message.Submit
 	check   bool // a dry run
 	noWait  bool
+
+	disksOnly bool // of a dry run: show what becomes of the disks only
+
 	results
 }
 
@@ -48,7 +51,7 @@ func (r *runner) newPlan(c *cli.Context, op message.Operation) (*plan, error) {
 
 // planOf checks the flags that all operations have.
 func (r *runner) planOf(c *cli.Context, op message.Operation) (*plan, error) {
-	p := &plan{command: c.Command.Name, check: c.Bool("dry-run"), noWait: c.Bool("no-wait")}
+	p := &plan{command: c.Command.Name, check: c.Bool("dry-run") || c.Bool("plan"), noWait: c.Bool("no-wait"), disksOnly: c.Bool("plan") && !c.Bool("dry-run")}
 	var err error
 	if p.results, err = newResults(c); err != nil {
 		return nil, err

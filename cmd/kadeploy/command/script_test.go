@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite the expectations of the scripts
 // TestScripts runs the scripts of testdata: what the command prints and how it exits, word for word. A script begins with
 // lines "$ kadeploy ..." or "$ cat FILE", each followed by what is expected: lines of standard output (1|) and standard
 // error (2|), then the exit code. Sections follow: files of the working directory, and the server's answers
-// (@events, a line each; @refused, @checked, @status, @nodes, @power, @rights, @users, @token, @env, @envs, @history, @shown, @stats; @down, @lost) as text of the protocol.
+// (@events, a line each; @refused, @checked, @status, @nodes, @disks, @power, @rights, @users, @token, @env, @envs, @history, @shown, @stats; @down, @lost) as text of the protocol.
 func TestScripts(t *testing.T) {
 	local := time.Local
 	time.Local = time.UTC
@@ -164,6 +164,9 @@ func answer(t *testing.T, f *fakeServer, section string, data []byte) {
 	case "power":
 		f.power = &message.PowerStates{}
 		read(f.power)
+	case "disks":
+		f.disks = &message.Disks{}
+		read(f.disks)
 	case "nodes":
 		f.nodes = &message.Nodes{}
 		read(f.nodes)

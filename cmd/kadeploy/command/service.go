@@ -17,6 +17,7 @@ type Service interface {
 	Cancel(ctx context.Context, id string) error
 	Status(ctx context.Context, id string) (*message.Status, error)
 	Nodes(ctx context.Context) (*message.Nodes, error)
+	Disks(ctx context.Context, nodes []string) (*message.Disks, error)
 	PowerStates(ctx context.Context, nodes []string) (*message.PowerStates, error)
 	RightsAdd(ctx context.Context, r *message.RightsAdd) (*message.Rights, error)
 	RightsDel(ctx context.Context, r *message.RightsDel) (*message.Rights, error)

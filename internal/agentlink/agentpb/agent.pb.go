@@ -364,6 +364,8 @@ type Result struct {
 	Digest        []byte                 `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`                  // Receive only: manifest digest of what was received and written
 	Disks         []*Disk                `protobuf:"bytes,6,rep,name=disks,proto3" json:"disks,omitempty"`                    // Inventory only
 	Root          string                 `protobuf:"bytes,7,opt,name=root,proto3" json:"root,omitempty"`                      // Mount only: what a kernel calls the device, for root=; "": as the order does
+	Device        string                 `protobuf:"bytes,50,opt,name=device,proto3" json:"device,omitempty"`                 // Inventory only: /dev/sda, what the order's device means in this boot
+	Missing       string                 `protobuf:"bytes,51,opt,name=missing,proto3" json:"missing,omitempty"`               // Inventory only: why that means no disk; one line
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -443,6 +445,20 @@ func (x *Result) GetDisks() []*Disk {
 func (x *Result) GetRoot() string {
 	if x != nil {
 		return x.Root
+	}
+	return ""
+}
+
+func (x *Result) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *Result) GetMissing() string {
+	if x != nil {
+		return x.Missing
 	}
 	return ""
 }
@@ -2144,6 +2160,7 @@ func (x *InstallBootloader) GetKernel() *Kernel {
 
 type Inventory struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        string                 `protobuf:"bytes,50,opt,name=device,proto3" json:"device,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2176,6 +2193,13 @@ func (x *Inventory) ProtoReflect() protoreflect.Message {
 // Deprecated: Use Inventory.ProtoReflect.Descriptor instead.
 func (*Inventory) Descriptor() ([]byte, []int) {
 	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Inventory) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
 }
 
 type FetchRequest struct {
@@ -2298,7 +2322,7 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x05order\x18\x01 \x01(\x04R\x05order\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
 	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x1c\n" +
-	"\tlistening\x18\x04 \x01(\tR\tlistening\"\xba\x01\n" +
+	"\tlistening\x18\x04 \x01(\tR\tlistening\"\xec\x01\n" +
 	"\x06Result\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\x04R\x05order\x12\x0e\n" +
 	"\x02ok\x18\x02 \x01(\bR\x02ok\x12\x14\n" +
@@ -2306,7 +2330,9 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\blog_tail\x18\x04 \x01(\tR\alogTail\x12\x16\n" +
 	"\x06digest\x18\x05 \x01(\fR\x06digest\x12-\n" +
 	"\x05disks\x18\x06 \x03(\v2\x17.kadeploy.agent.v1.DiskR\x05disks\x12\x12\n" +
-	"\x04root\x18\a \x01(\tR\x04root\"\x97\x02\n" +
+	"\x04root\x18\a \x01(\tR\x04root\x12\x16\n" +
+	"\x06device\x182 \x01(\tR\x06device\x12\x18\n" +
+	"\amissing\x183 \x01(\tR\amissing\"\x97\x02\n" +
 	"\x04Disk\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12\x16\n" +
@@ -2446,8 +2472,9 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x05Kexec\x121\n" +
 	"\x06kernel\x18\x01 \x01(\v2\x19.kadeploy.agent.v1.KernelR\x06kernel\"F\n" +
 	"\x11InstallBootloader\x121\n" +
-	"\x06kernel\x18\x01 \x01(\v2\x19.kadeploy.agent.v1.KernelR\x06kernel\"\v\n" +
-	"\tInventory\"<\n" +
+	"\x06kernel\x18\x01 \x01(\v2\x19.kadeploy.agent.v1.KernelR\x06kernel\"#\n" +
+	"\tInventory\x12\x16\n" +
+	"\x06device\x182 \x01(\tR\x06device\"<\n" +
 	"\fFetchRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\fR\asession\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\" \n" +

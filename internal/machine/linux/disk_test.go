@@ -120,6 +120,9 @@ var _ = Describe("A real disk", func() {
 		}
 		Expect(d.RootDevice(ctx, "serial=VIRT-1-part3")).To(Equal("PARTUUID=" + blkid("/dev/vda3", "PART_ENTRY_UUID")))
 		Expect(d.RootDevice(ctx, "/dev/vda3")).To(Equal("/dev/vda3"))
+		Expect(d.FindDisk(ctx, "serial=virt-1")).To(Equal("/dev/vda"))
+		_, err = d.FindDisk(ctx, "serial=VIRT-1-part3")
+		Expect(err).To(MatchError(ContainSubstring("is a partition; want a disk")))
 		Expect(d.Swap(ctx, "size>=1G-part4")).To(MatchError(And(ContainSubstring("which of /dev/nvme0n1 (model"), ContainSubstring("/dev/vda"))))
 		Expect(d.Swap(ctx, "serial=X")).To(MatchError(And(ContainSubstring("no such disk; there are /dev/nvme0n1 (model"), ContainSubstring(`serial "VIRT-1"`))))
 		Expect(d.Swap(ctx, "/dev/vda9")).To(MatchError(And(ContainSubstring("no such partition; /dev/vda has /dev/vda1, /dev/vda2"))))

@@ -9,13 +9,6 @@ import (
 // PathID is how udev names the way to a disk.
 var PathID = pathID
 
-// Linked says whether a disk has a link, such as by-id/wwn-0x5000.
-func Linked(link, serial, wwid, path string) bool {
-	id := identity{wwid: wwid, path: path}
-	id.Serial = serial
-	return id.linked(link)
-}
-
 // Resolve gives the kernel's name of a device as a tree like /sys tells it.
 func Resolve(sys, dev, device string) (string, error) {
 	b, err := sysfs{sys, dev}.resolve(device)

@@ -25,7 +25,7 @@ func (d *Driver) Inventory(ctx context.Context) ([]machine.DiskInfo, error) {
 		}
 		id := d.sys.identity(b)
 		info := machine.DiskInfo{
-			Device: b.path, Model: id.Model, Serial: id.Serial, WWID: id.wwid, Path: id.path, Size: b.size, Content: contentOf(b),
+			Device: b.path, Model: id.Model, Serial: id.Serial, WWID: id.WWID, Path: id.Path, Size: b.size, Content: contentOf(b),
 		}
 		for _, p := range d.sys.partitions(b.name) {
 			part := machine.PartitionInfo{Number: p.number, Start: p.start, Size: p.size, Content: contentOf(p)}
@@ -45,4 +45,10 @@ func (d *Driver) Inventory(ctx context.Context) ([]machine.DiskInfo, error) {
 func contentOf(b block) machine.Content {
 	s, _ := signatureOf(b)
 	return machine.Content{Filesystem: s.kind, Label: s.label, UUID: s.uuid}
+}
+
+// FindDisk implements machine.Inventorier.
+func (d *Driver) FindDisk(ctx context.Context, device string) (string, error) {
+	b, err := d.disk(ctx, device)
+	return b.path, err
 }

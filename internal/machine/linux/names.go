@@ -32,41 +32,6 @@ var (
 	scsiAddress = regexp.MustCompile(`^[0-9]+:[0-9]+:[0-9]+:[0-9]+$`)
 )
 
-// linked says whether udev would have made the link /dev/disk/KIND/NAME for the disk.
-func (id identity) linked(link string) bool {
-	kind, name, _ := strings.Cut(link, "/")
-	switch kind {
-	case "by-path":
-		return id.path != "" && strings.TrimPrefix(name, "virtio-") == id.path
-	case "by-id":
-		return id.named(name)
-	}
-	return false
-}
-
-// named knows the names by world-wide name, and those that end with the serial number: virtio-SERIAL, nvme-MODEL_SERIAL,
-// ata-MODEL_SERIAL, scsi-0VENDOR_MODEL_SERIAL.
-func (id identity) named(name string) bool {
-	bus, rest, ok := strings.Cut(name, "-")
-	if !ok {
-		return false
-	}
-	if number, ok := strings.CutPrefix(id.wwid, "naa."); ok && (rest == "0x"+number || rest == "3"+number) {
-		return bus == "wwn" || bus == "scsi"
-	}
-	if id.wwid != "" && bus == "nvme" && rest == id.wwid {
-		return true
-	}
-	serial := underscored(id.Serial)
-	if serial == "" {
-		return false
-	}
-	return bus == "virtio" && rest == serial || strings.HasSuffix(rest, "_"+serial)
-}
-
-// underscored writes blanks as udev does.
-func underscored(text string) string { return strings.Join(strings.Fields(text), "_") }
-
 // String is how an error names a disk beside its path.
 func (id identity) String() string {
 	return fmt.Sprintf("model %q, serial %q, %.1f GB", id.Model, id.Serial, float64(id.Size)/1e9)

@@ -22,23 +22,6 @@ var _ = Describe("Without udev, a disk", func() {
 		Entry("of no bus", "/sys/devices/platform/x/block/vda", ""),
 	)
 
-	DescribeTable("has the links that udev would make",
-		func(link string, want bool) {
-			Expect(linux.Linked(link, "S3EW NX0J", "naa.5000c500a1b2c3d4", "pci-0000:00:1f.2-ata-1")).To(Equal(want))
-		},
-		Entry(nil, "by-id/wwn-0x5000c500a1b2c3d4", true),
-		Entry(nil, "by-id/scsi-35000c500a1b2c3d4", true),
-		Entry(nil, "by-id/wwn-0x5000c500a1b2c3d5", false),
-		Entry(nil, "by-id/ata-SAMSUNG_MZ7LM480_S3EW_NX0J", true),
-		Entry(nil, "by-id/nvme-SAMSUNG_S3EW_NX0J", true),
-		Entry(nil, "by-id/virtio-S3EW_NX0J", true),
-		Entry("but not by a part of its number", "by-id/virtio-NX0J", false),
-		Entry("nor by the end of it alone", "by-id/ata-S3EW_NX0J0", false),
-		Entry(nil, "by-path/pci-0000:00:1f.2-ata-1", true),
-		Entry(nil, "by-path/pci-0000:00:1f.2-ata-2", false),
-		Entry(nil, "by-uuid/x", false),
-	)
-
 	It("is found below /sys, with its partitions; memory and volumes are no disks", func() {
 		sys, dev := tree(map[string]string{
 			"devices/pci0000:00/0000:00:04.0/virtio1/block/vda":      "size=2048 dev=254:0 serial=A1",

@@ -74,7 +74,7 @@ func (s sysfs) named(device string) (block, error) {
 			name = filepath.Join(filepath.Dir(device), link)
 		}
 	} else if link, ok := strings.CutPrefix(device, "/dev/disk/"); ok {
-		return s.only(device, func(id identity) bool { return id.linked(link) })
+		return s.only(device, func(id identity) bool { return id.Linked(link) })
 	}
 	b, err := s.block(strings.TrimPrefix(strings.TrimPrefix(name, s.dev), "/"))
 	if err != nil {

@@ -96,15 +96,11 @@ func (s sysfs) holders(b block) []string {
 }
 
 // identity is how a disk is known, whatever its kernel name is in this boot.
-type identity struct {
-	blockdev.Disk
-	wwid string // naa.5000..., eui.0025..., as the kernel writes it
-	path string // pci-0000:00:04.0..., as udev names it
-}
+type identity struct{ blockdev.Disk }
 
 func (s sysfs) identity(b block) identity {
 	dir := filepath.Join(s.dir, "block", b.name)
-	id := identity{Disk: blockdev.Disk{Size: b.size}}
+	id := identity{blockdev.Disk{Device: b.path, Size: b.size}}
 	id.Model = s.text(dir, "device/model")
 	for _, file := range []string{"serial", "device/serial"} { // virtio, NVMe
 		if id.Serial == "" {
@@ -114,11 +110,11 @@ func (s sysfs) identity(b block) identity {
 	if id.Serial == "" {
 		id.Serial = s.page80(dir)
 	}
-	if id.wwid = s.text(dir, "wwid"); id.wwid == "" {
-		id.wwid = s.text(dir, "device/wwid")
+	if id.WWID = s.text(dir, "wwid"); id.WWID == "" {
+		id.WWID = s.text(dir, "device/wwid")
 	}
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		id.path = pathID(real)
+		id.Path = pathID(real)
 	}
 	return id
 }
