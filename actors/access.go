@@ -14,7 +14,7 @@ import (
 
 // access answers what clients ask about rights and users, and is the only one that changes them. Changes are carried out in
 // a task, one batch after the other, and are in the file before they are answered. When a grant ends, or is taken away,
-// deployments is told who lost what.
+// deployments and consoles are told who lost what.
 type access struct {
 	ledger *ledger
 	cfg    accessConfig
@@ -141,7 +141,10 @@ func (a *access) enqueue(ctx actor.Context, c *change) {
 func (a *access) begin(ctx actor.Context) {
 	a.busy, a.batch, a.queue = true, a.queue, nil
 	l, log, batch, system := a.ledger, a.log, a.batch, ctx.ActorSystem()
-	tell := func(m endOperations) { system.Root.Send(local(system, deploymentsName), m) }
+	tell := func(m endOperations) {
+		system.Root.Send(local(system, deploymentsName), m)
+		system.Root.Send(local(system, consolesName), m)
+	}
 	a.tasks.Start(ctx, "rights", func(context.Context) any { return l.carryOut(batch, tell, log) })
 }
 

@@ -74,8 +74,13 @@ func (d *deployments) revoke(ctx actor.Context, m endOperations) {
 
 // concerns says whether a loss may be about an operation.
 func (m endOperations) concerns(j *job) bool {
-	if m.lost.User != rights.All && m.lost.User != j.request.GetUser() {
+	return m.mayConcern(j.request.GetUser(), func(node string) bool { return j.nodes[node] != nil })
+}
+
+// mayConcern says whether a loss may be about what a user does to the nodes for which uses is true.
+func (m endOperations) mayConcern(user string, uses func(node string) bool) bool {
+	if m.lost.User != rights.All && m.lost.User != user {
 		return false
 	}
-	return slices.ContainsFunc(m.lost.Nodes, func(node string) bool { return node == rights.All || j.nodes[node] != nil })
+	return slices.ContainsFunc(m.lost.Nodes, func(node string) bool { return node == rights.All || uses(node) })
 }

@@ -21,6 +21,7 @@ func Poison(actor string) any {
 		"reboot":    powerRequest{node: &config.Node{}},
 		"agents":    agentLeft{},
 		"catalogue": asked{},
+		"consoles":  openConsole{reply: closedOf[consoleOpened]()},
 		"access":    isUser{reply: closedOf[bool]()},
 		"history":   asked{},
 	}[actor]

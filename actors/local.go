@@ -12,6 +12,7 @@ import (
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/console"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/internal/rights"
 	"github.com/kadeploy/kadeploy/internal/store"
@@ -29,6 +30,7 @@ const (
 	agentsName      = "root/agents"
 	accessName      = "root/access"
 	catalogueName   = "root/catalogue"
+	consolesName    = "root/consoles"
 	historyName     = "root/history"
 	apiName         = "root/api"
 	deploymentsName = "root/deployments"
@@ -139,7 +141,18 @@ type (
 		reply chan<- bool
 	}
 
-	// access -> deployments: operations that this leaves without a right are ended
+	// consoles
+	openConsole struct {
+		ctx     context.Context // he is there until it ends
+		request console.Request
+		reply   chan<- consoleOpened
+	}
+	consoleOpened struct {
+		member *console.Member
+		err    error
+	}
+
+	// access -> deployments, consoles: operations and consoles that this leaves without a right are ended
 	endOperations struct {
 		lost rights.Loss
 		gone bool // so is the user, whatever else gives him a right

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/console"
 	"github.com/kadeploy/kadeploy/internal/depot"
 	"github.com/kadeploy/kadeploy/internal/image"
 	"github.com/kadeploy/kadeploy/internal/imagecache"
@@ -24,6 +25,8 @@ type Config struct {
 	Power    map[string]power.Driver          // by the name in a node's `power`
 	Images   *image.Catalogue
 	Console  func(node string) []string // last lines of a node's console; nil when there is none
+	Consoles *console.Hub               // the consoles that users have open; nil: one of the tree's own
+	Serial   map[string]ConsoleSource   // by the name in a node's `power`
 	Depot    *depot.Depot               // what users have uploaded; nil when the server takes no uploads
 	Cache    *imagecache.Cache          // what was fetched; nil when the server fetches nothing
 	Version  string
@@ -67,6 +70,9 @@ func Tree(cfg Config) supervisor.Config {
 	boots := agentlink.NewBoots(nil)
 	cfg.Memory.restore(boots)
 	found := &findings{memory: cfg.Memory}
+	if cfg.Consoles == nil {
+		cfg.Consoles = console.NewHub(console.Config{})
+	}
 	log := func(name string) *slog.Logger { return cfg.Log.With("actor", name) }
 	envs := newShelf(cfg.Environments, cfg.Depot, log("catalogue"))
 	global := cfg.Snapshot.Global
@@ -95,6 +101,9 @@ func Tree(cfg Config) supervisor.Config {
 			}),
 			permanent("catalogue", func() actor.Actor {
 				return newCataloguer(envs, examiner{inForce: inForce, sources: examined, ledger: ledger}, ledger, log("catalogue"))
+			}),
+			permanent("consoles", func() actor.Actor {
+				return &consoles{hub: cfg.Consoles, serial: cfg.Serial, inForce: inForce, ledger: ledger, log: log("consoles")}
 			}),
 			permanent("history", func() actor.Actor { return newHistory(cfg.Memory, ledger, inForce, log("history")) }),
 			permanent("api", func() actor.Actor { return newAPI(ledger, log("api")) }),

@@ -80,6 +80,7 @@ type Client struct {
 	api    *actor.PID
 
 	silence, outage time.Duration
+	web             *http.Client // as the same user
 	uploader        Uploader
 	uploading       func(UploadProgress)
 
@@ -117,8 +118,9 @@ func dial(ctx context.Context, cfg Config, system func() *actor.ActorSystem) (*C
 	if err != nil {
 		return nil, err
 	}
+	web := &http.Client{Transport: transport(wallet)}
 	if cfg.Uploader == nil {
-		cfg.Uploader = HTTPUploader(&http.Client{Transport: transport(wallet)}, "https://"+cfg.Server)
+		cfg.Uploader = HTTPUploader(web, "https://"+cfg.Server)
 	}
 	inbox := "inbox-" + newID() // told to the server only: who does not know it cannot send here
 	door, err := link.Knock(ctx, link.ClientConfig{Server: cfg.Server, Policy: link.ClientPolicy(inbox), Own: wallet, Log: cfg.Log})
@@ -129,7 +131,7 @@ func dial(ctx context.Context, cfg Config, system func() *actor.ActorSystem) (*C
 		server: cfg.Server, user: who.Name, system: system(),
 		api:     actor.NewPID(link.DaemonAddress, APIName),
 		silence: cmp.Or(cfg.Silence, 3*time.Second), outage: cmp.Or(cfg.Outage, 15*time.Second),
-		uploader: cfg.Uploader, uploading: cfg.Uploading,
+		web: web, uploader: cfg.Uploader, uploading: cfg.Uploading,
 		calls: make(map[string]chan proto.Message),
 	}
 	if c.link, err = door.Start(c.system); err != nil {

@@ -48,7 +48,7 @@ func main() {
 		Socket:     config.LocalSocket,
 		Login:      client.Login,
 		Interrupts: interrupts,
-		Live:       live(),
+		Live:       live(), RawTerminal: rawTerminal(),
 		Stdin:      os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Home: home, User: who, Version: version,
 	}, os.Args))
@@ -69,6 +69,20 @@ func interrupts() chan os.Signal {
 	c := make(chan os.Signal, 2) // two are the most that mean something: cancel, and leave
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 	return c
+}
+
+// rawTerminal is nil when standard input is no terminal.
+func rawTerminal() func() (func(), error) {
+	if !term.IsTerminal(os.Stdin.Fd()) {
+		return nil
+	}
+	return func() (restore func(), err error) {
+		before, err := term.MakeRaw(os.Stdin.Fd())
+		if err != nil {
+			return nil, err
+		}
+		return func() { _ = term.Restore(os.Stdin.Fd(), before) }, nil
+	}
 }
 
 // live takes the terminal, when a person sits at one: both results and progress must go to it.

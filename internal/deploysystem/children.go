@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is a program to start. Its standard files are the console's unless it has others.
-type process struct {
+// program is what to start. Its standard files are the console's unless it has others.
+type program struct {
 	args  []string
 	files []*os.File
 	env   []string
@@ -27,7 +27,7 @@ type children struct {
 func newChildren() *children { return &children{ended: map[int]chan unix.WaitStatus{}} }
 
 // start runs a program. The channel has its status when it has ended.
-func (c *children) start(p process) (pid int, ended <-chan unix.WaitStatus, err error) {
+func (c *children) start(p program) (pid int, ended <-chan unix.WaitStatus, err error) {
 	attr := &os.ProcAttr{Dir: "/", Files: p.files, Env: append(os.Environ(), p.env...), Sys: p.sys}
 	if attr.Files == nil {
 		attr.Files = []*os.File{os.Stdin, os.Stdout, os.Stderr}
@@ -45,7 +45,7 @@ func (c *children) start(p process) (pid int, ended <-chan unix.WaitStatus, err 
 }
 
 // run starts a program and waits for its end.
-func (c *children) run(p process) (unix.WaitStatus, error) {
+func (c *children) run(p program) (unix.WaitStatus, error) {
 	_, ended, err := c.start(p)
 	if err != nil {
 		return 0, err

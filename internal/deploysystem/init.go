@@ -107,7 +107,7 @@ func (s *system) serve(boot agent.Boot) (unix.WaitStatus, error) {
 	address := s.connect(context.Background(), server, boot.Node)
 	say("address %v leads to the server at %v", address, server)
 	s.spawn(s.sshds)
-	status, err := s.children.run(process{args: []string{layout.Init, "run", "--disks", "--stay", "--address", address.String()}})
+	status, err := s.children.run(program{args: []string{layout.Init, "run", "--disks", "--stay", "--address", address.String()}})
 	if err != nil {
 		return 0, fmt.Errorf("the agent cannot be started: %w", err)
 	}
@@ -117,7 +117,7 @@ func (s *system) serve(boot agent.Boot) (unix.WaitStatus, error) {
 // sshds keeps the ssh server running. It is a process of its own: what is open to the network shall not be process 1.
 func (s *system) sshds() {
 	for {
-		if _, err := s.children.run(process{args: []string{layout.SSHD}}); err != nil {
+		if _, err := s.children.run(program{args: []string{layout.SSHD}}); err != nil {
 			say("sshd: %v", err)
 		}
 		time.Sleep(sshdPause)

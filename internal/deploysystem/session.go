@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
+
+	"github.com/kadeploy/kadeploy/internal/process"
 )
 
 // session is a channel of an ssh connection: one command or shell (RFC 4254 6).
@@ -74,27 +76,15 @@ func (s *session) obey(r *ssh.Request) error {
 	return fmt.Errorf("%s is not served here", r.Type)
 }
 
-// openTerminal makes a pair of pseudo terminals (pts(4)).
+// openTerminal gives the session a terminal.
 func (s *session) openTerminal(columns, rows uint32) error {
 	if s.master != nil {
 		return errors.New("there is a terminal already")
 	}
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
+	var err error
+	if s.master, s.slave, err = process.OpenTerminal(); err != nil {
 		return err
 	}
-	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		s.slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	}
-	if err != nil {
-		master.Close()
-		return err
-	}
-	s.master = master
 	return s.resize(columns, rows)
 }
 
@@ -102,7 +92,9 @@ func (s *session) resize(columns, rows uint32) error {
 	if s.master == nil {
 		return errors.New("there is no terminal")
 	}
-	return unix.IoctlSetWinsize(int(s.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: uint16(columns), Row: uint16(rows)})
+	return process.Control(s.master, func(fd int) error {
+		return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Col: uint16(columns), Row: uint16(rows)})
+	})
 }
 
 // start runs a program; the channel is closed when it has ended.

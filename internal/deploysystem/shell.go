@@ -23,7 +23,7 @@ func (s *system) shell() error {
 		return err
 	}
 	defer tty.Close()
-	_, err = s.children.run(process{
+	_, err = s.children.run(program{
 		args:  []string{"/bin/sh", "-l"},
 		files: []*os.File{tty, tty, tty},
 		env:   []string{"TERM=linux"},

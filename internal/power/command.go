@@ -10,8 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/kadeploy/kadeploy/config"
 )
 
 // tailSize is how much of the end of a command's output is kept, in bytes.
@@ -43,7 +41,7 @@ func (Command) Do(ctx context.Context, target Target, op Op, level Level) (Statu
 		return Unknown, fmt.Errorf("%s of %s acts on a whole group of nodes (%s): %w for one node alone",
 			key, target.Name, command.Group, ErrNoCommand)
 	}
-	argv, err := expand(command, target)
+	argv, err := target.Argv(command)
 	if err != nil {
 		return Unknown, fmt.Errorf("%s of %s: %w", key, target.Name, err)
 	}
@@ -55,18 +53,6 @@ func (Command) Do(ctx context.Context, target Target, op Op, level Level) (Statu
 		return readStatus(output), nil
 	}
 	return Unknown, nil
-}
-
-// expand puts the names of the target into each argument.
-func expand(command config.Command, target Target) ([]string, error) {
-	argv := make([]string, len(command.Argv))
-	for i, arg := range command.Argv {
-		argv[i] = target.Named(arg)
-		if i > 0 && argv[i] != arg && strings.HasPrefix(argv[i], "-") && !strings.HasPrefix(arg, "-") {
-			return nil, fmt.Errorf("the name %q would be read as an option", argv[i])
-		}
-	}
-	return argv, nil
 }
 
 // run executes argv to its end or to the context's, and returns the end of what it printed.

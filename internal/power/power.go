@@ -98,6 +98,18 @@ func (t Target) Named(text string) string {
 	return strings.NewReplacer("HOSTNAME_FQDN", t.Name, "HOSTNAME_SHORT", t.Short).Replace(text)
 }
 
+// Argv puts the names of the machine into each argument of a command.
+func (t Target) Argv(command config.Command) ([]string, error) {
+	argv := make([]string, len(command.Argv))
+	for i, arg := range command.Argv {
+		argv[i] = t.Named(arg)
+		if i > 0 && argv[i] != arg && strings.HasPrefix(argv[i], "-") && !strings.HasPrefix(arg, "-") {
+			return nil, fmt.Errorf("the name %q would be read as an option", argv[i])
+		}
+	}
+	return argv, nil
+}
+
 // Driver is one way to reach the power of machines. Do returns when the order was carried out, not when the machine has
 // booted. Its methods may be called for many machines at once.
 type Driver interface {

@@ -2,7 +2,9 @@ package sandbox
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +22,8 @@ type console struct {
 	kept    []string
 	partial []byte            // a line that has no end yet
 	watch   func(line string) // sees every whole line; set before the first is written
+	count   int               // of the lines there ever were
+	grown   chan struct{}     // closed at the next one; nil when nobody waits for it
 }
 
 // Write takes what a program prints; it never fails.
@@ -50,6 +54,11 @@ func (c *console) add(line string) {
 		c.kept = c.kept[:consoleLines-1]
 	}
 	c.kept = append(c.kept, line)
+	c.count++
+	if c.grown != nil {
+		close(c.grown)
+		c.grown = nil
+	}
 	if c.watch != nil {
 		c.watch(line)
 	}
@@ -71,4 +80,36 @@ func (c *console) lines() []string {
 		lines = append(lines, strings.Map(printable, string(c.partial)))
 	}
 	return lines
+}
+
+// after returns the lines that are kept of those after the first n, how many were not kept, and what is closed at the next one.
+func (c *console) after(n int) (lines []string, missed int, grown <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.grown == nil {
+		c.grown = make(chan struct{})
+	}
+	fresh := min(c.count-n, len(c.kept))
+	return slices.Clone(c.kept[len(c.kept)-fresh:]), c.count - n - fresh, c.grown
+}
+
+// follow writes the lines that are kept and all that come, until ctx ends.
+func (c *console) follow(ctx context.Context, out io.Writer) error {
+	for n := 0; ; {
+		lines, missed, grown := c.after(n)
+		if missed > 0 && n > 0 {
+			fmt.Fprintf(out, "(%d lines missed)\r\n", missed)
+		}
+		for _, line := range lines {
+			if _, err := fmt.Fprintf(out, "%s\r\n", line); err != nil {
+				return err
+			}
+		}
+		n += missed + len(lines)
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }

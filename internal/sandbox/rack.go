@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -139,6 +140,15 @@ func (r *Rack) Console(name string) []string {
 		return m.console.lines()
 	}
 	return nil
+}
+
+// Follow writes the last lines that a machine printed, and what it prints from then on, until ctx ends.
+func (r *Rack) Follow(ctx context.Context, name string, out io.Writer) error {
+	m := r.machines[name]
+	if m == nil {
+		return fmt.Errorf("there is no machine %s: it was added when the server ran already; restart it", name)
+	}
+	return m.console.follow(ctx, out)
 }
 
 // Close stops every machine and returns when nothing of them is left but their disks. No machine starts afterwards.

@@ -1,8 +1,10 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/console"
 	"github.com/kadeploy/kadeploy/internal/image"
 	"github.com/kadeploy/kadeploy/internal/imagecache"
 	"github.com/kadeploy/kadeploy/internal/power"
@@ -28,6 +31,8 @@ type server struct {
 	system *actor.ActorSystem
 	tree   *supervisor.Tree
 	closed []func() // in reverse order
+
+	consoles *console.Hub
 }
 
 // build makes the mechanisms, opens the link, and starts the tree. When a part fails, what was made before is closed.
@@ -58,28 +63,32 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	bmc := ipmi.New(ipmi.Config{})
 	drivers := map[string]power.Driver{
-		"command": power.Command{}, "ipmi": ipmi.New(ipmi.Config{}), "redfish": redfish.New(redfish.Config{}), "ssh": ssh.Driver{},
+		"command": power.Command{}, "ipmi": bmc, "redfish": redfish.New(redfish.Config{}), "ssh": ssh.Driver{},
 	}
-	var console func(string) []string
+	var evidence func(string) []string
 	if rack != nil {
 		s.onClose(rack.Close)
-		drivers["sandbox"], console = rack, rack.Console
+		drivers["sandbox"], evidence = rack, rack.Console
 	}
 
 	s.system, _ = supervisor.NewSystem(slog.New(library{log.Handler()}))
 	s.onClose(s.system.Shutdown)
+	hub := console.NewHub(console.Config{Log: log})
 	d, err := openDoor(&snapshot.Global, s.system, log)
 	if err != nil {
 		return nil, err
 	}
 	s.onClose(d.close)
+	s.consoles = hub
+	s.onClose(hub.Close)
 	if err := d.listen(snapshot.Global.Server); err != nil {
 		return nil, unlistened("remote API", "kadeploy_server_port", err)
 	}
 	s.tree, err = supervisor.StartTree(s.system, actors.Tree(actors.Config{
 		Snapshot: snapshot, Load: func() (*config.Snapshot, error) { return reread(snapshot, log) },
-		Power: drivers, Images: images, Console: console, Version: cfg.Version, Log: log,
+		Power: drivers, Images: images, Console: evidence, Consoles: hub, Serial: serial(bmc, rack), Version: cfg.Version, Log: log,
 		Admins: []string{"root", owner()}, Tokens: d.token, Deny: d.deny, Pin: d.authority.Pin(), Authority: d.authority, Depot: d.depot,
 		Memory: memory, NoResume: cfg.NoResume,
 		Cache: fetched, Environments: environments{kept},
@@ -128,6 +137,21 @@ func machines(snapshot *config.Snapshot, log *slog.Logger) (*sandbox.Rack, error
 		Nodes: nodes, TFTP: tftp, ProfileDir: snapshot.Global.TFTPName(snapshot.Global.ProfilePath),
 		Dir: filepath.Join(snapshot.Global.StateDir, "disks"), AgentPath: agent, Log: log,
 	})
+}
+
+// serial are the consoles that the power drivers know.
+func serial(bmc *ipmi.Driver, rack *sandbox.Rack) map[string]actors.ConsoleSource {
+	known := map[string]actors.ConsoleSource{"ipmi": func(t power.Target, force bool) console.Source {
+		return console.Source{Run: func(ctx context.Context, in io.Reader, out io.Writer) error { return bmc.Console(ctx, t, force, in, out) }}
+	}}
+	if rack != nil {
+		known["sandbox"] = func(t power.Target, _ bool) console.Source {
+			return console.Source{ReadOnly: true, Run: func(ctx context.Context, _ io.Reader, out io.Writer) error {
+				return rack.Follow(ctx, t.Name, out)
+			}}
+		}
+	}
+	return known
 }
 
 // unstarted says what an operator can do about a tree that does not start. The name of the actor helps nobody there.

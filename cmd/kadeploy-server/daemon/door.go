@@ -19,6 +19,7 @@ import (
 	"github.com/kadeploy/kadeploy/actors/client"
 	"github.com/kadeploy/kadeploy/actors/link"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/console"
 	"github.com/kadeploy/kadeploy/internal/depot"
 	"github.com/kadeploy/kadeploy/internal/enrol"
 	"github.com/kadeploy/kadeploy/internal/pki"
@@ -63,10 +64,13 @@ func (d *door) listen(address string) (err error) {
 	return err
 }
 
-// web serves certificates to whoever may have one, and takes files from whoever has one.
+// web serves certificates to whoever may have one, and takes files from, and shows consoles to, whoever has one.
 func (d *door) web() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(depot.PathPrefix, depot.Handler(d.depot, uploader))
+	mux.Handle(depot.PathPrefix, depot.Handler(d.depot, asker))
+	mux.Handle(console.PathPrefix, console.Handler(func(ctx context.Context, r console.Request) (*console.Member, error) {
+		return actors.OpenConsole(ctx, d.system, r)
+	}, asker))
 	mux.HandleFunc("GET "+client.PathSocket, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]string{"socket": d.path})
@@ -83,8 +87,8 @@ func (d *door) desk() http.Handler {
 	return mux
 }
 
-// uploader is who uploads: the user of the connection's certificate.
-func uploader(r *http.Request) (string, bool) {
+// asker is who asks: the user of the connection's certificate.
+func asker(r *http.Request) (string, bool) {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
 		return "", false
 	}

@@ -50,9 +50,10 @@ func (s *server) failed(err error, timeout time.Duration) error {
 	return errors.Join(err, s.bounded(nil, timeout, func(context.Context) error { s.close(); return nil }))
 }
 
-// stop ends all in order: operations, who watches them, the tree, the mechanisms.
+// stop ends all in order: consoles, operations, who watches them, the tree, the mechanisms.
 func (s *server) stop(signals <-chan os.Signal, timeout time.Duration) error {
 	err := s.bounded(signals, timeout, func(ctx context.Context) error {
+		s.consoles.Close()
 		drain, cancel := context.WithTimeout(ctx, drainTimeout)
 		defer cancel()
 		actors.Drain(drain, s.system)

@@ -20,5 +20,5 @@ var _ = DescribeTable("A link of the old name is the old command", func(name, un
 	Expect(u.err.String()).To(ContainSubstring("see kadeploy " + understood + " --help"))
 },
 	Entry(nil, "karights3", "karights"), Entry(nil, "/usr/bin/karights", "karights"), Entry(nil, "kaenv3", "kaenv"), Entry(nil, "kastat3", "stats"), Entry(nil, "./kastat", "stats"),
-	Entry(nil, "kapower3", "kapower"), Entry(nil, "/usr/bin/kareboot3", "reboot"),
+	Entry(nil, "kapower3", "kapower"), Entry(nil, "/usr/bin/kareboot3", "reboot"), Entry(nil, "kaconsole3", "console"),
 )

@@ -26,6 +26,8 @@ type Config struct {
 
 	// Interrupts is called once, just before the first network traffic: until then an interrupt ends the process as usual.
 	Interrupts func() chan os.Signal
+	// RawTerminal makes standard input pass on every key, until restore; nil when it is no terminal.
+	RawTerminal func() (restore func(), err error)
 	// Live takes the terminal for the live table; nil when there is none to take. interrupt stands for Ctrl-C, hint says what that does.
 	Live func(hint string, interrupt func()) Display
 
@@ -72,7 +74,7 @@ func (r *runner) app() *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {},
 		OnUsageError:              usageError,
 		Commands: []*cli.Command{
-			r.deployCommand(), r.startCommand(), r.rebootCommand(), r.powerCommand(), r.kapowerCommand(),
+			r.deployCommand(), r.startCommand(), r.rebootCommand(), r.powerCommand(), r.kapowerCommand(), r.consoleCommand(),
 			r.statusCommand(), r.nodesCommand(), r.watchCommand(), r.cancelCommand(),
 			r.historyCommand(), r.showCommand(), r.statsCommand(),
 			r.envCommand(), r.kaenvCommand(), r.rightsCommand(), r.karightsCommand(), r.userCommand(),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -26,6 +27,7 @@ type fakeServer struct {
 	nodes   *message.Nodes
 	disks   *message.Disks
 	power   *message.PowerStates
+	console *client.Console
 	rights  *message.Rights
 	users   *message.Users
 	token   *message.UserToken
@@ -42,6 +44,7 @@ type fakeServer struct {
 
 	mu        sync.Mutex
 	dialled   string
+	wanted    string // of a console
 	submitted []*message.Submit
 	changes   []proto.Message // of rights, users and environments, and questions about the past
 	cancelled chan struct{}
@@ -164,6 +167,13 @@ func (f *fakeServer) RightsDel(_ context.Context, r *message.RightsDel) (*messag
 func (f *fakeServer) PowerStates(_ context.Context, nodes []string) (*message.PowerStates, error) {
 	f.change(&message.PowerRequest{Nodes: nodes})
 	return f.power, f.no()
+}
+
+func (f *fakeServer) Console(_ context.Context, node string, want client.ConsoleWant, force bool) (*client.Console, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wanted = fmt.Sprint(node, " ", want, " ", force)
+	return f.console, f.no()
 }
 
 func (f *fakeServer) RightsList(_ context.Context, user string, nodes []string) (*message.Rights, error) {

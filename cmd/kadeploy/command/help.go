@@ -99,6 +99,25 @@ JSON of status:
 EXIT CODES of status:
    0 all known, 3 some unknown, 1 all unknown; of the others: those of every operation`
 
+const consoleHelp = `Shows the serial console of a node, and types on it. It needs any right to the node, and ends when that is lost. One user writes, the
+first who wants to; others read. What the machine sends is shown as it is.
+
+After Enter: ~. leaves, ~w asks to write when nobody does, ~? shows this, ~~ is a ~. Without a terminal on standard input the
+console is copied to standard output until interrupted; with --write, what comes on standard input is typed, too.
+Not to be able to write is no error, unless --write is given.
+
+EXAMPLES:
+   kadeploy console -m node-1.demo
+   kadeploy console -m node-1.demo --read-only --log node-1.log
+   kadeploy console -m node-1.demo < /dev/null | grep -m1 login:
+   kadeploy console -m node-1.demo --force
+
+EXIT CODES:
+   0     you left
+   1     the console has ended, or the right to it
+   4     refused: no right to the node; another writes, and --write was given
+   5     no server, or the connection to it was lost`
+
 const kapowerHelp = `Understands the command lines of kapower3; it must be the first word, or the program be called kapower or kapower3.
 kadeploy power says the same in words, and more.
 

@@ -16,7 +16,7 @@ const karights = "karights"
 // oldCommands are those of Kadeploy3 that are understood as they were.
 var oldCommands = []string{karights, kaenv, kapower}
 
-// aliased lets the program be called by a link of an old name. Of kastat and kareboot only the names are understood: their options are those of stats and reboot.
+// aliased lets the program be called by a link of an old name. Of kastat, kareboot and kaconsole only the names are understood: their options are those of stats, reboot and console.
 func aliased(argv []string) []string {
 	if len(argv) == 0 {
 		return argv
@@ -26,6 +26,8 @@ func aliased(argv []string) []string {
 		return append([]string{"kadeploy", name}, argv[1:]...)
 	case name == "kastat":
 		return append([]string{"kadeploy", "stats"}, argv[1:]...)
+	case name == "kaconsole":
+		return append([]string{"kadeploy", "console"}, argv[1:]...)
 	case name == "kareboot":
 		return append([]string{"kadeploy", "reboot"}, argv[1:]...)
 	}

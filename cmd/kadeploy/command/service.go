@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/kadeploy/kadeploy/actors/client"
 	"github.com/kadeploy/kadeploy/actors/message"
 )
 
@@ -19,6 +20,7 @@ type Service interface {
 	Nodes(ctx context.Context) (*message.Nodes, error)
 	Disks(ctx context.Context, nodes []string) (*message.Disks, error)
 	PowerStates(ctx context.Context, nodes []string) (*message.PowerStates, error)
+	Console(ctx context.Context, node string, want client.ConsoleWant, force bool) (*client.Console, error)
 	RightsAdd(ctx context.Context, r *message.RightsAdd) (*message.Rights, error)
 	RightsDel(ctx context.Context, r *message.RightsDel) (*message.Rights, error)
 	RightsList(ctx context.Context, user string, nodes []string) (*message.Rights, error)
