@@ -49,7 +49,7 @@ func main() {
 		Login:      client.Login,
 		Interrupts: interrupts,
 		Live:       live(), RawTerminal: rawTerminal(),
-		Stdin:      os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Home: home, User: who, Version: version,
 	}, os.Args))
 }

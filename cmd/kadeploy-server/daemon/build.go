@@ -142,7 +142,9 @@ func machines(snapshot *config.Snapshot, log *slog.Logger) (*sandbox.Rack, error
 // serial are the consoles that the power drivers know.
 func serial(bmc *ipmi.Driver, rack *sandbox.Rack) map[string]actors.ConsoleSource {
 	known := map[string]actors.ConsoleSource{"ipmi": func(t power.Target, force bool) console.Source {
-		return console.Source{Run: func(ctx context.Context, in io.Reader, out io.Writer) error { return bmc.Console(ctx, t, force, in, out) }}
+		return console.Source{Run: func(ctx context.Context, in io.Reader, out io.Writer) error {
+			return bmc.Console(ctx, t, force, in, out)
+		}}
 	}}
 	if rack != nil {
 		known["sandbox"] = func(t power.Target, _ bool) console.Source {
