@@ -37,7 +37,8 @@ type simulator struct {
 	process *os.Process
 }
 
-func startSimulator() *simulator {
+// startSimulator has more lines of its configuration, such as that of its serial console.
+func startSimulator(more ...string) *simulator {
 	GinkgoHelper()
 	for _, tool := range []string{"ipmi_sim", "ipmitool"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -65,8 +66,9 @@ set_working_mc 0x20
     guid a123456789abcdefa123456789abcdef
   endlan
   chassis_control "%s/chassis"
+%s
   user 2 true "lab" "secret" admin 10 none md2 md5 straight
-`, port, s.dir), 0o600)
+`, port, s.dir, strings.Join(more, "\n")), 0o600)
 	s.write("bmc.emu", "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02\nsel_enable 0x20 1000 0x0a\nmc_enable 0x20\n", 0o600)
 	cmd := exec.Command("ipmi_sim", "-n", "-c", s.file("lan.conf"), "-f", s.file("bmc.emu"), "-s", s.file("state"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
