@@ -271,6 +271,7 @@ type use struct {
 	interrupts chan os.Signal
 	address    func(string) (string, error)
 	live       func(string, func()) command.Display
+	terminal   func() (func(), error)
 }
 
 func newUse(f *fakeServer) *use {
@@ -282,7 +283,7 @@ func (u *use) run(args ...string) int {
 		Login: u.server.Login,
 		Dial:  u.server.Dial, Address: u.address, Socket: func(string) (string, error) { return "", nil },
 		Interrupts: func() chan os.Signal { return u.interrupts },
-		Live:       u.live,
+		Live:       u.live, RawTerminal: u.terminal,
 		Stdin:      bytes.NewBufferString(u.in), Stdout: &u.out, Stderr: &u.err,
 		Getenv: func(k string) string { return u.env[k] },
 		Home:   u.home, User: "alice", Version: "1.0", Grace: u.grace,
