@@ -103,12 +103,19 @@ type (
 		level   power.Level // of a status: none
 		network bool        // it is to boot what the network says, whatever its own boot order is
 		reply   chan<- powerResult
+		job     *job // the operation, whose nodes a command may touch together; nil: this node alone
+
+		notes []string                // the reboot window's: what failed up to now
+		group []powerRequest          // likewise: those that one command is for
+		end   context.CancelCauseFunc // of the context of a group
 	}
 	powerResult struct {
 		level  power.Level  // that worked
 		status power.Status // as far as the driver looked
 		notes  []string     // what failed before it
 		err    error
+
+		group []*config.Node // nothing is done: the command of level touches them together
 	}
 
 	// agents

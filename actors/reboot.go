@@ -29,6 +29,9 @@ type reboot struct {
 	window  powerWindow
 	queue   []powerRequest
 
+	timers    supervisor.Timers
+	gathering map[gatherKey]*gathering
+
 	looking map[uint64]inquiry // tasks that ask for states
 }
 
@@ -36,6 +39,7 @@ func newReboot(inForce *snapshot, drivers map[string]power.Driver, l *ledger, lo
 	return &reboot{
 		drivers: drivers, inForce: inForce, ledger: l, log: log, window: newPowerWindow(),
 		running: make(map[uint64]powerRequest), looking: make(map[uint64]inquiry),
+		gathering: make(map[gatherKey]*gathering),
 	}
 }
 
@@ -45,9 +49,12 @@ func (r *reboot) Receive(ctx actor.Context) {
 		supervisor.Ready(ctx)
 	case *actor.Stopping, *actor.Restarting:
 		r.tasks.CancelAll()
+		r.timers.StopAll()
 	case powerRequest:
-		if !r.start(ctx, m) { // those that wait longer wait for what is still under way
-			r.queue = append(r.queue, m)
+		r.enqueue(ctx, m)
+	case supervisor.Elapsed:
+		if key, ok := r.timers.Accept(m); ok {
+			r.ungathered(ctx, key.(gatherKey))
 		}
 	case asked:
 		if question, ok := m.request.(*message.PowerRequest); ok {
@@ -61,25 +68,35 @@ func (r *reboot) Receive(ctx actor.Context) {
 	}
 }
 
+// enqueue starts a request or has it wait. Those that wait longer wait for what is still under way.
+func (r *reboot) enqueue(ctx actor.Context, m powerRequest) {
+	if !r.start(ctx, m) {
+		r.queue = append(r.queue, m)
+	}
+}
+
 // next starts what the window allows.
 func (r *reboot) next(ctx actor.Context) {
 	size := r.inForce.Load().Global.RebootWindow
+	queue := r.queue
+	r.queue = nil
 	var waiting []powerRequest
-	for i, m := range r.queue {
+	for i, m := range queue {
 		if r.window.all >= size {
-			waiting = append(waiting, r.queue[i:]...)
+			waiting = append(waiting, queue[i:]...)
 			break
 		}
 		if !r.start(ctx, m) {
 			waiting = append(waiting, m)
 		}
 	}
-	r.queue = waiting
+	r.queue = append(waiting, r.queue...) // a start may have put something there
 }
 
 // start says whether a request needs to wait no longer.
 func (r *reboot) start(ctx actor.Context, m powerRequest) bool {
 	if m.ctx.Err() != nil { // its asker is gone: nobody wants this machine rebooted any more
+		r.failGroup(ctx, m.group, context.Cause(m.ctx))
 		return true
 	}
 	global := r.inForce.Load().Global
@@ -88,6 +105,9 @@ func (r *reboot) start(ctx actor.Context, m powerRequest) bool {
 	}
 	r.window.enter(m.node)
 	op := r.tasks.Start(ctx, "power "+m.node.Name, func(task context.Context) any {
+		if m.group != nil {
+			return performGroup(task, r.drivers, m, global.RebootCommandTimeout)
+		}
 		return perform(task, r.drivers, m, global.RebootCommandTimeout)
 	})
 	r.running[op] = m
@@ -102,17 +122,29 @@ func (r *reboot) done(ctx actor.Context, m supervisor.TaskDone) {
 	delete(r.running, m.Op)
 	r.window.leave(request.node)
 	result, ok := m.Value.(powerResult)
-	if !ok {
-		result = powerResult{err: fmt.Errorf("power driver of %s: %w", request.node.Name, m.Panic)}
+	switch {
+	case request.group != nil:
+		r.groupDone(ctx, request, m)
+	case !ok:
+		r.answer(request, powerResult{err: fmt.Errorf("power driver of %s: %w", request.node.Name, m.Panic)})
+	case result.group != nil:
+		request.level, request.notes = result.level, result.notes
+		r.gather(ctx, request, result.group)
+	default:
+		r.answer(request, result)
 	}
-	for _, note := range result.notes {
-		r.log.Warn("power command failed", "node", request.node.Name, "problem", note)
-	}
-	request.reply <- result
 	r.next(ctx)
 }
 
-// perform runs the command of the level asked for, then those of the harder levels as long as they fail (Kadeploy3 1.5).
+func (r *reboot) answer(m powerRequest, result powerResult) {
+	for _, note := range result.notes {
+		r.log.Warn("power command failed", "node", m.node.Name, "problem", note)
+	}
+	m.reply <- result
+}
+
+// perform runs the command of the level asked for, then those of the harder levels as long as they fail (Kadeploy3 1.5), up to
+// one that touches other nodes, too: for that they must gather.
 func perform(ctx context.Context, drivers map[string]power.Driver, m powerRequest, limit time.Duration) powerResult {
 	if drivers[m.node.Power] == nil {
 		return powerResult{err: fmt.Errorf("node %s: no power driver %q", m.node.Name, m.node.Power)}
@@ -121,18 +153,30 @@ func perform(ctx context.Context, drivers map[string]power.Driver, m powerReques
 	if m.op == power.OpStatus {
 		levels = []power.Level{""}
 	}
-	var notes []string
+	notes := m.notes
 	for _, level := range levels {
-		status, err := attempt(ctx, drivers, m, level, limit)
+		group, err := groupOf(m, level)
+		if group != nil {
+			return powerResult{level: level, notes: notes, group: group}
+		}
+		status := power.Unknown
+		if err == nil {
+			status, err = attempt(ctx, drivers, m, level, limit)
+		}
 		if err == nil {
 			return powerResult{level: level, status: status, notes: notes}
 		}
 		if m.ctx.Err() != nil || ctx.Err() != nil {
 			return powerResult{notes: notes, err: context.Cause(m.ctx)}
 		}
-		notes = append(notes, strings.TrimSpace(fmt.Sprintf("%s %s", m.op, level))+": "+err.Error())
+		notes = append(notes, m.failed(level, err))
 	}
 	return powerResult{notes: notes, err: errors.New(notes[len(notes)-1])}
+}
+
+// failed words a level that did not work.
+func (m powerRequest) failed(level power.Level, err error) string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s", m.op, level)) + ": " + err.Error()
 }
 
 // attempt tries one level. A machine that must boot from the network is told so each time: the last attempt may have used that up.

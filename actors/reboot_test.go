@@ -36,7 +36,7 @@ var _ = Describe("The reboot window, with controllers and circuits", func() {
 		reply := make(chan powerResult, 1)
 		node := &config.Node{Name: name, Cluster: "c"}
 		node.Power, node.Control = "fake", control
-		w.system.Root.Send(w.pid, powerRequest{ctx, node, power.OpReboot, power.Hard, false, reply})
+		w.system.Root.Send(w.pid, powerRequest{ctx: ctx, node: node, op: power.OpReboot, level: power.Hard, reply: reply})
 		return reply
 	}
 

@@ -100,7 +100,7 @@ func (w *walker) hold(ctx context.Context) {
 // power has something done to the node's power. A boot of the deployment system, whose agent is expected, is one from the network.
 func (w *walker) power(ctx context.Context, op power.Op, level workflow.Level) error {
 	result, err := ask(ctx, w.system, rebootName, func(reply chan<- powerResult) any {
-		return powerRequest{ctx, w.target.node, op, power.Level(level), w.boot != nil, reply}
+		return powerRequest{ctx: ctx, node: w.target.node, op: op, level: power.Level(level), network: w.boot != nil, reply: reply, job: w.job}
 	})
 	if err != nil {
 		return err

@@ -84,7 +84,7 @@ func (w *window) ask(ctx context.Context, n int, level power.Level) <-chan power
 	reply := make(chan powerResult, 1)
 	node := &config.Node{Name: fmt.Sprint("node-", n)}
 	node.Power = "fake"
-	w.system.Root.Send(w.pid, powerRequest{ctx, node, power.OpReboot, level, false, reply})
+	w.system.Root.Send(w.pid, powerRequest{ctx: ctx, node: node, op: power.OpReboot, level: level, reply: reply})
 	return reply
 }
 
@@ -164,7 +164,7 @@ var _ = Describe("The reboot window", func() {
 	It("knows no driver but those it was given", func() {
 		inWindow(1, &slowPower{}, func(w *window) {
 			reply := make(chan powerResult, 1)
-			w.system.Root.Send(w.pid, powerRequest{ctx, &config.Node{Name: "n"}, power.OpReboot, power.Hard, false, reply})
+			w.system.Root.Send(w.pid, powerRequest{ctx: ctx, node: &config.Node{Name: "n"}, op: power.OpReboot, level: power.Hard, reply: reply})
 			Expect((<-reply).err).To(MatchError(ContainSubstring("no power driver")))
 		})
 	})

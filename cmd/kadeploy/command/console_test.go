@@ -75,7 +75,12 @@ var _ = Describe("kadeploy console", func() {
 	})
 
 	It("ends by an interrupt, which is how a copy ends", func() {
-		u.interrupts <- os.Interrupt
+		says(frame('d', "login: "))
+		go func() {
+			defer GinkgoRecover()
+			Eventually(u.out.String).Should(Equal("login: "))
+			u.interrupts <- os.Interrupt
+		}()
 		Expect(u.run("console", "-m", "node-1")).To(Equal(0))
 	})
 

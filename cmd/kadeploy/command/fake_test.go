@@ -284,7 +284,7 @@ func (u *use) run(args ...string) int {
 		Dial:  u.server.Dial, Address: u.address, Socket: func(string) (string, error) { return "", nil },
 		Interrupts: func() chan os.Signal { return u.interrupts },
 		Live:       u.live, RawTerminal: u.terminal,
-		Stdin:      bytes.NewBufferString(u.in), Stdout: &u.out, Stderr: &u.err,
+		Stdin: bytes.NewBufferString(u.in), Stdout: &u.out, Stderr: &u.err,
 		Getenv: func(k string) string { return u.env[k] },
 		Home:   u.home, User: "alice", Version: "1.0", Grace: u.grace,
 	}, append([]string{"kadeploy"}, args...))
