@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/blockdev"
@@ -33,6 +34,7 @@ func (j *job) deployProfile(h *hostJob, boot workflow.Boot, home expected, token
 		site, "kadeploy.server=" + home.server, "kadeploy.pin=" + home.pin,
 		"kadeploy.node=" + n.Name, "kadeploy.token=" + token, "kadeploy.marker=" + strconv.Itoa(n.MarkerPort),
 	}
+	args = append(args, fmt.Sprintf("kadeploy.time=%d", time.Now().Unix()))
 	if len(n.Drivers) > 0 {
 		args = append(args, "kadeploy.drivers="+strings.Join(n.Drivers, ","))
 	}

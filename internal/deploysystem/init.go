@@ -68,6 +68,7 @@ func (s *system) run() int {
 	if s.words.shell {
 		s.spawn(s.shells)
 	}
+	s.setClock()
 	s.startHardware()
 	boot, err := agent.ParseCmdline(s.words.line)
 	var status unix.WaitStatus

@@ -2,6 +2,7 @@ package deploysystem
 
 import (
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +15,7 @@ type words struct {
 	line    string
 	drivers []string // kadeploy.drivers=a,b: modules to load before all others, in this order
 	shell   bool     // kadeploy.shell=1, or said when the deployment system was built
+	time    int64    // kadeploy.time=N: when the server wrote the boot profile, in seconds since 1970; 0: not said
 }
 
 func readWords() words {
@@ -37,6 +39,8 @@ func parseWords(line string) words {
 			w.drivers = strings.FieldsFunc(value, func(r rune) bool { return r == ',' })
 		case "kadeploy.shell":
 			w.shell = value == "1"
+		case "kadeploy.time":
+			w.time, _ = strconv.ParseInt(value, 10, 64)
 		}
 	}
 	return w
