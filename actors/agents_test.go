@@ -75,7 +75,7 @@ var _ = Describe("The agent of a node", func() {
 		boot := s.bootOf(1)
 		Expect(boot.Node).To(Equal("node-1"))
 		Expect(boot.Pin).To(Equal(s.pki.Pin()))
-		Expect(strings.Count(s.profileOf(1), "kadeploy.")).To(Equal(5), s.profileOf(1))
+		Expect(strings.Count(s.profileOf(1), "kadeploy.")).To(Equal(6), s.profileOf(1))
 		s.call(1, boot)
 		o.enters("node-1", "create_partition_table")
 		refuses(s.call(2, boot), unexpected)
