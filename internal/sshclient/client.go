@@ -50,7 +50,7 @@ func Dial(ctx context.Context, c Config) (*Client, error) {
 	}
 	client := &Client{conn: conn, stop: context.AfterFunc(ctx, func() { _ = conn.Close() })}
 	_ = conn.SetDeadline(time.Now().Add(loginTimeout)) // ssh.ClientConfig's Timeout is of the dial that is not done there
-	link, channels, requests, err := ssh.NewClientConn(conn, net.JoinHostPort(c.Host, strconv.Itoa(int(c.Addr.Port()))), config)
+	link, channels, requests, err := ssh.NewClientConn(conn, c.host(), config)
 	if err != nil {
 		_ = client.Cut()
 		return nil, explain(ctx, err)
@@ -72,6 +72,8 @@ func (c *Client) Close() error {
 	return c.Client.Close()
 }
 
+func (c Config) host() string { return net.JoinHostPort(c.Host, strconv.Itoa(int(c.Addr.Port()))) }
+
 func (c Config) login() (*ssh.ClientConfig, error) {
 	if c.KeyFile == "" || c.KnownHosts == "" {
 		return nil, errors.New("no ssh_key, or no ssh_known_hosts")
@@ -88,7 +90,10 @@ func (c Config) login() (*ssh.ClientConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ssh.ClientConfig{User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: known}, nil
+	return &ssh.ClientConfig{
+		User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)},
+		HostKeyCallback: known, HostKeyAlgorithms: algorithms(known, c.host(), net.TCPAddrFromAddrPort(c.Addr)),
+	}, nil
 }
 
 func readKey(name string) ([]byte, error) {
