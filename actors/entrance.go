@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/kadeploy/kadeploy/config"
@@ -22,21 +21,6 @@ import (
 type Entrance interface {
 	// Start starts the agent there with the words of a kernel's command line and its flags. It returns when the agent was welcomed.
 	Start(ctx context.Context, to sshclient.Config, line string, flags ...string) error
-}
-
-// noEntry says what a node lacks for an ssh login, as it follows the name of an instance; "": nothing.
-func noEntry(n *config.Node) string {
-	var keys []string
-	if n.Control.SSHKey == "" {
-		keys = append(keys, "ssh_key")
-	}
-	if n.Control.SSHKnownHosts == "" {
-		keys = append(keys, "ssh_known_hosts")
-	}
-	if keys == nil {
-		return ""
-	}
-	return "needs " + strings.Join(keys, " and ")
 }
 
 // welcomed is how long the session of an agent that was welcomed may take to be known here.

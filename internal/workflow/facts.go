@@ -103,17 +103,15 @@ func (f Facts) skips(macro Macro, spec Spec, among []Spec) string {
 	if spec.Name == customPreInstall && !f.UserPreInstall && !f.AdminPreInstall {
 		return "has no preinstall to run: neither the environment nor admin_pre_install names one"
 	}
-	if macro == SetDeploymentEnv {
+	if Enters(macro, spec.Name) {
 		return f.barsEntry(spec.Name)
 	}
 	return ""
 }
 
-// barsEntry says why an instance that begins in the running system is not tried, "" when it is, or begins elsewhere.
+// barsEntry says why an instance that begins in the running system is not tried, "" when it is.
 func (f Facts) barsEntry(name string) string {
 	switch {
-	case name != prod && name != kexecDeploy:
-		return ""
 	case f.NoEntry != "":
 		return f.NoEntry
 	case name == kexecDeploy && f.DeployInitrds > 1:

@@ -29,6 +29,11 @@ const (
 	kexecDeploy = "Kexec"
 )
 
+// Enters says whether an instance begins in the system that runs on the node.
+func Enters(macro Macro, name string) bool {
+	return macro == SetDeploymentEnv && (name == prod || name == kexecDeploy)
+}
+
 // bootDeploymentSystem brings the agent up. check_nodes starts it in the system that runs (of Kadeploy3 1.4 it is a step of Prod only: there
 // the server's own ssh sends the kernel).
 func bootDeploymentSystem(name string) []Step {
