@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -47,6 +48,7 @@ func (s *site) newKeys() keys {
 		fmt.Fprintln(&known, knownhosts.Line([]string{fmt.Sprintf("[%s]:2522", name(n))}, k.host.PublicKey()))
 	}
 	s.file("keys/known", known.String())
+	Expect(os.Chmod(s.path("keys/site"), 0o600)).To(Succeed())
 	return k
 }
 

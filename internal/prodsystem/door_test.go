@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
+	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/linux"
 	"github.com/kadeploy/kadeploy/internal/pki"
 	"github.com/kadeploy/kadeploy/internal/prodsystem"
@@ -211,6 +213,33 @@ var _ = Describe("The way into a running system", Serial, func() {
 			_ = syscall.Kill(pid, syscall.SIGTERM)
 		}
 		Eventually(leftovers, "10s").Should(BeEmpty())
+	})
+
+	It("works on the machine's own disks, refuses those in use, and keeps what it mounts to itself", func() {
+		disks, err := linux.Inventory(ctx, linux.Config{})
+		Expect(err).NotTo(HaveOccurred())
+		used := slices.IndexFunc(disks, func(d machine.DiskInfo) bool { return d.InUse != "" })
+		if used < 0 {
+			Skip("no disk of this machine is in use")
+		}
+		line := fmt.Sprintf("kadeploy.server=%s kadeploy.node=node-1 kadeploy.token=%s kadeploy.pin=%s kadeploy.marker=%d", server.Addr(), secret, pin, marker)
+		Expect(door.Start(ctx, node.Login(), line, "--disks", "--address", "127.0.0.1")).To(Succeed())
+		s := session()
+		result, err := s.Do(ctx, &agentpb.Order{Step: "check_nodes", Kind: &agentpb.Order_CheckDevice{CheckDevice: &agentpb.CheckDevice{Device: disks[used].Device}}}, nil)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.Ok).To(BeFalse())
+		Expect(result.Error).To(Equal(disks[used].InUse))
+
+		dir := node.File("rambin")
+		exec := &agentpb.Custom{Kind: "exec", Command: "stat -f -c %T . && touch here", Dir: dir}
+		result, err = s.Do(ctx, &agentpb.Order{Step: "custom_pre", Kind: &agentpb.Order_Custom{Custom: exec}}, nil)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.Ok).To(BeTrue(), result.Error)
+		Expect(result.LogTail).To(Equal("tmpfs\n"))
+		Expect(os.ReadDir(dir)).To(BeEmpty(), "nobody else sees what is there")
+		s.Close()
+		Eventually(func() error { _, err := os.Stat(dir); return err }, "10s").Should(MatchError(os.ErrNotExist))
+		Eventually(func() []int { return processes("cmdline", "--detached") }, "10s").Should(BeEmpty())
 	})
 
 	It("asks what disks there are", func() {

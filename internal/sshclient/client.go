@@ -102,6 +102,13 @@ func readKey(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s: others may read this private key (ssh_key); chmod 600 it", name)
+	}
 	return io.ReadAll(io.LimitReader(f, maxKey))
 }
 

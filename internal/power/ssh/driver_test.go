@@ -2,6 +2,7 @@ package ssh_test
 
 import (
 	"context"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -95,11 +96,19 @@ var _ = Describe("The ssh driver", func() {
 		Expect(err.Error()).NotTo(ContainSubstring("hunter2"))
 	})
 
+	It("does not use a key that others may read", func() {
+		n := sshdtest.Start("exit 0")
+		Expect(os.Chmod(n.File("user"), 0o640)).To(Succeed())
+		_, err := driver.Do(ctx, target(n), power.OpReboot, power.Soft)
+		Expect(err).To(MatchError(ContainSubstring("others may read this private key")))
+		Expect(n.Asked()).To(BeEmpty())
+	})
+
 	It("takes a node that falls silent when it was asked for one that reboots", func() {
 		n := sshdtest.Start("sleep 60")
 		_, err := ssh.Driver{Silence: 3 * time.Second}.Do(ctx, target(n), power.OpReboot, power.Soft)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(n.Asked()).To(Equal("reboot -f\n"))
+		Eventually(n.Asked, "10s").Should(Equal("reboot -f\n"))
 	})
 
 	It("ends with its context when the command does not", func() {
