@@ -16,8 +16,8 @@ import (
 	"syscall"
 	"time"
 
-	. "github.com/onsi/ginkgo/v2"
-	. "github.com/onsi/gomega"
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
@@ -36,13 +36,13 @@ type Server struct {
 // Start runs an sshd whose sessions run a script, whatever they ask for: twice over, so that what must not happen here never does. With an
 // empty script they run what they are asked. The spec is skipped where it cannot be run.
 func Start(script string) *Server {
-	GinkgoHelper()
+	ginkgo.GinkgoHelper()
 	sshd, err := exec.LookPath("/usr/sbin/sshd")
 	if err != nil || os.Geteuid() != 0 {
-		Skip("needs root and sshd (Debian: openssh-server)")
+		ginkgo.Skip("needs root and sshd (Debian: openssh-server)")
 	}
-	Expect(os.MkdirAll("/run/sshd", 0o755)).To(Succeed())
-	s := &Server{Dir: GinkgoT().TempDir()}
+	gomega.Expect(os.MkdirAll("/run/sshd", 0o755)).To(gomega.Succeed())
+	s := &Server{Dir: ginkgo.GinkgoT().TempDir()}
 	host, user := s.Key("host"), s.Key("user")
 	key, force := ssh.MarshalAuthorizedKey(user), ""
 	if script != "" {
@@ -52,26 +52,26 @@ func Start(script string) *Server {
 	}
 	s.Write("authorized", string(key), 0o600)
 	free, err := net.Listen("tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	s.Port = free.Addr().(*net.TCPAddr).Port
-	Expect(free.Close()).To(Succeed())
+	gomega.Expect(free.Close()).To(gomega.Succeed())
 	s.Write("config", fmt.Sprintf("ListenAddress 127.0.0.1:%d\nHostKey %s\nHostKey %s\nAuthorizedKeysFile %s\n%sStrictModes no\nUsePAM no\nPermitRootLogin prohibit-password\nPidFile none\n",
 		s.Port, s.otherKey(), s.File("host"), s.File("authorized"), force), 0o600)
 	s.Know(host)
 	cmd := exec.Command(sshd, "-D", "-q", "-f", s.File("config"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	Expect(cmd.Start()).To(Succeed())
-	DeferCleanup(func() {
+	gomega.Expect(cmd.Start()).To(gomega.Succeed())
+	ginkgo.DeferCleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
 	})
-	Eventually(func() error {
+	gomega.Eventually(func() error {
 		conn, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", s.Port))
 		if err == nil {
 			_ = conn.Close()
 		}
 		return err
-	}).WithTimeout(5 * time.Second).Should(Succeed())
+	}).WithTimeout(5 * time.Second).Should(gomega.Succeed())
 	return s
 }
 
@@ -80,37 +80,37 @@ func (s *Server) File(name string) string { return filepath.Join(s.Dir, name) }
 
 // Write writes one.
 func (s *Server) Write(name, text string, mode os.FileMode) {
-	GinkgoHelper()
-	Expect(os.WriteFile(s.File(name), []byte(text), mode)).To(Succeed())
+	ginkgo.GinkgoHelper()
+	gomega.Expect(os.WriteFile(s.File(name), []byte(text), mode)).To(gomega.Succeed())
 }
 
 // Key writes a new private key.
 func (s *Server) Key(name string) ssh.PublicKey {
-	GinkgoHelper()
+	ginkgo.GinkgoHelper()
 	_, private, err := ed25519.GenerateKey(rand.Reader)
-	Expect(err).NotTo(HaveOccurred())
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	block, err := ssh.MarshalPrivateKey(private, "")
-	Expect(err).NotTo(HaveOccurred())
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	s.Write(name, string(pem.EncodeToMemory(block)), 0o600)
 	signer, err := ssh.NewSignerFromKey(private)
-	Expect(err).NotTo(HaveOccurred())
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	return signer.PublicKey()
 }
 
 // otherKey is one that the site does not know: a server has several keys.
 func (s *Server) otherKey() string {
-	GinkgoHelper()
+	ginkgo.GinkgoHelper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	Expect(err).NotTo(HaveOccurred())
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	block, err := ssh.MarshalPrivateKey(private, "")
-	Expect(err).NotTo(HaveOccurred())
+	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	s.Write("other", string(pem.EncodeToMemory(block)), 0o600)
 	return s.File("other")
 }
 
 // Know makes a key the one that the client expects of the server.
 func (s *Server) Know(key ssh.PublicKey) {
-	GinkgoHelper()
+	ginkgo.GinkgoHelper()
 	s.Write("known", knownhosts.Line([]string{fmt.Sprintf("[%s]:%d", Name, s.Port)}, key)+"\n", 0o600)
 }
 
