@@ -24,9 +24,9 @@ func production() (w *world, m *lab.Machine) {
 	m = w.Machines[0]
 	image, err := labimage.Debian()
 	Expect(err).NotTo(HaveOccurred())
-	env, err := labsite.AddEnvironment(w.site, labsite.Environment{Name: "debian", Image: image, Kind: "tzst"})
+	env, err := labsite.AddEnvironment(w.Conf, labsite.Environment{Name: "debian", Image: image, Kind: "tzst"})
 	Expect(err).NotTo(HaveOccurred())
-	key := filepath.Join(w.site, "site.key")
+	key := filepath.Join(w.Conf, "site.key")
 	Expect(exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).Run()).To(Succeed())
 	w.mustDeploy(env, "-k", key+".pub")
 	expectSystem(m, 0, "debian", "/dev/vda1", "id=debian")
@@ -35,18 +35,18 @@ func production() (w *world, m *lab.Machine) {
 	var address, kind, public string
 	_, err = fmt.Sscan(string(known), &address, &kind, &public)
 	Expect(err).NotTo(HaveOccurred())
-	Expect(os.WriteFile(filepath.Join(w.site, "known_hosts"), fmt.Appendln(nil, m.Name, kind, public), 0o644)).To(Succeed())
+	Expect(os.WriteFile(filepath.Join(w.Conf, "known_hosts"), fmt.Appendln(nil, m.Name, kind, public), 0o644)).To(Succeed())
 	return w, m
 }
 
 // enter has the server begin in the system that runs.
 func (w *world) enter(instance, part string) {
 	GinkgoHelper()
-	Expect(labsite.Write(labsite.Config{Lab: w.Lab, Dir: w.site, Boot: bootFiles, Nodes: map[string]string{
+	Expect(labsite.Write(labsite.Config{Lab: w.Lab, Dir: w.Conf, Boot: bootFiles, Nodes: map[string]string{
 		"ssh_key": "site.key", "ssh_known_hosts": "known_hosts", "deploy_part": part, "timeout_reboot_kexec": "120",
 		"macrostep": "SetDeploymentEnv|SetDeploymentEnv" + instance + ":1:240\nBroadcastEnv|BroadcastEnvChain:1:300\nBootNewEnv|BootNewEnvClassical:1:180",
 	}})).To(Succeed())
-	w.run("kadeploy-server", "restart", "-d", w.site)
+	w.run("kadeploy-server", "restart", "-d", w.Conf)
 }
 
 var _ = Describe("A machine with a system that runs", func() {
@@ -55,7 +55,7 @@ var _ = Describe("A machine with a system that runs", func() {
 		env := w.tiny("tiny", nil)
 		w.enter("Prod", "1")
 		r := w.deploy(env)
-		Expect(r.Nodes[0].Phase).To(Equal("KO"))
+		Expect(r.Nodes[0].Phase).To(Equal("ko"))
 		Expect(r.Nodes[0].State).To(Equal("SetDeploymentEnv/Prod/check_nodes"))
 		Expect(r.Nodes[0].Cause).To(Equal("/dev/vda1 is mounted on / by the running system: a disk that is in use is not written"))
 
