@@ -78,13 +78,8 @@ func start(c *cli.Context) error {
 	case said == "":
 		return fmt.Errorf("the agent ended without a word: %w", errors.Join(err, cmd.Wait()))
 	}
-	return errors.Join(errors.New(said), cmd.Process.Kill(), waited(cmd))
-}
-
-// waited takes a process off the list of processes; how it ended has been said.
-func waited(cmd *exec.Cmd) error {
-	_ = cmd.Wait()
-	return nil
+	_ = cmd.Wait() // how it ended has been said
+	return errors.New(said)
 }
 
 // runDetached is the agent that start has started.
