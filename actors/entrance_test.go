@@ -103,9 +103,16 @@ var _ = Describe("A deployment from the production system", Ordered, func() {
 		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.report("node-1").GetCause())
 	})
 
-	It("is refused where the site has no key", func() {
-		s := newSite(blueprint{nodes: 1, macros: []string{"SetDeploymentEnv|SetDeploymentEnvProd:1:20"}, cluster: map[string]string{"ssh_key": "image.env"}})
-		Expect(s.client().refused(s.deployment()).GetText()).To(ContainSubstring("node node-1: SetDeploymentEnv has no instance left: Prod needs ssh_known_hosts"))
+	It("is not tried where the site has no key", func() {
+		s := newSite(blueprint{nodes: 1, cluster: map[string]string{"ssh_key": "image.env"}, macros: []string{
+			"SetDeploymentEnv|SetDeploymentEnvProd:1:20,SetDeploymentEnvUntrusted:1:20", "BroadcastEnv|BroadcastEnvChain:1:20", "BootNewEnv|BootNewEnvClassical:1:20",
+		}})
+		o := s.run(s.deployment())
+		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), fmt.Sprint(o.report("node-1")))
+		Expect(o.retriesOf("node-1")).To(BeZero())
+		for _, e := range o.events {
+			Expect(e.GetNode().GetMicro()).NotTo(Equal("check_nodes"))
+		}
 	})
 })
 

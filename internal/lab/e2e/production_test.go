@@ -20,7 +20,10 @@ import (
 // production is a world whose machine runs a minimal Debian on its first partition, which root enters with the site's key.
 func production() (w *world, m *lab.Machine) {
 	GinkgoHelper()
-	w = begin(setup{machines: []lab.MachineConfig{{Memory: 1024}}})
+	w = begin(setup{machines: []lab.MachineConfig{{Memory: 1024}}, nodes: map[string]string{
+		"timeout_reboot": "300", // systemd takes its time without KVM
+		"macrostep":      "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:400\nBroadcastEnv|BroadcastEnvChain:1:600\nBootNewEnv|BootNewEnvClassical:1:400",
+	}})
 	m = w.Machines[0]
 	image, err := labimage.Debian()
 	Expect(err).NotTo(HaveOccurred())
@@ -43,8 +46,8 @@ func production() (w *world, m *lab.Machine) {
 func (w *world) enter(instance, part string) {
 	GinkgoHelper()
 	Expect(labsite.Write(labsite.Config{Lab: w.Lab, Dir: w.Conf, Boot: bootFiles, Nodes: map[string]string{
-		"ssh_key": "site.key", "ssh_known_hosts": "known_hosts", "deploy_part": part, "timeout_reboot_kexec": "120",
-		"macrostep": "SetDeploymentEnv|SetDeploymentEnv" + instance + ":1:240\nBroadcastEnv|BroadcastEnvChain:1:300\nBootNewEnv|BootNewEnvClassical:1:180",
+		"ssh_key": "site.key", "ssh_known_hosts": "known_hosts", "deploy_part": part, "timeout_reboot": "300", "timeout_reboot_kexec": "300",
+		"macrostep": "SetDeploymentEnv|SetDeploymentEnv" + instance + ":1:600\nBroadcastEnv|BroadcastEnvChain:1:300\nBootNewEnv|BootNewEnvClassical:1:400",
 	}})).To(Succeed())
 	w.run("kadeploy-server", "restart", "-d", w.Conf)
 }
