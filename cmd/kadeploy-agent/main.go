@@ -112,7 +112,7 @@ func serve(ctx context.Context, c *cli.Context, log slog.Handler, welcomed func(
 	}
 	end, err := agent.Run(ctx, agent.Config{
 		Server: boot.Server, Node: boot.Node, Token: boot.Token, Pin: boot.Pin,
-		Machine: bench.Machine, Address: address, MarkerPort: boot.Marker,
+		Machine: bench.Machine, Address: address, MarkerPort: boot.Marker, Stay: c.Bool("stay"),
 		Version: version(), Faults: faults, Welcomed: welcomed,
 		Crash: func() { unix.Kill(os.Getpid(), unix.SIGKILL); select {} },
 		Log:   slog.New(log),
