@@ -74,7 +74,8 @@ func (a *agents) open(ctx actor.Context) (err error) {
 	return err
 }
 
-// expect prepares for a new boot: an agent of an earlier one is of no use any more, even while its stream lingers.
+// expect prepares for a new boot: an agent of an earlier one is of no use any more, even while its stream lingers, but to who is to have it
+// start the new one.
 func (a *agents) expect(m expectAgent) expected {
 	address, err := a.server.AddrFor(m.node.Addr)
 	if err != nil {
@@ -82,6 +83,9 @@ func (a *agents) expect(m expectAgent) expected {
 	}
 	if err := a.boots.Expect(m.node.Name, m.token, m.until); err != nil {
 		return expected{err: err}
+	}
+	if n := a.nodes[m.node.Name]; n != nil && m.beside {
+		n.session = nil
 	}
 	a.hangUp(m.node.Name)
 	return expected{server: address, pin: a.authority.Pin()}

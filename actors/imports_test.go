@@ -28,6 +28,8 @@ func TestImportDirections(t *testing.T) {
 		{pkg: "internal/credentials", forbidden: []string{protoactor}, allowed: []string{}},
 		{pkg: "internal/power", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "internal/console", forbidden: []string{protoactor}, allowed: []string{"internal/process", "internal/wording"}},
+		{pkg: "internal/sshclient", forbidden: []string{protoactor}, allowed: []string{}},
+		{pkg: "internal/prodsystem", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "internal/depot", forbidden: []string{protoactor}, allowed: []string{"internal/wording"}},
 		{pkg: "internal/imagecache", forbidden: []string{protoactor}, allowed: []string{"internal/wording"}},
 		{pkg: "internal/catalogue", forbidden: []string{protoactor}, allowed: []string{}},

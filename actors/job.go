@@ -43,6 +43,7 @@ type job struct {
 	nodes           map[string]*hostJob
 	order           []string // host names as asked
 	console         func(node string) []string
+	entrance        Entrance
 
 	past    *past  // of an operation that a server before this one has begun; nil: it begins
 	resumed int    // how often

@@ -120,10 +120,11 @@ type (
 
 	// agents
 	expectAgent struct {
-		node  *config.Node
-		token string
-		until time.Time // the boot is over by then
-		reply chan<- expected
+		node   *config.Node
+		token  string
+		until  time.Time // the boot is over by then
+		beside bool      // the session that there is stays, and is the asker's to close
+		reply  chan<- expected
 	}
 	expected struct {
 		server string // where the agent calls, IP:PORT

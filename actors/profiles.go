@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/blockdev"
 	"github.com/kadeploy/kadeploy/internal/workflow"
@@ -30,15 +31,19 @@ func (j *job) deployProfile(h *hostJob, boot workflow.Boot, home expected, token
 		}
 		kernel, initrds, site = n.NFSRootKernel, nil, n.NFSRootParams
 	}
-	args := []string{
-		site, "kadeploy.server=" + home.server, "kadeploy.pin=" + home.pin,
-		"kadeploy.node=" + n.Name, "kadeploy.token=" + token, "kadeploy.marker=" + strconv.Itoa(n.MarkerPort),
-	}
-	args = append(args, fmt.Sprintf("kadeploy.time=%d", time.Now().Unix()))
+	args := []string{site, agentWords(n, home, token), fmt.Sprintf("kadeploy.time=%d", time.Now().Unix())}
 	if len(n.Drivers) > 0 {
 		args = append(args, "kadeploy.drivers="+strings.Join(n.Drivers, ","))
 	}
 	return pxe.Deployment(path.Join(j.imagesTFTP, kernel), j.prefixed(initrds), panicReboots+strings.TrimSpace(strings.Join(args, " "))), nil
+}
+
+// agentWords are what an agent must know, as it stands in the command line of its kernel. The token is a secret.
+func agentWords(n *config.Node, home expected, token string) string {
+	return strings.Join([]string{
+		"kadeploy.server=" + home.server, "kadeploy.pin=" + home.pin,
+		"kadeploy.node=" + n.Name, "kadeploy.token=" + token, "kadeploy.marker=" + strconv.Itoa(n.MarkerPort),
+	}, " ")
 }
 
 // userProfile boots what was deployed: the image's own kernel, below its own hypervisor if it has one, by the network where we have them

@@ -50,6 +50,7 @@ type blueprint struct {
 	tokens   func(user string, life time.Duration) (string, error)
 	deny     func(user, why string) error
 	urls     bool                    // it fetches some
+	entrance actors.Entrance         // into the systems that run on its nodes
 	envs     actors.EnvironmentStore // where the catalogue is kept; nil: there is none
 	agents   func(*agent.Config)     // changes what agents in this process are made of
 }
@@ -230,7 +231,7 @@ func (s *site) start() {
 		Snapshot: s.snapshot, Load: s.load, Power: map[string]power.Driver{"sandbox": driver},
 		Images: s.images, Console: console, Version: "test", Log: log, Depot: s.depot,
 		Admins: []string{"ada", "eve"}, Tokens: s.tokens, Deny: s.deny, Pin: "sha256:00", Authority: s.pki, Environments: s.envs, Cache: s.cache,
-		Memory: memory, NoResume: s.noResume,
+		Memory: memory, NoResume: s.noResume, Entrance: s.entrance,
 	}))
 	Expect(err).NotTo(HaveOccurred())
 }

@@ -32,7 +32,14 @@ func (w *walker) step(ctx context.Context, s workflow.Step, clock *clock) error 
 		return w.power(ctx, power.OpOff, s.Level)
 	case workflow.PowerCycle: // as a reboot, but nobody waits for the system
 		return w.power(ctx, power.OpReboot, s.Level)
+	case workflow.CheckNodes:
+		return w.startAgent(ctx)
+	case workflow.SendDeploymentKernel:
+		return w.sendDeploymentKernel(ctx, s.Micro)
 	case workflow.RebootFromDeployEnv, workflow.Kexec:
+		if s.Boot == workflow.BootDeploy {
+			return w.kexecDeploy(ctx, s.Micro)
+		}
 		w.hold(ctx)
 		w.kexeced = s.Micro == workflow.Kexec
 		return w.order(ctx, s.Micro)
@@ -57,17 +64,14 @@ func (w *walker) switchPXE(ctx context.Context, boot workflow.Boot) error {
 	var profile pxe.Profile
 	w.boot = nil
 	if boot == workflow.BootDeploy || boot == workflow.BootNFSRoot {
-		token, until := newToken(), time.Now().Add(cmp.Or(w.attempt.Timeout, longestBoot))
-		home, err := ask(ctx, w.system, agentsName, func(reply chan<- expected) any {
-			return expectAgent{w.target.node, token, until, reply}
-		})
-		if err = errors.Join(err, home.err); err != nil {
+		next, err := w.expect(ctx, false)
+		if err != nil {
 			return err
 		}
-		if profile, err = w.job.deployProfile(w.target, boot, home, token); err != nil {
+		if profile, err = w.job.deployProfile(w.target, boot, next.home, next.token); err != nil {
 			return err
 		}
-		w.boot = &agentlink.Expected{Token: agentlink.TokenDigest(token), Until: until}
+		w.boot = &agentlink.Expected{Token: agentlink.TokenDigest(next.token), Until: next.until}
 	} else {
 		var err error
 		if profile, err = w.job.userProfile(w.target, w.root); err != nil {
@@ -77,6 +81,23 @@ func (w *walker) switchPXE(ctx context.Context, boot workflow.Boot) error {
 	return do(ctx, w.system, netbootName, func(reply chan<- error) any {
 		return setProfile{ctx, w.target.node, profile, reply}
 	})
+}
+
+// awaited is an agent that is to call.
+type awaited struct {
+	home  expected
+	token string
+	until time.Time
+}
+
+// expect announces the next boot of the node. beside leaves the agent of the present one to the caller, who must close its session.
+func (w *walker) expect(ctx context.Context, beside bool) (awaited, error) {
+	next := awaited{token: newToken(), until: time.Now().Add(cmp.Or(w.attempt.Timeout, longestBoot))}
+	home, err := ask(ctx, w.system, agentsName, func(reply chan<- expected) any {
+		return expectAgent{w.target.node, next.token, next.until, beside, reply}
+	})
+	next.home = home
+	return next, errors.Join(err, home.err)
 }
 
 // longestBoot is how long a token is good where a try may take any time.
@@ -112,20 +133,20 @@ func (w *walker) power(ctx context.Context, op power.Op, level workflow.Level) e
 // boot, which no probe of ports could forge; the user's system is seen by its ports (Kadeploy3 1.5).
 func (w *walker) waitReboot(ctx context.Context, boot workflow.Boot) error {
 	n := w.target.node
+	limit := n.TimeoutReboot
+	if w.kexeced {
+		limit = n.TimeoutRebootKexec
+	}
 	if boot == workflow.BootDeploy || boot == workflow.BootNFSRoot {
-		session, err := agentFor(ctx, w.system, n.Name, n.TimeoutReboot)
+		session, err := agentFor(ctx, w.system, n.Name, limit)
 		switch {
 		case err == nil:
 			w.tell(nodeJoined{w.incarnation, session.Certificate()})
 			return w.inventory(ctx)
 		case ctx.Err() == nil:
-			return fmt.Errorf("the deployment system did not call within %s after the reboot", n.TimeoutReboot)
+			return fmt.Errorf("the deployment system did not call within %s after the reboot", limit)
 		}
 		return err
-	}
-	limit := n.TimeoutReboot
-	if w.kexeced {
-		limit = n.TimeoutRebootKexec
 	}
 	return probe.Wait(ctx, probe.WaitConfig{
 		FirstProbe: n.FirstProbe, Interval: w.job.interval, Timeout: limit,

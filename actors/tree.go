@@ -29,6 +29,7 @@ type Config struct {
 	Serial   map[string]ConsoleSource   // by the name in a node's `power`
 	Depot    *depot.Depot               // what users have uploaded; nil when the server takes no uploads
 	Cache    *imagecache.Cache          // what was fetched; nil when the server fetches nothing
+	Entrance Entrance                   // the way into systems that run on nodes; nil: there is none
 	Version  string
 
 	Environments EnvironmentStore // where the catalogue of environments is kept; nil: there is none

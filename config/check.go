@@ -73,7 +73,11 @@ func (b *builder) checkMacrostep(macro workflow.Macro, s *Settings, o origin) {
 	usable := false
 	for _, spec := range s.Macrosteps[macro] {
 		at := b.placeOf(macro, spec, o)
-		if ok, reason := workflow.Usable(macro, spec.Name, s.Macrosteps[macro]); !ok {
+		ok, reason := workflow.Usable(macro, spec.Name, s.Macrosteps[macro])
+		if lacks := s.Control.NoLogin(); ok && lacks != "" && spec.Tries > 0 && workflow.Enters(macro, spec.Name) {
+			ok, reason = false, lacks
+		}
+		if !ok {
 			b.report.add(Warning, at, "", "%s%s is skipped: it %s", macro, spec.Name, reason)
 			continue
 		}
@@ -91,7 +95,7 @@ func (b *builder) checkMacrostep(macro workflow.Macro, s *Settings, o origin) {
 // rebootTime is how long the instance may wait for a reboot (timeout of wait_reboot), 0 when it waits for none.
 func rebootTime(macro workflow.Macro, name string, s *Settings) time.Duration {
 	switch {
-	case name == "Dummy" || macro == workflow.BroadcastEnv:
+	case name == "Dummy" || name == "Prod" || macro == workflow.BroadcastEnv:
 		return 0
 	case name == "Kexec":
 		return s.TimeoutRebootKexec

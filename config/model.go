@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/kadeploy/kadeploy/internal/blockdev"
@@ -214,6 +215,21 @@ type Control struct {
 
 	Circuit string // power_circuit: what Limit counts by; "": the cluster
 	Limit   int    // power_limit: operations at once on a circuit; 0: as many as the reboot window has
+}
+
+// NoLogin says what is missing for logging in to the node, "needs ssh_key and ssh_known_hosts"; "": nothing.
+func (c *Control) NoLogin() string {
+	var keys []string
+	if c.SSHKey == "" {
+		keys = append(keys, "ssh_key")
+	}
+	if c.SSHKnownHosts == "" {
+		keys = append(keys, "ssh_known_hosts")
+	}
+	if keys == nil {
+		return ""
+	}
+	return "needs " + strings.Join(keys, " and ")
 }
 
 // Archive is a pre- or post-install: a tar file on the server and what to run of it.

@@ -47,7 +47,7 @@ func execute(ctx context.Context, words []string) error {
 		HideHelpCommand: true, DisableSliceFlagSeparator: true,
 		Version:        version(),
 		ExitErrHandler: func(*cli.Context, error) {},
-		Commands:       []*cli.Command{runCommand(), chain},
+		Commands:       []*cli.Command{runCommand(), startCommand(), inventoryCommand(), chain},
 	}
 	words, err := ordered(chain, words)
 	if err != nil {
@@ -61,20 +61,38 @@ func runCommand() *cli.Command {
 		Name:   "run",
 		Usage:  "call the server and obey its orders until a reboot",
 		Action: run,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "cmdline", EnvVars: []string{"KADEPLOY_CMDLINE"}, Usage: "kernel command `LINE`; it holds a token, so give it by the environment (default: /proc/cmdline)"},
-			toggle("write the disks of this machine, and restart it when the server says so; needs root", "disks"),
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "cmdline", EnvVars: []string{cmdlineVariable}, Usage: "kernel command `LINE`; it holds a token, so give it by the environment (default: /proc/cmdline)"},
 			toggle("an agent that has lost the server keeps its marker port open until it is stopped: the machine is to be looked at", "stay"),
-			&cli.StringFlag{Name: "sandbox-disk", Usage: "work on a disk that is the `DIRECTORY`"},
-			&cli.Int64Flag{Name: "sandbox-capacity", Usage: "size of that disk in `BYTES` (0: unlimited)"},
-			&cli.Int64Flag{Name: "sandbox-rate", Usage: "write to that disk with so many `BYTES` a second (0: as fast as can be)"},
-			&cli.StringSliceFlag{Name: "sandbox-fault", Usage: "misbehave once: agent-crash:STEP or hung-order:STEP (`FAULT`)"},
-			&cli.StringFlag{Name: "address", Value: "127.0.0.1", Usage: "own `IP` address"},
-		},
+			&cli.BoolFlag{Name: detached, Hidden: true},
+		}, machineFlags()...),
+	}
+}
+
+// cmdlineVariable has the kernel command line, or what stands for one.
+const cmdlineVariable = "KADEPLOY_CMDLINE"
+
+// machineFlags say what an agent works on.
+func machineFlags() []cli.Flag {
+	return []cli.Flag{
+		toggle("write the disks of this machine, and restart it when the server says so; needs root", "disks"),
+		&cli.StringFlag{Name: "sandbox-disk", Usage: "work on a disk that is the `DIRECTORY`"},
+		&cli.Int64Flag{Name: "sandbox-capacity", Usage: "size of that disk in `BYTES` (0: unlimited)"},
+		&cli.Int64Flag{Name: "sandbox-rate", Usage: "write to that disk with so many `BYTES` a second (0: as fast as can be)"},
+		&cli.StringSliceFlag{Name: "sandbox-fault", Usage: "misbehave once: agent-crash:STEP or hung-order:STEP (`FAULT`)"},
+		&cli.StringFlag{Name: "address", Value: "127.0.0.1", Usage: "own `IP` address"},
 	}
 }
 
 func run(c *cli.Context) error {
+	if c.Bool(detached) {
+		return runDetached(c)
+	}
+	return serve(c.Context, c, slog.NewTextHandler(os.Stderr, nil), nil)
+}
+
+// serve is the life of the agent. It calls welcomed when the server has taken it.
+func serve(ctx context.Context, c *cli.Context, log slog.Handler, welcomed func()) error {
 	unix.Umask(0o022)
 	boot, err := bootOf(c.String("cmdline"))
 	if err != nil {
@@ -92,25 +110,25 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	end, err := agent.Run(c.Context, agent.Config{
+	end, err := agent.Run(ctx, agent.Config{
 		Server: boot.Server, Node: boot.Node, Token: boot.Token, Pin: boot.Pin,
 		Machine: bench.Machine, Address: address, MarkerPort: boot.Marker, Stay: c.Bool("stay"),
-		Version: version(), Faults: faults,
+		Version: version(), Faults: faults, Welcomed: welcomed,
 		Crash: func() { unix.Kill(os.Getpid(), unix.SIGKILL); select {} },
-		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Log:   slog.New(log),
 	})
 	switch {
 	case err != nil:
-		return err
+		return errors.Join(err, bench.leave())
 	case end == agent.EndLost:
-		return errors.New("the session ended without an order to reboot")
+		return errors.Join(errors.New("the session ended without an order to reboot"), bench.leave())
 	}
-	return bench.restart(end)
+	return bench.restart(ctx, end)
 }
 
 // bootOf reads the command line and takes it, which holds a token, out of the environment.
 func bootOf(line string) (agent.Boot, error) {
-	os.Unsetenv("KADEPLOY_CMDLINE")
+	os.Unsetenv(cmdlineVariable)
 	if line == "" {
 		text, err := os.ReadFile("/proc/cmdline")
 		if err != nil {

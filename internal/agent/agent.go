@@ -51,6 +51,7 @@ type Config struct {
 	Version    string          //
 	Faults     []Fault         // sandbox only
 	Crash      func()          // agent-crash calls it, and it does not return; nil: Run returns ErrCrashed at once
+	Welcomed   func()          // called when the server has taken it, the first time; nil: nobody waits for that
 	Log        *slog.Logger    // nil: silent
 }
 
@@ -79,6 +80,9 @@ func Run(ctx context.Context, c Config) (End, error) {
 func serve(ctx context.Context, c *Config) (End, error) {
 	caller := &caller{config: c}
 	link, err := caller.call(ctx)
+	if err == nil && c.Welcomed != nil {
+		c.Welcomed()
+	}
 	for err == nil {
 		c.Log.Info("welcomed", "server", c.Server)
 		end, ended := newLoop(c, link).run()

@@ -43,6 +43,14 @@ func kernel(k *agentpb.Kernel) machine.Kernel {
 	return machine.Kernel{Root: k.GetRoot(), Device: k.GetDevice(), Kernel: k.GetKernel(), Initrd: k.GetInitrd(), Params: k.GetParams()}
 }
 
+// checkDevice has nothing to say where no system runs but this one, as in the sandbox.
+func (w *work) checkDevice(k *agentpb.CheckDevice) error {
+	if m, ok := w.loop.config.Machine.(machine.Guard); ok {
+		return m.CheckDevice(w.ctx, k.Device)
+	}
+	return nil
+}
+
 func (w *work) inventory(k *agentpb.Inventory) error {
 	m, ok := w.loop.config.Machine.(machine.Inventorier)
 	if !ok {

@@ -115,6 +115,8 @@ func (w *work) do() error {
 		return w.installBootloader(k.InstallBootloader.GetKernel())
 	case *agentpb.Order_Inventory:
 		return w.inventory(k.Inventory)
+	case *agentpb.Order_CheckDevice:
+		return w.checkDevice(k.CheckDevice)
 	}
 	return errors.New("this agent does not know the order; are the server and the deployment system of one version?")
 }

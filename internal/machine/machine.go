@@ -96,7 +96,7 @@ type Kexecer interface {
 // Kernel is how a deployed system is started.
 type Kernel struct {
 	Root   string // the directory that the system is mounted on
-	Device string // its partition; becomes root=RootDevice where Params have no root=
+	Device string // its partition; becomes root=RootDevice where Params have no root=; "": it needs none
 	Kernel string // path in the system, links followed as the system itself would
 	Initrd string // likewise; "": none
 	Params string // kernel arguments
@@ -115,6 +115,12 @@ type RootFinder interface {
 	RootDevice(ctx context.Context, device string) (string, error)
 }
 
+// Guard is a machine that runs a system of its own, whose disks are not all there to be written.
+type Guard interface {
+	// CheckDevice says why a disk or a partition must not be written: the system that runs uses it.
+	CheckDevice(ctx context.Context, device string) error
+}
+
 // Inventorier is a machine that says what it has.
 type Inventorier interface {
 	Inventory(ctx context.Context) ([]DiskInfo, error)
@@ -125,23 +131,29 @@ type Inventorier interface {
 
 // DiskInfo describes a disk.
 type DiskInfo struct {
-	Device        string // /dev/sda
-	Model, Serial string
-	WWID          string // world-wide name as the kernel writes it: naa.5000c500a1b2c3d4
-	Path          string // as udev names it: pci-0000:00:1f.2-ata-1
-	Size          int64  // bytes
-	Content       Content
-	Partitions    []PartitionInfo // in the order of their numbers
-	InUse         string          // why it cannot be partitioned; "": it can
+	Device     string          `json:"device"` // /dev/sda
+	Model      string          `json:"model,omitempty"`
+	Serial     string          `json:"serial,omitempty"`
+	WWID       string          `json:"wwid,omitempty"` // world-wide name as the kernel writes it: naa.5000c500a1b2c3d4
+	Path       string          `json:"path,omitempty"` // as udev names it: pci-0000:00:1f.2-ata-1
+	Size       int64           `json:"size"`           // bytes
+	Content    Content         `json:"content,omitzero"`
+	Partitions []PartitionInfo `json:"partitions,omitempty"` // in the order of their numbers
+	InUse      string          `json:"in_use,omitempty"`     // why it cannot be partitioned; "": it can
 }
 
 // PartitionInfo describes a partition as the kernel knows it.
 type PartitionInfo struct {
-	Number      int
-	Start, Size int64 // bytes
-	Content     Content
-	Mounted     string // directory; "": not mounted
+	Number  int     `json:"number"`
+	Start   int64   `json:"start"` // bytes
+	Size    int64   `json:"size"`  // bytes
+	Content Content `json:"content,omitzero"`
+	Mounted string  `json:"mounted,omitempty"` // directory; "": not mounted
 }
 
 // Content is what the first bytes of a device say.
-type Content struct{ Filesystem, Label, UUID string }
+type Content struct {
+	Filesystem string `json:"filesystem,omitempty"`
+	Label      string `json:"label,omitempty"`
+	UUID       string `json:"uuid,omitempty"`
+}

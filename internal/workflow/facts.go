@@ -28,6 +28,8 @@ type Facts struct {
 	BootloaderScript              bool   // the site has a script of its own that installs the boot loader of chainload_pxe
 	LocalBoot                     bool   // the network boot loader starts the kernel on the disk by itself (GrubPXE)
 	RebootTimeout                 time.Duration
+	NoEntry                       string // why the system that runs on the node cannot be entered by ssh, as it follows an instance's name; "": it can
+	DeployInitrds                 int    // of the deployment system
 
 	// The request.
 	WholeDevice    bool // the image goes to the block device, not to a partition of it
@@ -100,6 +102,22 @@ func (f Facts) skips(macro Macro, spec Spec, among []Spec) string {
 	// Kadeploy3 would run it without its only purpose and then unpack the image where nothing is mounted.
 	if spec.Name == customPreInstall && !f.UserPreInstall && !f.AdminPreInstall {
 		return "has no preinstall to run: neither the environment nor admin_pre_install names one"
+	}
+	if Enters(macro, spec.Name) {
+		return f.barsEntry(spec.Name)
+	}
+	return ""
+}
+
+// barsEntry says why an instance that begins in the running system is not tried, "" when it is.
+func (f Facts) barsEntry(name string) string {
+	switch {
+	case f.NoEntry != "":
+		return f.NoEntry
+	case name == kexecDeploy && f.DeployInitrds > 1:
+		return fmt.Sprintf("takes one initrd, and deploy_initrd names %d", f.DeployInitrds)
+	case name == prod && f.Bootloader == chainloadPXE && !f.BootloaderScript && f.keeps(BroadcastEnv, InstallBootloader):
+		return "has no boot loader to install, it is in the deployment system: set bootloader_script, or bootloader = pure_pxe"
 	}
 	return ""
 }

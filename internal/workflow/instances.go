@@ -14,17 +14,15 @@ type instance struct {
 
 const dummy = "Dummy" // of each macro-step but Reboot
 
-const needsSSH = "needs ssh to the running system, not in this version"
-
 // instances lists every instance of a macro-step in the order of Kadeploy3 1.4.
 func instances(macro Macro) []instance {
 	switch macro {
 	case SetDeploymentEnv:
 		return []instance{
 			{name: "Untrusted"},
-			{name: "Kexec", reason: needsSSH},
+			{name: "Kexec"},
 			{name: "UntrustedCustomPreInstall"},
-			{name: "Prod", reason: needsSSH},
+			{name: "Prod"},
 			{name: "Nfsroot"},
 			{name: dummy},
 		}
@@ -68,7 +66,7 @@ func Instances(macro Macro) []string {
 }
 
 // Supported says whether this version can do an instance, and when it cannot, why, in one line that follows the
-// instance's name: "needs ssh to the running system, not in this version".
+// instance's name: "needs a BitTorrent tracker, not in this version: use Chain".
 func Supported(macro Macro, name string) (bool, string) {
 	all := instances(macro)
 	at := slices.IndexFunc(all, func(i instance) bool { return i.name == name })

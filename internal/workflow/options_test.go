@@ -40,6 +40,8 @@ func (p *player) facts(o map[string]string) workflow.Facts {
 		BootloaderScript: has("script"),
 		LocalBoot:        has("local_boot"),
 		RebootTimeout:    p.duration(text("timeout_reboot", "240s")),
+		NoEntry:          noEntry(has("no_entry")),
+		DeployInitrds:    p.number(text("initrds", "1")),
 		WholeDevice:      has("whole_device"),
 		Key:              has("send_key"),
 		FormatTmp:        has("format_tmp"),
@@ -51,6 +53,13 @@ func (p *player) facts(o map[string]string) workflow.Facts {
 		Custom:           p.customs(o["custom"]),
 		PauseAfter:       pauses(o["pause"]),
 	}
+}
+
+func noEntry(none bool) string {
+	if none {
+		return "needs ssh_key and ssh_known_hosts"
+	}
+	return ""
 }
 
 func pauses(list string) (micros []workflow.Micro) {

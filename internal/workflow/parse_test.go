@@ -77,7 +77,7 @@ var _ = Describe("ParseMacrostep", func() {
 })
 
 var _ = Describe("Supported", func() {
-	It("can do the instances that need neither ssh nor foreign tools", func() {
+	It("can do the instances that need no foreign tools", func() {
 		var supported []string
 		for _, macro := range []workflow.Macro{workflow.SetDeploymentEnv, workflow.BroadcastEnv, workflow.BootNewEnv, workflow.Reboot} {
 			for _, name := range workflow.Instances(macro) {
@@ -89,7 +89,8 @@ var _ = Describe("Supported", func() {
 			}
 		}
 		Expect(supported).To(Equal([]string{
-			"SetDeploymentEnvUntrusted", "SetDeploymentEnvUntrustedCustomPreInstall", "SetDeploymentEnvNfsroot", "SetDeploymentEnvDummy",
+			"SetDeploymentEnvUntrusted", "SetDeploymentEnvKexec", "SetDeploymentEnvUntrustedCustomPreInstall", "SetDeploymentEnvProd",
+			"SetDeploymentEnvNfsroot", "SetDeploymentEnvDummy",
 			"BroadcastEnvChain", "BroadcastEnvTree", "BroadcastEnvKastafior", "BroadcastEnvKascade", "BroadcastEnvDummy",
 			"BootNewEnvClassical", "BootNewEnvKexec", "BootNewEnvHardReboot", "BootNewEnvDummy",
 			"RebootSimple", "RebootDeployEnv", "RebootRecordedEnv",
@@ -97,8 +98,8 @@ var _ = Describe("Supported", func() {
 	})
 
 	It("gives the reason for the others", func() {
-		_, reason := workflow.Supported(workflow.SetDeploymentEnv, "Prod")
-		Expect(reason).To(Equal("needs ssh to the running system, not in this version"))
+		_, reason := workflow.Supported(workflow.BootNewEnv, "PivotRoot")
+		Expect(reason).To(Equal("was never implemented in Kadeploy3 either"))
 		_, reason = workflow.Supported(workflow.BootNewEnv, "Untrusted")
 		Expect(reason).To(HavePrefix("is not an instance of BootNewEnv"))
 	})

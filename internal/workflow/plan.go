@@ -29,7 +29,7 @@ const (
 // Step is one micro-step of an instance.
 type Step struct {
 	Micro  Micro
-	Boot   Boot    // switch_pxe, set_vlan: what the node is to boot next; wait_reboot: what must come up; "" elsewhere
+	Boot   Boot    // switch_pxe, set_vlan: what the node is to boot next; wait_reboot: what must come up; kexec: deploy in SetDeploymentEnv; "" elsewhere
 	Level  Level   // reboot: the level to start with; "" elsewhere
 	Custom *Custom // custom_pre, custom_sub, custom_post: what to do; nil elsewhere; not to be changed
 }
@@ -84,7 +84,7 @@ type InstancePlan struct {
 type Skipped struct {
 	Macro  Macro
 	Name   string
-	Reason string // follows the name: "needs ssh to the running system, not in this version"
+	Reason string // follows the name: "needs a BitTorrent tracker, not in this version: use Chain"
 }
 
 // kexecFallbackGrace is what Kadeploy3 adds to the reboot timeout for the Classical that replaces a Kexec.

@@ -23,7 +23,34 @@ func recipe(macro Macro, name string) []Step {
 	return bootNewSystem(name)
 }
 
+// The instances that begin in the system that runs on the node, which is entered by ssh.
+const (
+	prod        = "Prod"
+	kexecDeploy = "Kexec"
+)
+
+// Enters says whether an instance begins in the system that runs on the node.
+func Enters(macro Macro, name string) bool {
+	return macro == SetDeploymentEnv && (name == prod || name == kexecDeploy)
+}
+
+// bootDeploymentSystem brings the agent up. check_nodes starts it in the system that runs (of Kadeploy3 1.4 it is a step of Prod only: there
+// the server's own ssh sends the kernel).
 func bootDeploymentSystem(name string) []Step {
+	switch name {
+	case prod:
+		return steps(CheckNodes)
+	case kexecDeploy:
+		return []Step{
+			{Micro: SetVLAN, Boot: BootDeploy},
+			{Micro: CheckNodes},
+			{Micro: SendDeploymentKernel},
+			{Micro: Sync},
+			{Micro: Kexec, Boot: BootDeploy},
+			{Micro: WaitReboot, Boot: BootDeploy},
+			{Micro: SendKeyInDeployEnv},
+		}
+	}
 	boot := BootDeploy
 	if name == "Nfsroot" {
 		boot = BootNFSRoot
@@ -38,8 +65,11 @@ func bootDeploymentSystem(name string) []Step {
 }
 
 func prepareDisk(name string) []Step {
-	if name == customPreInstall {
+	switch name {
+	case customPreInstall:
 		return steps(ManageAdminPre)
+	case prod: // neither the table nor the swap space of a disk that may be in use
+		return steps(FormatDeployPart, MountDeployPart, FormatTmpPart)
 	}
 	return steps(CreatePartitionTable, FormatDeployPart, MountDeployPart, FormatTmpPart, FormatSwapPart)
 }

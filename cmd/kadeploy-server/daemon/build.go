@@ -21,6 +21,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/power/ipmi"
 	"github.com/kadeploy/kadeploy/internal/power/redfish"
 	"github.com/kadeploy/kadeploy/internal/power/ssh"
+	"github.com/kadeploy/kadeploy/internal/prodsystem"
 	"github.com/kadeploy/kadeploy/internal/sandbox"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
@@ -67,6 +68,10 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 	drivers := map[string]power.Driver{
 		"command": power.Command{}, "ipmi": bmc, "redfish": redfish.New(redfish.Config{}), "ssh": ssh.Driver{},
 	}
+	agent, err := beside("kadeploy-agent")
+	if err != nil {
+		return nil, err
+	}
 	var evidence func(string) []string
 	if rack != nil {
 		s.onClose(rack.Close)
@@ -91,7 +96,8 @@ func build(cfg Config, log *slog.Logger) (_ *server, err error) {
 		Power: drivers, Images: images, Console: evidence, Consoles: hub, Serial: serial(bmc, rack), Version: cfg.Version, Log: log,
 		Admins: []string{"root", owner()}, Tokens: d.token, Deny: d.deny, Pin: d.authority.Pin(), Authority: d.authority, Depot: d.depot,
 		Memory: memory, NoResume: cfg.NoResume,
-		Cache: fetched, Environments: environments{kept},
+		Entrance: prodsystem.New(agent),
+		Cache:    fetched, Environments: environments{kept},
 	}))
 	if err != nil {
 		return nil, unstarted(err)

@@ -923,6 +923,7 @@ type Order struct {
 	//	*Order_Kexec
 	//	*Order_InstallBootloader
 	//	*Order_Inventory
+	//	*Order_CheckDevice
 	//	*Order_Custom
 	Kind          isOrder_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
@@ -1113,6 +1114,15 @@ func (x *Order) GetInventory() *Inventory {
 	return nil
 }
 
+func (x *Order) GetCheckDevice() *CheckDevice {
+	if x != nil {
+		if x, ok := x.Kind.(*Order_CheckDevice); ok {
+			return x.CheckDevice
+		}
+	}
+	return nil
+}
+
 func (x *Order) GetCustom() *Custom {
 	if x != nil {
 		if x, ok := x.Kind.(*Order_Custom); ok {
@@ -1182,6 +1192,10 @@ type Order_Inventory struct {
 	Inventory *Inventory `protobuf:"bytes,23,opt,name=inventory,proto3,oneof"`
 }
 
+type Order_CheckDevice struct {
+	CheckDevice *CheckDevice `protobuf:"bytes,24,opt,name=check_device,json=checkDevice,proto3,oneof"`
+}
+
 type Order_Custom struct {
 	Custom *Custom `protobuf:"bytes,40,opt,name=custom,proto3,oneof"`
 }
@@ -1213,6 +1227,8 @@ func (*Order_Kexec) isOrder_Kind() {}
 func (*Order_InstallBootloader) isOrder_Kind() {}
 
 func (*Order_Inventory) isOrder_Kind() {}
+
+func (*Order_CheckDevice) isOrder_Kind() {}
 
 func (*Order_Custom) isOrder_Kind() {}
 
@@ -1996,8 +2012,8 @@ func (*Reboot) Descriptor() ([]byte, []int) {
 // Kernel is how the deployed system is started.
 type Kernel struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Root          string                 `protobuf:"bytes,1,opt,name=root,proto3" json:"root,omitempty"`     // directory that it is mounted on
-	Device        string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"` // its partition; root=DEVICE (or its PARTUUID) where params have no root=
+	Root          string                 `protobuf:"bytes,1,opt,name=root,proto3" json:"root,omitempty"`     // directory that it is mounted on; / for the deployment system's own kernel
+	Device        string                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"` // its partition; root=DEVICE (or its PARTUUID) where params have no root=; "": it needs none
 	Kernel        string                 `protobuf:"bytes,3,opt,name=kernel,proto3" json:"kernel,omitempty"` // path in it, links followed inside it
 	Initrd        string                 `protobuf:"bytes,4,opt,name=initrd,proto3" json:"initrd,omitempty"` // likewise; "": none
 	Params        string                 `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"` // kernel arguments
@@ -2202,6 +2218,50 @@ func (x *Inventory) GetDevice() string {
 	return ""
 }
 
+type CheckDevice struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckDevice) Reset() {
+	*x = CheckDevice{}
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckDevice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckDevice) ProtoMessage() {}
+
+func (x *CheckDevice) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckDevice.ProtoReflect.Descriptor instead.
+func (*CheckDevice) Descriptor() ([]byte, []int) {
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *CheckDevice) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
 type FetchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Session       []byte                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -2212,7 +2272,7 @@ type FetchRequest struct {
 
 func (x *FetchRequest) Reset() {
 	*x = FetchRequest{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[29]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2224,7 +2284,7 @@ func (x *FetchRequest) String() string {
 func (*FetchRequest) ProtoMessage() {}
 
 func (x *FetchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[29]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2237,7 +2297,7 @@ func (x *FetchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
 func (*FetchRequest) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{29}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *FetchRequest) GetSession() []byte {
@@ -2263,7 +2323,7 @@ type FetchChunk struct {
 
 func (x *FetchChunk) Reset() {
 	*x = FetchChunk{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[30]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2275,7 +2335,7 @@ func (x *FetchChunk) String() string {
 func (*FetchChunk) ProtoMessage() {}
 
 func (x *FetchChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[30]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2288,7 +2348,7 @@ func (x *FetchChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchChunk.ProtoReflect.Descriptor instead.
 func (*FetchChunk) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{30}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *FetchChunk) GetData() []byte {
@@ -2366,7 +2426,7 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\asession\x18\x01 \x01(\fR\asession\x127\n" +
 	"\treconnect\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\treconnect\"\x1d\n" +
 	"\x05Abort\x12\x14\n" +
-	"\x05order\x18\x01 \x01(\x04R\x05order\"\xcf\a\n" +
+	"\x05order\x18\x01 \x01(\x04R\x05order\"\x94\b\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\tR\x04step\x123\n" +
@@ -2388,7 +2448,8 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x04swap\x18\x14 \x01(\v2\x17.kadeploy.agent.v1.SwapH\x00R\x04swap\x120\n" +
 	"\x05kexec\x18\x15 \x01(\v2\x18.kadeploy.agent.v1.KexecH\x00R\x05kexec\x12U\n" +
 	"\x12install_bootloader\x18\x16 \x01(\v2$.kadeploy.agent.v1.InstallBootloaderH\x00R\x11installBootloader\x12<\n" +
-	"\tinventory\x18\x17 \x01(\v2\x1c.kadeploy.agent.v1.InventoryH\x00R\tinventory\x123\n" +
+	"\tinventory\x18\x17 \x01(\v2\x1c.kadeploy.agent.v1.InventoryH\x00R\tinventory\x12C\n" +
+	"\fcheck_device\x18\x18 \x01(\v2\x1e.kadeploy.agent.v1.CheckDeviceH\x00R\vcheckDevice\x123\n" +
 	"\x06custom\x18( \x01(\v2\x19.kadeploy.agent.v1.CustomH\x00R\x06customB\x06\n" +
 	"\x04kind\"\xc0\x01\n" +
 	"\tPartition\x12\x16\n" +
@@ -2474,7 +2535,9 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x11InstallBootloader\x121\n" +
 	"\x06kernel\x18\x01 \x01(\v2\x19.kadeploy.agent.v1.KernelR\x06kernel\"#\n" +
 	"\tInventory\x12\x16\n" +
-	"\x06device\x182 \x01(\tR\x06device\"<\n" +
+	"\x06device\x182 \x01(\tR\x06device\"%\n" +
+	"\vCheckDevice\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\"<\n" +
 	"\fFetchRequest\x12\x18\n" +
 	"\asession\x18\x01 \x01(\fR\asession\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\" \n" +
@@ -2498,7 +2561,7 @@ func file_internal_agentlink_agentpb_agent_proto_rawDescGZIP() []byte {
 	return file_internal_agentlink_agentpb_agent_proto_rawDescData
 }
 
-var file_internal_agentlink_agentpb_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_internal_agentlink_agentpb_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_internal_agentlink_agentpb_agent_proto_goTypes = []any{
 	(*FromAgent)(nil),           // 0: kadeploy.agent.v1.FromAgent
 	(*EnrolRequest)(nil),        // 1: kadeploy.agent.v1.EnrolRequest
@@ -2529,12 +2592,13 @@ var file_internal_agentlink_agentpb_agent_proto_goTypes = []any{
 	(*Kexec)(nil),               // 26: kadeploy.agent.v1.Kexec
 	(*InstallBootloader)(nil),   // 27: kadeploy.agent.v1.InstallBootloader
 	(*Inventory)(nil),           // 28: kadeploy.agent.v1.Inventory
-	(*FetchRequest)(nil),        // 29: kadeploy.agent.v1.FetchRequest
-	(*FetchChunk)(nil),          // 30: kadeploy.agent.v1.FetchChunk
-	nil,                         // 31: kadeploy.agent.v1.Partition.EnvEntry
-	nil,                         // 32: kadeploy.agent.v1.RunArchive.EnvEntry
-	nil,                         // 33: kadeploy.agent.v1.Custom.EnvEntry
-	(*durationpb.Duration)(nil), // 34: google.protobuf.Duration
+	(*CheckDevice)(nil),         // 29: kadeploy.agent.v1.CheckDevice
+	(*FetchRequest)(nil),        // 30: kadeploy.agent.v1.FetchRequest
+	(*FetchChunk)(nil),          // 31: kadeploy.agent.v1.FetchChunk
+	nil,                         // 32: kadeploy.agent.v1.Partition.EnvEntry
+	nil,                         // 33: kadeploy.agent.v1.RunArchive.EnvEntry
+	nil,                         // 34: kadeploy.agent.v1.Custom.EnvEntry
+	(*durationpb.Duration)(nil), // 35: google.protobuf.Duration
 }
 var file_internal_agentlink_agentpb_agent_proto_depIdxs = []int32{
 	3,  // 0: kadeploy.agent.v1.FromAgent.hello:type_name -> kadeploy.agent.v1.Hello
@@ -2547,8 +2611,8 @@ var file_internal_agentlink_agentpb_agent_proto_depIdxs = []int32{
 	10, // 7: kadeploy.agent.v1.ToAgent.welcome:type_name -> kadeploy.agent.v1.Welcome
 	12, // 8: kadeploy.agent.v1.ToAgent.order:type_name -> kadeploy.agent.v1.Order
 	11, // 9: kadeploy.agent.v1.ToAgent.abort:type_name -> kadeploy.agent.v1.Abort
-	34, // 10: kadeploy.agent.v1.Welcome.reconnect:type_name -> google.protobuf.Duration
-	34, // 11: kadeploy.agent.v1.Order.timeout:type_name -> google.protobuf.Duration
+	35, // 10: kadeploy.agent.v1.Welcome.reconnect:type_name -> google.protobuf.Duration
+	35, // 11: kadeploy.agent.v1.Order.timeout:type_name -> google.protobuf.Duration
 	13, // 12: kadeploy.agent.v1.Order.partition:type_name -> kadeploy.agent.v1.Partition
 	14, // 13: kadeploy.agent.v1.Order.format:type_name -> kadeploy.agent.v1.Format
 	16, // 14: kadeploy.agent.v1.Order.mount:type_name -> kadeploy.agent.v1.Mount
@@ -2563,25 +2627,26 @@ var file_internal_agentlink_agentpb_agent_proto_depIdxs = []int32{
 	26, // 23: kadeploy.agent.v1.Order.kexec:type_name -> kadeploy.agent.v1.Kexec
 	27, // 24: kadeploy.agent.v1.Order.install_bootloader:type_name -> kadeploy.agent.v1.InstallBootloader
 	28, // 25: kadeploy.agent.v1.Order.inventory:type_name -> kadeploy.agent.v1.Inventory
-	20, // 26: kadeploy.agent.v1.Order.custom:type_name -> kadeploy.agent.v1.Custom
-	31, // 27: kadeploy.agent.v1.Partition.env:type_name -> kadeploy.agent.v1.Partition.EnvEntry
-	34, // 28: kadeploy.agent.v1.Receive.slow_disk:type_name -> google.protobuf.Duration
-	34, // 29: kadeploy.agent.v1.Receive.stall:type_name -> google.protobuf.Duration
-	32, // 30: kadeploy.agent.v1.RunArchive.env:type_name -> kadeploy.agent.v1.RunArchive.EnvEntry
-	33, // 31: kadeploy.agent.v1.Custom.env:type_name -> kadeploy.agent.v1.Custom.EnvEntry
-	25, // 32: kadeploy.agent.v1.Kexec.kernel:type_name -> kadeploy.agent.v1.Kernel
-	25, // 33: kadeploy.agent.v1.InstallBootloader.kernel:type_name -> kadeploy.agent.v1.Kernel
-	1,  // 34: kadeploy.agent.v1.Agents.Enrol:input_type -> kadeploy.agent.v1.EnrolRequest
-	0,  // 35: kadeploy.agent.v1.Agents.Session:input_type -> kadeploy.agent.v1.FromAgent
-	29, // 36: kadeploy.agent.v1.Agents.Fetch:input_type -> kadeploy.agent.v1.FetchRequest
-	2,  // 37: kadeploy.agent.v1.Agents.Enrol:output_type -> kadeploy.agent.v1.Enrolled
-	9,  // 38: kadeploy.agent.v1.Agents.Session:output_type -> kadeploy.agent.v1.ToAgent
-	30, // 39: kadeploy.agent.v1.Agents.Fetch:output_type -> kadeploy.agent.v1.FetchChunk
-	37, // [37:40] is the sub-list for method output_type
-	34, // [34:37] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	29, // 26: kadeploy.agent.v1.Order.check_device:type_name -> kadeploy.agent.v1.CheckDevice
+	20, // 27: kadeploy.agent.v1.Order.custom:type_name -> kadeploy.agent.v1.Custom
+	32, // 28: kadeploy.agent.v1.Partition.env:type_name -> kadeploy.agent.v1.Partition.EnvEntry
+	35, // 29: kadeploy.agent.v1.Receive.slow_disk:type_name -> google.protobuf.Duration
+	35, // 30: kadeploy.agent.v1.Receive.stall:type_name -> google.protobuf.Duration
+	33, // 31: kadeploy.agent.v1.RunArchive.env:type_name -> kadeploy.agent.v1.RunArchive.EnvEntry
+	34, // 32: kadeploy.agent.v1.Custom.env:type_name -> kadeploy.agent.v1.Custom.EnvEntry
+	25, // 33: kadeploy.agent.v1.Kexec.kernel:type_name -> kadeploy.agent.v1.Kernel
+	25, // 34: kadeploy.agent.v1.InstallBootloader.kernel:type_name -> kadeploy.agent.v1.Kernel
+	1,  // 35: kadeploy.agent.v1.Agents.Enrol:input_type -> kadeploy.agent.v1.EnrolRequest
+	0,  // 36: kadeploy.agent.v1.Agents.Session:input_type -> kadeploy.agent.v1.FromAgent
+	30, // 37: kadeploy.agent.v1.Agents.Fetch:input_type -> kadeploy.agent.v1.FetchRequest
+	2,  // 38: kadeploy.agent.v1.Agents.Enrol:output_type -> kadeploy.agent.v1.Enrolled
+	9,  // 39: kadeploy.agent.v1.Agents.Session:output_type -> kadeploy.agent.v1.ToAgent
+	31, // 40: kadeploy.agent.v1.Agents.Fetch:output_type -> kadeploy.agent.v1.FetchChunk
+	38, // [38:41] is the sub-list for method output_type
+	35, // [35:38] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_internal_agentlink_agentpb_agent_proto_init() }
@@ -2614,6 +2679,7 @@ func file_internal_agentlink_agentpb_agent_proto_init() {
 		(*Order_Kexec)(nil),
 		(*Order_InstallBootloader)(nil),
 		(*Order_Inventory)(nil),
+		(*Order_CheckDevice)(nil),
 		(*Order_Custom)(nil),
 	}
 	type x struct{}
@@ -2622,7 +2688,7 @@ func file_internal_agentlink_agentpb_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_agentlink_agentpb_agent_proto_rawDesc), len(file_internal_agentlink_agentpb_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   34,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -162,6 +162,14 @@ func expectConsole(m *lab.Machine, mark lab.Mark, pattern string) {
 // fileOnDisk reads a file of the ext4 file system on a partition of the machine's disk, without mounting it.
 func fileOnDisk(m *lab.Machine, partition int, path string) string {
 	GinkgoHelper()
+	text, err := exec.Command("debugfs", "-R", "cat "+path, partitionOf(m, partition)).Output()
+	Expect(err).NotTo(HaveOccurred())
+	return string(text)
+}
+
+// partitionOf is how debugfs is told of a partition of the machine's disk.
+func partitionOf(m *lab.Machine, partition int) string {
+	GinkgoHelper()
 	out, err := exec.Command("sfdisk", "-J", m.Disk()).Output()
 	Expect(err).NotTo(HaveOccurred(), "the disk has a partition table")
 	var t struct {
@@ -172,10 +180,7 @@ func fileOnDisk(m *lab.Machine, partition int, path string) string {
 	}
 	Expect(json.Unmarshal(out, &t)).To(Succeed())
 	Expect(len(t.PartitionTable.Partitions)).To(BeNumerically(">=", partition))
-	start := t.PartitionTable.Partitions[partition-1].Start * 512
-	text, err := exec.Command("debugfs", "-R", "cat "+path, fmt.Sprintf("%s?offset=%d", m.Disk(), start)).Output()
-	Expect(err).NotTo(HaveOccurred())
-	return string(text)
+	return fmt.Sprintf("%s?offset=%d", m.Disk(), t.PartitionTable.Partitions[partition-1].Start*512)
 }
 
 // tell writes what is needed to understand a failure.

@@ -7,6 +7,11 @@ import (
 	"github.com/kadeploy/kadeploy/internal/machine"
 )
 
+// Inventory describes the disks of this machine. It needs no rights, but without them the content of the disks stays unknown.
+func Inventory(ctx context.Context, c Config) ([]machine.DiskInfo, error) {
+	return newDriver(c).Inventory(ctx)
+}
+
 // Inventory describes the disks, and reads the first bytes of each and of its partitions. A device that cannot be read has no content. It
 // writes nothing.
 func (d *Driver) Inventory(ctx context.Context) ([]machine.DiskInfo, error) {

@@ -112,10 +112,10 @@ func open(root *os.Root, name string) (*os.File, error) {
 // maxParams is COMMAND_LINE_SIZE of the kernels that have the longest, with its zero byte.
 const maxParams = 4096 - 1
 
-// params are the kernel arguments with a root device.
+// params are the kernel arguments with a root device, for a system that has one.
 func (d *Driver) params(ctx context.Context, k machine.Kernel) (string, error) {
 	words := strings.Fields(k.Params)
-	if !slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "root=") }) {
+	if k.Device != "" && !slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "root=") }) {
 		root, err := d.RootDevice(ctx, k.Device)
 		if err != nil {
 			return "", err

@@ -3,7 +3,7 @@
 // kernel itself for the rest: mounts, the table read again, raw images, kexec.
 //
 // Before anything is written it refuses a disk that holds the running system: one with a file system that it has not mounted itself,
-// an active swap area, or volumes (dm, md) that are in use. What a driver has mounted it knows as long as it lives, which is one boot.
+// an active swap area, or volumes (dm, md) that are in use. That is also what makes it fit for a machine that runs a system of its own. What a driver has mounted it knows as long as it lives, which is one boot.
 package linux
 
 import (
@@ -29,22 +29,26 @@ type Config struct {
 	Dev string // "": /dev
 
 	Appearing time.Duration // how long a disk or a partition may take to show up; 0: 10 s
+
+	Guest bool // the machine runs a system of its own, which shall keep nothing of this: see Leave
 }
 
-// Driver implements machine.Machine, machine.Kexecer, machine.Bootable, machine.RootFinder and machine.Inventorier. It is safe for concurrent use; one order
+// Driver implements machine.Machine, machine.Kexecer, machine.Bootable, machine.RootFinder, machine.Guard and machine.Inventorier. It is safe for concurrent use; one order
 // at a time changes the machine.
 type Driver struct {
 	sys       sysfs
 	appearing time.Duration
+	guest     bool
 
 	mu     sync.Mutex
-	mounts []mount // in the order they were made
+	mounts []mount  // in the order they were made
+	made   []string // directories that are to be removed
 }
 
 // mount is a file system that this driver has attached.
 type mount struct {
 	dir    string
-	device block
+	device block // the zero block: memory
 }
 
 // New makes the driver. It touches nothing yet.
@@ -52,8 +56,11 @@ func New(c Config) (*Driver, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("real disks: only root may write them")
 	}
-	d := &Driver{sys: sysfs{dir: cmp.Or(c.Sys, "/sys"), dev: cmp.Or(c.Dev, "/dev")}, appearing: cmp.Or(c.Appearing, appearing)}
-	return d, nil
+	return newDriver(c), nil
+}
+
+func newDriver(c Config) *Driver {
+	return &Driver{sys: sysfs{dir: cmp.Or(c.Sys, "/sys"), dev: cmp.Or(c.Dev, "/dev")}, appearing: cmp.Or(c.Appearing, appearing), guest: c.Guest}
 }
 
 // mounted is what the driver has attached and not detached, oldest first.
@@ -68,5 +75,6 @@ var _ interface {
 	machine.Kexecer
 	machine.Bootable
 	machine.RootFinder
+	machine.Guard
 	machine.Inventorier
 } = (*Driver)(nil)

@@ -48,7 +48,7 @@ func (d *Driver) mount(ctx context.Context, device, dir, filesystem string) erro
 	if filesystem == "" {
 		filesystem = holds.kind
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := d.makeDir(dir); err != nil {
 		return err
 	}
 	if err := unix.Mount(b.path, dir, filesystem, 0, ""); err != nil {

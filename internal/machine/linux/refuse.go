@@ -2,6 +2,7 @@ package linux
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,15 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// CheckDevice implements machine.Guard.
+func (d *Driver) CheckDevice(ctx context.Context, device string) error {
+	b, err := d.find(ctx, device)
+	if err != nil {
+		return err
+	}
+	return d.refuse(b)
+}
 
 // refuse says why a disk or a partition must not be written: it holds what runs. Of a partition, only what is in the way of that one
 // counts; a table is the whole disk's.

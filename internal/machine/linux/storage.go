@@ -49,6 +49,12 @@ func (d *Driver) Scratch(dir string) (machine.Tree, error) {
 		return machine.Tree{}, err
 	}
 	at, ok := d.holding(dir)
+	if !ok && d.guest {
+		if err := d.mountMemory(dir); err != nil {
+			return machine.Tree{}, fmt.Errorf("%s: %w", dir, err)
+		}
+		return tree(dir)
+	}
 	if !ok {
 		at = "/"
 	}
