@@ -109,6 +109,14 @@ func (j *job) target(n *config.Node) string {
 	return n.DeployDevice()
 }
 
+// partNumber is a part of the disk for who wants a number; an array or a volume has none.
+func partNumber(part string) string {
+	if strings.HasPrefix(part, "/") {
+		return ""
+	}
+	return part
+}
+
 // variables are what pre-, post-installs and partition scripts find in their environment (Kadeploy3 1.3).
 func (j *job) variables(h *hostJob) map[string]string {
 	n, env := h.node, j.env
@@ -118,10 +126,10 @@ func (j *job) variables(h *hostJob) map[string]string {
 		"KADEPLOY_ENV":                    env.Name,
 		"KADEPLOY_BLOCK_DEVICE":           n.BlockDevice,
 		"KADEPLOY_DEPLOY_PART":            n.DeployDevice(),
-		"KADEPLOY_DEPLOY_PART_NUM":        n.DeployPart,
-		"KADEPLOY_SWAP_PART_NUM":          n.SwapPart,
-		"KADEPLOY_PROD_PART_NUM":          n.ProdPart,
-		"KADEPLOY_TMP_PART_NUM":           n.TmpPart,
+		"KADEPLOY_DEPLOY_PART_NUM":        partNumber(n.DeployPart),
+		"KADEPLOY_SWAP_PART_NUM":          partNumber(n.SwapPart),
+		"KADEPLOY_PROD_PART_NUM":          partNumber(n.ProdPart),
+		"KADEPLOY_TMP_PART_NUM":           partNumber(n.TmpPart),
 		"KADEPLOY_ENV_EXTRACTION_DIR":     n.ExtractionDir,
 		"KADEPLOY_PREPOST_EXTRACTION_DIR": n.RambinDir,
 		"KADEPLOY_TMP_DIR":                n.RambinDir,

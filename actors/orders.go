@@ -135,12 +135,20 @@ const maxScript = 1 << 20
 
 func (w *walker) partition() ([]*agentpb.Order, error) {
 	n := w.target.node
-	script, err := readBounded(n.PartitionFile, maxScript)
+	script, err := partitionScript(n)
 	if err != nil {
 		return nil, &fatalError{fmt.Errorf("partition_file of %s: %w", n.Name, err)}
 	}
 	return one(&agentpb.Order{Kind: &agentpb.Order_Partition{Partition: &agentpb.Partition{
 		Device: n.BlockDevice, Kind: n.PartitionKind, Script: script, Env: w.job.variables(w.target)}}})
+}
+
+// partitionScript is what the agent makes the table of: the file as it is now, or the layout that the configuration in force was read with.
+func partitionScript(n *config.Node) ([]byte, error) {
+	if n.Layout != nil {
+		return n.Layout.Encode()
+	}
+	return readBounded(n.PartitionFile, maxScript)
 }
 
 func readBounded(path string, limit int64) ([]byte, error) {

@@ -14,9 +14,11 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/kadeploy/kadeploy/internal/blockdev"
+	"github.com/kadeploy/kadeploy/internal/disklayout"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 )
 
@@ -132,13 +134,14 @@ type Settings struct {
 	NFSRootParams string
 
 	BlockDevice string // /dev/sda; how else a disk is written says internal/blockdev
-	DeployPart  string // suffix: "3", also "p3" or "-part3"; the device is blockdev.Partition of both
+	DeployPart  string // suffix: "3", also "p3" or "-part3"; the device is blockdev.Partition of both. Of a layout, also a device: /dev/vg0/root
 	ProdPart    string
 	TmpPart     string
 	SwapPart    string // "" when none
 
-	PartitionKind string // fdisk or parted
-	PartitionFile string // absolute path; "" when the node has none
+	PartitionKind string             // fdisk, parted, sfdisk or layout
+	PartitionFile string             // absolute path; "" when the node has none
+	Layout        *disklayout.Layout // what PartitionFile holds, of kind layout; nil otherwise
 	SupportedFS   []string
 	MkfsOptions   map[string]string // file system -> options
 	Drivers       []string
@@ -189,7 +192,12 @@ func (s *Settings) SwapDevice() string {
 	return s.device(s.SwapPart)
 }
 
-func (s *Settings) device(part string) string { return blockdev.Partition(s.BlockDevice, part) }
+func (s *Settings) device(part string) string {
+	if strings.HasPrefix(part, "/") {
+		return part
+	}
+	return blockdev.Partition(s.BlockDevice, part)
+}
 
 // Command is the argument vector of a power or console command with HOSTNAME_FQDN and HOSTNAME_SHORT still in it,
 // and the file of node groups it acts on, "" for a command of one node.

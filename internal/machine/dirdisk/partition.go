@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/kadeploy/kadeploy/internal/disklayout"
 	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/script"
 )
@@ -16,7 +17,8 @@ import (
 // Partition replaces the table. Of kind fdisk, the script is what would be typed into fdisk, or a list of `part` lines; of kind sfdisk, what sfdisk reads.
 // Of kind parted, the script is run, and declares the partitions by printing `part NUMBER SIZE TYPE` lines: there is no
 // disk that parted could change. A partition that keeps its number and size keeps its files, as one that starts and ends
-// at the same places of a real disk; all others are empty afterwards.
+// at the same places of a real disk; all others are empty afterwards. Of kind layout, the script is what internal/disklayout encodes; there is no RAID and no
+// LVM here.
 func (d *Disk) Partition(ctx context.Context, t machine.Table) (string, error) {
 	if !path.IsAbs(t.Device) || path.Base(t.Device) == "/" {
 		return "", fmt.Errorf("partition %q: want the path of a device", t.Device)
@@ -63,10 +65,13 @@ func (d *Disk) parse(ctx context.Context, t machine.Table, before *table) ([]Par
 	case "sfdisk":
 		parts, err := parseSfdisk(string(t.Script), t.Device)
 		return parts, "", err
+	case disklayout.Kind:
+		parts, err := d.plain(t)
+		return parts, "", err
 	case "parted":
 		return d.runDeclaring(ctx, t)
 	}
-	return nil, "", fmt.Errorf("kind %q: want fdisk, parted or sfdisk", t.Kind)
+	return nil, "", fmt.Errorf("kind %q: want fdisk, parted, sfdisk or layout", t.Kind)
 }
 
 // runDeclaring runs the script and collects what it declares.

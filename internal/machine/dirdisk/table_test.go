@@ -91,7 +91,7 @@ var _ = Describe("Partition", func() {
 		Entry("with an overflowing size", "size", "fdisk", "n", "p", "1", "", "+9999999999T", "w"),
 		Entry("with a wrong list", "line 2", "fdisk", "part 1 1G", "part two 1G"),
 		Entry("with a number twice", "twice", "fdisk", "part 1 1G", "part 1 2G"),
-		Entry("of an unknown kind", "want fdisk, parted or sfdisk", "gdisk", "part 1 1G"),
+		Entry("of an unknown kind", "want fdisk, parted, sfdisk or layout", "gdisk", "part 1 1G"),
 		Entry("without a partition", "has no partition", "sfdisk", "label: gpt"),
 		Entry("with a size that is none", "line 2: size \"much\"", "sfdisk", "label: gpt", "size=much"),
 		Entry("with a number that is none", "numbers go from 1 to", "sfdisk", "/dev/sdb1 : size=1M"),
