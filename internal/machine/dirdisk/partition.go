@@ -12,6 +12,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/disklayout"
 	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/script"
+	"github.com/kadeploy/kadeploy/internal/machine/sfdisk"
 )
 
 // Partition replaces the table. Of kind fdisk, the script is what would be typed into fdisk, or a list of `part` lines; of kind sfdisk, what sfdisk reads.
@@ -63,7 +64,7 @@ func (d *Disk) parse(ctx context.Context, t machine.Table, before *table) ([]Par
 		parts, err := parseTyped(string(t.Script), there)
 		return parts, "", err
 	case "sfdisk":
-		parts, err := parseSfdisk(string(t.Script), t.Device)
+		parts, err := ofSfdisk(t)
 		return parts, "", err
 	case disklayout.Kind:
 		parts, err := d.plain(t)
@@ -72,6 +73,21 @@ func (d *Disk) parse(ctx context.Context, t machine.Table, before *table) ([]Par
 		return d.runDeclaring(ctx, t)
 	}
 	return nil, "", fmt.Errorf("kind %q: want fdisk, parted, sfdisk or layout", t.Kind)
+}
+
+// sector is the unit of sizes without one.
+const sector = 512
+
+func ofSfdisk(t machine.Table) ([]Partition, error) {
+	entries, err := sfdisk.Parse(string(t.Script), t.Device, sector)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]Partition, len(entries))
+	for i, e := range entries {
+		parts[i] = Partition{Number: e.Number, Size: e.Size, Type: e.Type}
+	}
+	return collect(parts)
 }
 
 // runDeclaring runs the script and collects what it declares.

@@ -95,6 +95,12 @@ var _ = Describe("A real disk", func() {
 		Expect(err).To(MatchError("partition /dev/vda: script partition script: exit status 3: no luck"))
 	})
 
+	It("says which partition of a script does not fit", func() {
+		_, err := d.Partition(ctx, sfdisk("/dev/vda", "label: gpt\nsize=100M\nsize=9G\n"))
+		Expect(err).To(MatchError("partition /dev/vda: partition 2 is to have 9216 MiB, and the disk has room for 1946 MiB"))
+		partition(sfdisk("/dev/vda", "label: gpt\nsize=100M\nsize=+\n"))
+	})
+
 	It("keeps what is in a partition that stays where it is, and nothing else", func() {
 		partition(sfdisk("/dev/vda", "label: dos\nsize=100M\nsize=100M\n"))
 		for _, device := range []string{"/dev/vda1", "/dev/vda2"} {

@@ -16,6 +16,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/disklayout"
 	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/script"
+	"github.com/kadeploy/kadeploy/internal/machine/sfdisk"
 )
 
 // Partition replaces the table of a disk by what the site's script makes. A partition that starts and ends where one did before keeps what
@@ -56,8 +57,13 @@ func (d *Driver) partition(ctx context.Context, t machine.Table) (string, error)
 	if err != nil {
 		return output, err
 	}
-	if t.Kind == "parted" {
+	switch t.Kind {
+	case "parted":
 		return output, nil
+	case "sfdisk":
+		if err := fits(string(t.Script), disk, after); err != nil {
+			return output, err
+		}
 	}
 	return output, d.wipeNew(disk, before, after)
 }
@@ -96,6 +102,20 @@ func feedSfdisk(ctx context.Context, disk block, lines []byte) (string, error) {
 		err = fmt.Errorf("sfdisk: %s", said[strings.LastIndexByte(said, '\n')+1:])
 	}
 	return output, err
+}
+
+// fits says which partition of a script is smaller than it was asked to be: with gpt, sfdisk makes the last one fit without a word. What sfdisk has
+// taken and we cannot read is not compared.
+func fits(lines string, disk block, after table) error {
+	const grain = 1 << 20 // sizes go to whole MiB
+	wanted, _ := sfdisk.Parse(lines, disk.path, after.sector)
+	for _, w := range wanted {
+		i := slices.IndexFunc(after.partitions, func(e entry) bool { return e.number == w.Number })
+		if i >= 0 && after.partitions[i].size+grain < w.Size {
+			return fmt.Errorf("partition %d is to have %d MiB, and the disk has room for %d MiB", w.Number, w.Size>>20, after.partitions[i].size>>20)
+		}
+	}
+	return nil
 }
 
 // typeFdisk types the lines. fdisk takes what it does not understand for a slip of the fingers and exits 0: what it says is the proof.
