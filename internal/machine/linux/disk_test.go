@@ -98,6 +98,8 @@ var _ = Describe("A real disk", func() {
 	It("says which partition of a script does not fit", func() {
 		_, err := d.Partition(ctx, sfdisk("/dev/vda", "label: gpt\nsize=100M\nsize=9G\n"))
 		Expect(err).To(MatchError("partition /dev/vda: partition 2 is to have 9216 MiB, and the disk has room for 1946 MiB"))
+		_, err = d.Partition(ctx, sfdisk("/dev/vda", "label: dos\nsize=9G\n"))
+		Expect(err).To(MatchError("partition /dev/vda: partition 1 is to have 9216 MiB, and the disk has room for 0 MiB"))
 		partition(sfdisk("/dev/vda", "label: gpt\nsize=100M\nsize=+\n"))
 	})
 

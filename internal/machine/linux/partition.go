@@ -53,17 +53,17 @@ func (d *Driver) partition(ctx context.Context, t machine.Table) (string, error)
 	if err != nil {
 		return output, err
 	}
+	if t.Kind == "sfdisk" {
+		if err := d.fits(ctx, disk, string(t.Script)); err != nil {
+			return output, err
+		}
+	}
 	after, err := d.settle(ctx, disk)
 	if err != nil {
 		return output, err
 	}
-	switch t.Kind {
-	case "parted":
+	if t.Kind == "parted" {
 		return output, nil
-	case "sfdisk":
-		if err := fits(string(t.Script), disk, after); err != nil {
-			return output, err
-		}
 	}
 	return output, d.wipeNew(disk, before, after)
 }
@@ -104,15 +104,25 @@ func feedSfdisk(ctx context.Context, disk block, lines []byte) (string, error) {
 	return output, err
 }
 
-// fits says which partition of a script is smaller than it was asked to be: with gpt, sfdisk makes the last one fit without a word. What sfdisk has
-// taken and we cannot read is not compared.
-func fits(lines string, disk block, after table) error {
+// fits says which partition of a script is smaller than it was asked to be: sfdisk makes the last one of a gpt table fit, and the first one of a dos
+// table empty, without a word. Where it numbers the partitions in a way of its own, nothing is compared.
+func (d *Driver) fits(ctx context.Context, disk block, lines string) error {
 	const grain = 1 << 20 // sizes go to whole MiB
-	wanted, _ := sfdisk.Parse(lines, disk.path, after.sector)
-	for _, w := range wanted {
-		i := slices.IndexFunc(after.partitions, func(e entry) bool { return e.number == w.Number })
-		if i >= 0 && after.partitions[i].size+grain < w.Size {
-			return fmt.Errorf("partition %d is to have %d MiB, and the disk has room for %d MiB", w.Number, w.Size>>20, after.partitions[i].size>>20)
+	written, err := d.table(ctx, disk)
+	if err != nil {
+		return err
+	}
+	wanted, err := sfdisk.Parse(lines, disk.path, written.sector)
+	if err != nil { // sfdisk has understood it
+		return nil
+	}
+	slices.SortFunc(wanted, func(a, b sfdisk.Entry) int { return a.Number - b.Number })
+	if !slices.EqualFunc(wanted, written.partitions, func(w sfdisk.Entry, e entry) bool { return w.Number == e.number }) {
+		return nil
+	}
+	for i, w := range wanted {
+		if got := written.partitions[i].size; got+grain < w.Size {
+			return fmt.Errorf("partition %d is to have %d MiB, and the disk has room for %d MiB", w.Number, w.Size>>20, got>>20)
 		}
 	}
 	return nil

@@ -11,7 +11,8 @@ import (
 	"github.com/kadeploy/kadeploy/internal/machine/script"
 )
 
-// stack is what the kernel has made of a disk or a partition, arrays and volumes, in the order to stop it: what is on top comes first.
+// stack is what the kernel has made of a disk or a partition, arrays and volumes, in the order to stop it: what is on top comes first. What is made of
+// several of them comes several times.
 func (s sysfs) stack(b block) []block {
 	var all []block
 	for _, name := range s.holders(b) {
@@ -24,7 +25,7 @@ func (s sysfs) stack(b block) []block {
 		}
 		all = append(all, holder)
 	}
-	return slices.CompactFunc(all, func(a, b block) bool { return a.name == b.name })
+	return all
 }
 
 // unstack stops all arrays and volumes that are on disks, so that the disks can be written anew. It is refused, and nothing is stopped, when
@@ -46,9 +47,9 @@ func (d *Driver) unstack(ctx context.Context, disks []block) error {
 	if err := d.leave(ctx, parts); err != nil {
 		return err
 	}
-	for _, b := range stacked {
-		if _, err := d.sys.block(b.name); err != nil {
-			continue // of several disks, and stopped already
+	for i, b := range stacked {
+		if slices.ContainsFunc(stacked[:i], func(done block) bool { return done.name == b.name }) {
+			continue
 		}
 		if err := d.stop(ctx, b); err != nil {
 			return err
