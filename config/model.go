@@ -166,6 +166,7 @@ type Settings struct {
 	ChainRing    int64         // bytes kept for the next node of the chain
 	SlowDisk     time.Duration // chain_slow_disk: how long the node's disk may hold up the chain; 0: for ever
 	ChainTLS     bool
+	VerifyImage  bool   // verify_image: dd images are read back from the disk and compared
 	Switch, Rack string // where the node is in the network; "": not known
 
 	Macrosteps  map[workflow.Macro][]workflow.Spec // instances in order

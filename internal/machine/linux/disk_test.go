@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -271,6 +272,36 @@ var _ = Describe("A real disk", func() {
 			_, err = io.CopyN(sum, got, int64(len(image)))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(sum.Sum(nil)).To(HaveExactElements(bytesOf(sha256.Sum256(image))...))
+		})
+
+		It("is read back on request, from the disk and not from memory", func() {
+			partition(sfdisk("/dev/vda", layout))
+			disk, err := os.OpenFile("/dev/vda", os.O_RDWR, 0)
+			Expect(err).NotTo(HaveOccurred())
+			defer disk.Close()
+			start, err := os.ReadFile("/sys/class/block/vda3/start")
+			Expect(err).NotTo(HaveOccurred())
+			first, err := strconv.ParseInt(strings.TrimSpace(string(start)), 10, 64)
+			Expect(err).NotTo(HaveOccurred())
+			for _, broken := range []bool{false, true} {
+				f, err := d.Device("/dev/vda3", 0)
+				Expect(err).NotTo(HaveOccurred())
+				f.Verify()
+				Expect(f.Write(bytes.Repeat([]byte("image"), 2_000_001))).To(Equal(10_000_005))
+				if !broken {
+					Expect(f.Commit()).To(Succeed())
+					continue
+				}
+				unix.Sync() // what comes now reaches the disk behind the back of the partition
+				_, err = disk.WriteAt(bytes.Repeat([]byte("x"), 4096), first*512+(5<<20))
+				Expect(err).NotTo(HaveOccurred())
+				Expect(disk.Sync()).To(Succeed())
+				Expect(f.Commit()).To(MatchError(ContainSubstring("does not hold what was written from byte 4194304 to 8388607")))
+				head := make([]byte, 5)
+				_, err = disk.ReadAt(head, first*512)
+				Expect(err).NotTo(HaveOccurred())
+				Expect(head).NotTo(Equal([]byte("image")), "nobody takes it for an image")
+			}
 		})
 
 		It("has the partitions that the image brings", func() {
