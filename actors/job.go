@@ -109,14 +109,6 @@ func (j *job) target(n *config.Node) string {
 	return n.DeployDevice()
 }
 
-// partNumber is a part of the disk for who wants a number; an array or a volume has none.
-func partNumber(part string) string {
-	if strings.HasPrefix(part, "/") {
-		return ""
-	}
-	return part
-}
-
 // variables are what pre-, post-installs and partition scripts find in their environment (Kadeploy3 1.3).
 func (j *job) variables(h *hostJob) map[string]string {
 	n, env := h.node, j.env

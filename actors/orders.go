@@ -143,14 +143,6 @@ func (w *walker) partition() ([]*agentpb.Order, error) {
 		Device: n.BlockDevice, Kind: n.PartitionKind, Script: script, Env: w.job.variables(w.target)}}})
 }
 
-// partitionScript is what the agent makes the table of: the file as it is now, or the layout that the configuration in force was read with.
-func partitionScript(n *config.Node) ([]byte, error) {
-	if n.Layout != nil {
-		return n.Layout.Encode()
-	}
-	return readBounded(n.PartitionFile, maxScript)
-}
-
 func readBounded(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
