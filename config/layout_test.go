@@ -5,21 +5,26 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-var _ = Describe("A layout of disks", func() {
-	const file = `
-		disks = ["/dev/sda", "/dev/sdb"]
-		partition "bios_grub"  { size = "1MiB" }
-		partition "swap"       { size = "25%" }
-		partition "raid" "md0" { size = "rest" }
-		raid "md0" "lvm" "vg0" { level = 1 }
-		volume_group "vg0" {
-			volume "root" "deploy" { size = "10GiB" }
-			volume "data" "tmp"    { size = "rest" }
-		}`
-	classic := files{"deploy.conf": "", "nodes.conf": "n1 127.1.0.1 c\nn2 127.1.0.2 c block_device=/dev/sdb\n", "layout.hcl": file,
+const layoutText = `
+	disks = ["/dev/sda", "/dev/sdb"]
+	partition "bios_grub"  { size = "1MiB" }
+	partition "swap"       { size = "25%" }
+	partition "raid" "md0" { size = "rest" }
+	raid "md0" "lvm" "vg0" { level = 1 }
+	volume_group "vg0" {
+		volume "root" "deploy" { size = "10GiB" }
+		volume "data" "tmp"    { size = "rest" }
+	}`
+
+// layoutSite is a site whose disks have a layout.
+func layoutSite() files {
+	return files{"deploy.conf": "", "nodes.conf": "n1 127.1.0.1 c\nn2 127.1.0.2 c block_device=/dev/sdb\n", "layout.hcl": layoutText,
 		"cluster-c.conf": "power = sandbox\ndeploy_kernel = vmlinuz\ndeploy_initrd = initrd\nblock_device = /dev/sda\n" +
 			"partition_creation_kind = layout\npartition_file = layout.hcl\n"}
-	hcl := files{"deploy.hcl": "", "nodes.conf": classic["nodes.conf"], "layout.hcl": file,
+}
+
+var _ = Describe("A layout of disks", func() {
+	hcl := files{"deploy.hcl": "", "nodes.conf": layoutSite()["nodes.conf"], "layout.hcl": layoutText,
 		"cluster-c.hcl": `power = "sandbox"
 			deploy_kernel = "vmlinuz"
 			deploy_initrd = "initrd"
@@ -39,14 +44,10 @@ var _ = Describe("A layout of disks", func() {
 			Expect(n1.Layout.Label).To(Equal("gpt"))
 			Expect(n2.Layout).To(BeIdenticalTo(n1.Layout), "one file is read once")
 		},
-		Entry(nil, classic), Entry(nil, hcl),
+		Entry(nil, layoutSite()), Entry(nil, hcl),
 	)
 
 	It("may be said again by the keys", func() {
-		f := files{}
-		for name, text := range classic {
-			f[name] = text
-		}
-		Expect(node(f.and("cluster-c.conf", "swap_part = 2").load(), "n1").SwapPart).To(Equal("2"))
+		Expect(node(layoutSite().and("cluster-c.conf", "swap_part = 2").load(), "n1").SwapPart).To(Equal("2"))
 	})
 })

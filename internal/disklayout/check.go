@@ -17,7 +17,7 @@ type Problem struct {
 const (
 	maxPrimary    = 4   // partitions of a dos label that need no extended one
 	maxPartitions = 128 // of a GPT as everybody makes it
-	maxParts      = 64  // arrays, groups, and volumes of a group
+	maxParts      = 64  // disks, arrays, groups, and volumes of a group
 )
 
 var (
@@ -28,7 +28,9 @@ var (
 // Check finds all that is wrong with a layout but for what only the machine knows: how large its disks are.
 func (l *Layout) Check() []Problem {
 	c := &check{Layout: l, roles: map[Role]int{}}
-	c.table()
+	if c.table(); len(l.Partitions) > maxPartitions || len(l.Disks) > maxParts || len(l.Arrays) > maxParts || len(l.Groups) > maxParts {
+		return c.problems // nobody wants to read on
+	}
 	c.partitions()
 	c.arrays()
 	c.groups()
@@ -52,7 +54,7 @@ func (c *check) table() {
 	if c.Label != "gpt" && c.Label != "dos" {
 		c.add(Place{}, "label %q: want gpt or dos", c.Label)
 	}
-	for i, disk := range c.Disks {
+	for i, disk := range c.Disks[:min(len(c.Disks), maxParts)] {
 		if err := blockdev.Check(disk); err != nil {
 			c.add(Place{}, "disks: %q: %v", disk, err)
 		}
@@ -68,8 +70,8 @@ func (c *check) table() {
 	case c.Label == "dos" && n > maxPrimary:
 		c.add(c.Partitions[maxPrimary].Place, "a dos label has %d partitions at most: use label = \"gpt\"", maxPrimary)
 	}
-	if len(c.Arrays) > maxParts || len(c.Groups) > maxParts {
-		c.add(Place{}, "there are more than %d arrays or volume groups", maxParts)
+	if len(c.Disks) > maxParts || len(c.Arrays) > maxParts || len(c.Groups) > maxParts {
+		c.add(Place{}, "there are more than %d disks, arrays or volume groups", maxParts)
 	}
 }
 
@@ -177,6 +179,7 @@ func (c *check) groups() {
 func (c *check) volumes(g Group) {
 	if len(g.Volumes) == 0 || len(g.Volumes) > maxParts {
 		c.add(g.Place, "volume_group %s has %d volumes: want 1 to %d", g.Name, len(g.Volumes), maxParts)
+		return
 	}
 	sizes := make([]Size, len(g.Volumes))
 	for i, v := range g.Volumes {

@@ -33,7 +33,7 @@ func (l *Layout) Extents(d Disk) ([]Extent, error) {
 			size = max(end-at, mib)
 		}
 		extents[i] = Extent{at, max(size, mib)}
-		at += extents[i].Size
+		at = min(at+extents[i].Size, 2*maxSize) // too much stays too much
 	}
 	if at > end {
 		return nil, fmt.Errorf("the layout needs %d MiB, and %s has room for %d MiB", (at-edge)/mib, d.Path, max(end-edge, 0)/mib)
