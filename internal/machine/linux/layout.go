@@ -74,11 +74,14 @@ func (d *Driver) layOutDisk(ctx context.Context, disk block, l *disklayout.Layou
 	if _, err := feedSfdisk(ctx, disk, []byte(l.Script(extents))); err != nil {
 		return err
 	}
-	after, err := d.settle(ctx, disk)
+	after, err := d.table(ctx, disk)
 	if err != nil {
 		return err
 	}
 	if err := asked(after, extents); err != nil {
+		return err
+	}
+	if err := d.settle(ctx, disk, after); err != nil {
 		return err
 	}
 	if err := d.wipeNew(disk, before, after); err != nil {

@@ -52,13 +52,16 @@ func (d *Driver) partition(ctx context.Context, t machine.Table) (string, error)
 	if err != nil {
 		return output, err
 	}
+	after, err := d.table(ctx, disk)
+	if err != nil {
+		return output, err
+	}
 	if t.Kind == "sfdisk" {
-		if err := d.fits(ctx, disk, string(t.Script)); err != nil {
+		if err := fits(string(t.Script), disk, after); err != nil {
 			return output, err
 		}
 	}
-	after, err := d.settle(ctx, disk)
-	if err != nil {
+	if err := d.settle(ctx, disk, after); err != nil {
 		return output, err
 	}
 	if t.Kind == "parted" {
@@ -67,16 +70,12 @@ func (d *Driver) partition(ctx context.Context, t machine.Table) (string, error)
 	return output, d.wipeNew(disk, before, after)
 }
 
-// settle has the kernel read the table of a disk, and gives what both agree on.
-func (d *Driver) settle(ctx context.Context, disk block) (table, error) {
+// settle has the kernel read the table that is on a disk now, and returns when both agree.
+func (d *Driver) settle(ctx context.Context, disk block, t table) error {
 	if err := d.reread(ctx, disk); err != nil {
-		return table{}, err
+		return err
 	}
-	t, err := d.table(ctx, disk)
-	if err != nil {
-		return table{}, err
-	}
-	return t, d.agree(ctx, disk, t)
+	return d.agree(ctx, disk, t)
 }
 
 // write has the tool of the kind do its work.

@@ -23,12 +23,8 @@ func feedSfdisk(ctx context.Context, disk block, lines []byte) (string, error) {
 
 // fits says which partition of a script is smaller than it was asked to be: sfdisk makes the last one of a gpt table fit, and the first one of a dos
 // table empty, without a word. Where it numbers the partitions in a way of its own, nothing is compared.
-func (d *Driver) fits(ctx context.Context, disk block, lines string) error {
+func fits(lines string, disk block, written table) error {
 	const grain = 1 << 20 // sizes go to whole MiB
-	written, err := d.table(ctx, disk)
-	if err != nil {
-		return err
-	}
 	wanted, err := sfdisk.Parse(lines, disk.path, written.sector)
 	if err != nil { // sfdisk has understood it
 		return nil
