@@ -109,7 +109,7 @@ func (b *broadcast) receive(ctx context.Context, p *place) error {
 		Kind:   b.job.image.Kind, Compression: b.job.image.Compression,
 		Target: b.job.target(n), Ring: uint64(n.ChainRing), Tls: b.tls,
 		SlowDisk: durationpb.New(n.SlowDisk), Stall: durationpb.New(b.job.stall),
-		Size: uint64(b.job.image.Unpacked),
+		Size: uint64(b.job.image.Unpacked), Verify: n.VerifyImage,
 	}}}
 	result, err := p.session.Do(ctx, order, func(said *agentpb.Progress) {
 		switch {

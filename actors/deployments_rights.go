@@ -19,7 +19,7 @@ func needed(r *message.Submit, nodes []*config.Node) []rights.Want {
 		part := rights.AnyPart
 		if r.GetOperation() == message.Operation_DEPLOY {
 			var err error
-			if part, err = rights.Part(n.DeployPart); err != nil || r.GetBlockDevice() != "" {
+			if part, err = rights.Part(partNumber(n.DeployPart)); err != nil || r.GetBlockDevice() != "" {
 				part = rights.All // a partition without a number is nobody's by number
 			}
 		}

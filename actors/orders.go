@@ -135,7 +135,7 @@ const maxScript = 1 << 20
 
 func (w *walker) partition() ([]*agentpb.Order, error) {
 	n := w.target.node
-	script, err := readBounded(n.PartitionFile, maxScript)
+	script, err := partitionScript(n)
 	if err != nil {
 		return nil, &fatalError{fmt.Errorf("partition_file of %s: %w", n.Name, err)}
 	}

@@ -166,9 +166,13 @@ func (s *site) writeConfig() {
 	s.file("nodes.conf", nodes.String())
 }
 
+// unsaid leaves a key out of a site's file.
+const unsaid = "-"
+
 func settings(usual, special map[string]string) string {
 	all := maps.Clone(usual)
 	maps.Copy(all, special)
+	maps.DeleteFunc(all, func(_, value string) bool { return value == unsaid })
 	var text strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		fmt.Fprintf(&text, "%s = %s\n", key, all[key])

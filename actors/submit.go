@@ -161,6 +161,9 @@ func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a fileAccess)
 		}
 		j.add(n, p)
 	}
+	if err := j.checkVolumes(); err != nil {
+		return err
+	}
 	return j.checkRoots()
 }
 

@@ -3,13 +3,14 @@ package config
 import (
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/kadeploy/kadeploy/internal/disklayout"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 )
 
 // build makes the model of what the files say.
 func (l *loader) build(global *layer, entries []*entry) *Snapshot {
 	s := &Snapshot{Dir: l.dir, byName: map[string]*Node{}, origins: map[string]origin{}, schema: l.schema}
-	b := &builder{dir: l.dir, schema: l.schema, report: l.report, global: &s.Global, context: l.functions(), shared: map[string]*Settings{}}
+	b := &builder{dir: l.dir, schema: l.schema, report: l.report, global: &s.Global, context: l.functions(), shared: map[string]*Settings{}, layouts: map[string]*disklayout.Layout{}}
 	b.checkAll(global, "", daemonScope)
 	b.settle(daemonScope, stack{global}, b.context, &target{dir: l.dir, global: &s.Global})
 	for _, name := range l.clusterNames() {
@@ -46,7 +47,8 @@ type builder struct {
 	report  *report
 	global  *Global
 	context *hcl.EvalContext
-	shared  map[string]*Settings // by cluster, for the nodes that say nothing of their own
+	shared  map[string]*Settings          // by cluster, for the nodes that say nothing of their own
+	layouts map[string]*disklayout.Layout // by file; nil: a wrong one
 }
 
 // settings are those of one node. Nodes that say nothing of their own share the maps and lists of their cluster:

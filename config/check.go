@@ -58,6 +58,7 @@ func (b *builder) checkSettings(s *Settings, o origin) {
 			"nodes of cluster %s have no command to reboot them", o.entry.cluster)
 	}
 	b.checkPower(s, o)
+	b.checkParts(s, o)
 	if s.Bootloader == "chainload_pxe" {
 		b.report.add(Warning, o.layers.place(b.schema.byName["bootloader"]), "set bootloader = pure_pxe",
 			"chainload_pxe needs a boot loader on the partition, which this version does not install")

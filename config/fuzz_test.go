@@ -13,18 +13,19 @@ import (
 )
 
 // fuzzFile loads the minimal site with one file replaced, and checks what Load promises of any input.
-func fuzzFile(f *testing.F, name string, seeds ...string) {
+func fuzzFile(f *testing.F, name string, seeds ...string) { fuzzFileOf(f, minimal(), name, seeds...) }
+
+// fuzzFileOf is fuzzFile for another site.
+func fuzzFileOf(f *testing.F, site files, name string, seeds ...string) {
 	for _, seed := range seeds {
 		f.Add(seed)
 	}
-	dir := f.TempDir()
-	for other, text := range minimal() {
-		if err := os.WriteFile(filepath.Join(dir, other), []byte(text), 0o600); err != nil {
-			f.Fatal(err)
-		}
-	}
 	if base, isHCL := strings.CutSuffix(name, ".hcl"); isHCL {
-		if err := os.Remove(filepath.Join(dir, base+".conf")); err != nil {
+		delete(site, base+".conf") // the same file in the other syntax
+	}
+	dir := f.TempDir()
+	for other, text := range site {
+		if err := os.WriteFile(filepath.Join(dir, other), []byte(text), 0o600); err != nil {
 			f.Fatal(err)
 		}
 	}
@@ -185,4 +186,10 @@ func fixture(f *testing.F, name string) string {
 		f.Fatal(err)
 	}
 	return string(text)
+}
+
+func FuzzLayout(f *testing.F) {
+	fuzzFileOf(f, layoutSite(), "layout.hcl", layoutText, `label = "dos"
+		partition "prod" { size = "1GiB" }
+		partition "deploy" { size = "rest" }`)
 }

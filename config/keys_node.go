@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kadeploy/kadeploy/internal/blockdev"
+	"github.com/kadeploy/kadeploy/internal/disklayout"
 )
 
 // nodeKeys are the parameters that a cluster or one node may redefine.
@@ -23,8 +24,8 @@ func nodeKeys() []*key {
 			doc: "kernel arguments of the deployment system, after those of deploy_initrd"},
 		{name: "block_device", scope: clusterScope, required: true, set: setDevice,
 			doc: "disk of the node: /dev/sda, /dev/disk/by-id/NAME, /dev/disk/by-path/NAME, or what it is like: serial=TEXT, model=TEXT, size>=100G"},
-		{name: "deploy_part", scope: clusterScope, required: true, set: setPart(func(t *target) *string { return &t.settings.DeployPart }),
-			doc: "partition that is deployed: 3"},
+		{name: "deploy_part", scope: clusterScope, initial: one("none"), set: setPart(func(t *target) *string { return &t.settings.DeployPart }),
+			doc: "partition that is deployed: 3; required unless a layout says it"},
 		{name: "prod_part", scope: clusterScope, initial: one("none"), set: setPart(func(t *target) *string { return &t.settings.ProdPart }),
 			doc: "partition of the production system, or none"},
 		{name: "tmp_part", scope: clusterScope, initial: one("none"), set: setPart(func(t *target) *string { return &t.settings.TmpPart }),
@@ -32,8 +33,8 @@ func nodeKeys() []*key {
 		{name: "swap_part", scope: clusterScope, initial: one("none"), set: setPart(func(t *target) *string { return &t.settings.SwapPart }),
 			doc: "swap partition, or none"},
 		{name: "partition_creation_kind", scope: clusterScope, initial: one("fdisk"),
-			set: setChoice(func(t *target) *string { return &t.settings.PartitionKind }, "fdisk", "parted", "sfdisk"),
-			doc: "what partition_file holds: fdisk input, a parted script or an sfdisk script"},
+			set: setChoice(func(t *target) *string { return &t.settings.PartitionKind }, "fdisk", "parted", "sfdisk", disklayout.Kind),
+			doc: "what partition_file holds: fdisk input, a parted script, an sfdisk script or a layout (docs/disks.md)"},
 		{name: "partition_file", scope: clusterScope, fallback: partitionFileBeside, set: setOptionalFile(func(t *target) *string { return &t.settings.PartitionFile }),
 			doc: "file with the partition table; default partition_file_CLUSTER in the configuration directory when there is one"},
 		{name: "supported_fs", scope: clusterScope, form: list, initial: one("ext2,ext3,ext4,vfat"),

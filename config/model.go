@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/kadeploy/kadeploy/internal/blockdev"
+	"github.com/kadeploy/kadeploy/internal/disklayout"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 )
 
@@ -133,13 +134,14 @@ type Settings struct {
 	NFSRootParams string
 
 	BlockDevice string // /dev/sda; how else a disk is written says internal/blockdev
-	DeployPart  string // suffix: "3", also "p3" or "-part3"; the device is blockdev.Partition of both
+	DeployPart  string // suffix: "3", also "p3" or "-part3"; the device is blockdev.Partition of both. Of a layout, also a device: /dev/vg0/root
 	ProdPart    string
 	TmpPart     string
 	SwapPart    string // "" when none
 
-	PartitionKind string // fdisk or parted
-	PartitionFile string // absolute path; "" when the node has none
+	PartitionKind string             // fdisk, parted, sfdisk or layout
+	PartitionFile string             // absolute path; "" when the node has none
+	Layout        *disklayout.Layout // what PartitionFile holds, of kind layout; nil otherwise
 	SupportedFS   []string
 	MkfsOptions   map[string]string // file system -> options
 	Drivers       []string
@@ -164,6 +166,7 @@ type Settings struct {
 	ChainRing    int64         // bytes kept for the next node of the chain
 	SlowDisk     time.Duration // chain_slow_disk: how long the node's disk may hold up the chain; 0: for ever
 	ChainTLS     bool
+	VerifyImage  bool   // verify_image: dd images are read back from the disk and compared
 	Switch, Rack string // where the node is in the network; "": not known
 
 	Macrosteps  map[workflow.Macro][]workflow.Spec // instances in order
@@ -190,7 +193,12 @@ func (s *Settings) SwapDevice() string {
 	return s.device(s.SwapPart)
 }
 
-func (s *Settings) device(part string) string { return blockdev.Partition(s.BlockDevice, part) }
+func (s *Settings) device(part string) string {
+	if strings.HasPrefix(part, "/") {
+		return part
+	}
+	return blockdev.Partition(s.BlockDevice, part)
+}
 
 // Command is the argument vector of a power or console command with HOSTNAME_FQDN and HOSTNAME_SHORT still in it,
 // and the file of node groups it acts on, "" for a command of one node.

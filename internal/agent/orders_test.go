@@ -14,6 +14,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/internal/agent"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
+	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/dirdisk"
 )
 
@@ -302,3 +303,48 @@ var _ = It("An agent with a slow disk keeps in touch as often as the order says"
 	Expect(link.OK).To(BeTrue(), link.Cause)
 	Expect(link.Elapsed).To(BeNumerically(">", time.Second))
 })
+
+var _ = It("An agent whose disk keeps something else than it was given says so, when it is to look", func() {
+	for _, verify := range []bool{false, true} {
+		r := newRig()
+		r.start(func(c *agent.Config) {
+			disk, err := dirdisk.Open(dirdisk.Config{Root: r.disk})
+			Expect(err).NotTo(HaveOccurred())
+			c.Machine = forgetful{disk, filepath.Join(r.disk, "raw", "3")}
+		})
+		r.prepare()
+		raw := broadcast([]byte(strings.Repeat("sector", 100000)), func(r *agentpb.Receive) {
+			r.Kind, r.Compression, r.Target, r.Verify = "dd", "none", "/dev/sda3", verify
+		})
+		result, _ := r.send(raw)
+		Expect(result.Ok).To(Equal(!verify))
+		if verify {
+			Expect(result.Error).To(ContainSubstring("write the image: read the image back: the disk does not hold what was written from byte 0 to 599999"))
+		}
+	}
+})
+
+// forgetful is a machine whose disk loses a sector of each image.
+type forgetful struct {
+	machine.Machine
+	file string
+}
+
+func (f forgetful) Device(device string, size int64) (machine.Device, error) {
+	d, err := f.Machine.Device(device, size)
+	return losing{d, f.file}, err
+}
+
+type losing struct {
+	machine.Device
+	file string
+}
+
+func (l losing) Commit() error {
+	f, err := os.OpenFile(l.file, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteAt(make([]byte, 512), 300_000)
+		f.Close()
+	}
+	return errors.Join(err, l.Device.Commit())
+}

@@ -20,6 +20,9 @@ import (
 // reportEvery keeps progress under five reports a second.
 const reportEvery = 210 * time.Millisecond
 
+// readingBack bounds the time in which a disk gives back what was written to it: 2 TB of a slow one. Long before that, the time of the macro-step is over.
+const readingBack = 6 * time.Hour
+
 // receive makes this node a link of the chain. The image goes straight to the disk: chain, decompression, tar or device.
 func (w *work) receive(r *agentpb.Receive) error {
 	cfg, err := w.link(r)
@@ -82,6 +85,9 @@ func (w *work) link(r *agentpb.Receive) (chain.ReceiveConfig, error) {
 	if cfg.SlowSink = r.SlowDisk.AsDuration(); r.SlowDisk != nil && cfg.SlowSink <= 0 {
 		cfg.SlowSink = -1 // never
 	}
+	if r.Verify {
+		cfg.CloseTimeout = readingBack
+	}
 	cfg.DialFrom = w.loop.config.Address.String()
 	var last time.Time
 	cfg.Progress = func(n int64) {
@@ -107,6 +113,9 @@ func (w *work) sink(r *agentpb.Receive) (*sink, error) {
 		device, err := m.Device(r.Target, int64(min(r.Size, math.MaxInt64)))
 		if err != nil {
 			return nil, err
+		}
+		if r.Verify {
+			device.Verify()
 		}
 		return newSink(r.Compression, func(in compressed) (stats, error) { return copyTo(device, in) })
 	}

@@ -25,7 +25,7 @@ var defaultTools = []tool{
 	{"mke2fs", "e2fsprogs", true}, {"mkfs.ext2", "e2fsprogs", true}, {"mkfs.ext3", "e2fsprogs", true}, {"mkfs.ext4", "e2fsprogs", true},
 	{"tune2fs", "e2fsprogs", true}, {"e2fsck", "e2fsprogs", true}, {"resize2fs", "e2fsprogs", false},
 	{"mkfs.xfs", "xfsprogs", false}, {"mkfs.btrfs", "btrfs-progs", false}, {"mkfs.vfat", "dosfstools", false},
-	{"parted", "parted", false}, {"kexec", "kexec-tools", false}, {"lvm", "lvm2", false}, {"mdadm", "mdadm", false},
+	{"parted", "parted", false}, {"kexec", "kexec-tools", false}, {"lvm", "lvm2", false}, {"dmsetup", "dmsetup", false}, {"mdadm", "mdadm", false},
 	{"xz", "xz-utils", false}, {"bzip2", "bzip2", false}, {"zstd", "zstd", false},
 }
 

@@ -154,7 +154,7 @@ var _ = Describe("A configuration of 2009", func() {
 	},
 		Entry("an unknown key", "conf", "\nwarp = 9", `conf:2: unknown key "warp"`),
 		Entry("a line that is none", "specific_conf_c", "hello", `specific_conf_c:1: "hello" is not key = value; Kadeploy3 did not read it either`),
-		Entry("a value that cannot be", "specific_conf_c", "partition_creation_kind = magic", `specific_conf_c:1: partition_creation_kind: unknown value "magic" (known: fdisk, parted)`),
+		Entry("a value that cannot be", "specific_conf_c", "partition_creation_kind = magic", `specific_conf_c:1: partition_creation_kind: unknown value "magic" (known: fdisk, parted, sfdisk, layout)`),
 		Entry("a cluster without a file", "clusters", "d", "specific_conf_d: cluster d: no such file or directory"),
 		Entry("a node of no cluster", "nodes", "m-1 10.0.1.1 z", "nodes:1: nodes of cluster z: the cluster was not taken"),
 		Entry("a node without an address", "nodes", "m-1 c", "nodes:1: a node needs a name, an address and a cluster"),

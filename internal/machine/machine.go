@@ -55,6 +55,7 @@ type Storage interface {
 // Device is a raw image being written. Close without Commit leaves a device that holds nothing of use.
 type Device interface {
 	io.WriteCloser
+	Verify()       // before the first Write: Commit reads everything back and compares
 	Commit() error // the image is complete; the device is closed
 }
 

@@ -1523,6 +1523,7 @@ type Receive struct {
 	SlowDisk      *durationpb.Duration   `protobuf:"bytes,11,opt,name=slow_disk,json=slowDisk,proto3" json:"slow_disk,omitempty"` // this disk may hold up the chain so long; 0: for ever; absent: default
 	Stall         *durationpb.Duration   `protobuf:"bytes,12,opt,name=stall,proto3" json:"stall,omitempty"`                       // of silence after which a peer is taken for dead; absent: default
 	Size          uint64                 `protobuf:"varint,13,opt,name=size,proto3" json:"size,omitempty"`                        // dd: bytes of the image once decompressed; 0: not known
+	Verify        bool                   `protobuf:"varint,14,opt,name=verify,proto3" json:"verify,omitempty"`                    // dd: what was written is read back and compared
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1646,6 +1647,13 @@ func (x *Receive) GetSize() uint64 {
 		return x.Size
 	}
 	return 0
+}
+
+func (x *Receive) GetVerify() bool {
+	if x != nil {
+		return x.Verify
+	}
+	return false
 }
 
 type RunArchive struct {
@@ -2475,7 +2483,7 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"filesystem\x18\x03 \x01(\tR\n" +
 	"filesystem\"\x1a\n" +
 	"\x06Umount\x12\x10\n" +
-	"\x03dir\x18\x01 \x01(\tR\x03dir\"\xf6\x02\n" +
+	"\x03dir\x18\x01 \x01(\tR\x03dir\"\x8e\x03\n" +
 	"\aReceive\x12\x1a\n" +
 	"\btransfer\x18\x01 \x01(\fR\btransfer\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x1a\n" +
@@ -2490,7 +2498,8 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	" \x01(\bR\x03tls\x126\n" +
 	"\tslow_disk\x18\v \x01(\v2\x19.google.protobuf.DurationR\bslowDisk\x12/\n" +
 	"\x05stall\x18\f \x01(\v2\x19.google.protobuf.DurationR\x05stall\x12\x12\n" +
-	"\x04size\x18\r \x01(\x04R\x04size\"\xf2\x01\n" +
+	"\x04size\x18\r \x01(\x04R\x04size\x12\x16\n" +
+	"\x06verify\x18\x0e \x01(\bR\x06verify\"\xf2\x01\n" +
 	"\n" +
 	"RunArchive\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +

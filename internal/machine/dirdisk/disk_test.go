@@ -196,6 +196,26 @@ var _ = Describe("A disk that is a directory", func() {
 			Expect(os.ReadFile(filepath.Join(cfg.Root, "raw/3"))).To(Equal([]byte("image")))
 		})
 
+		It("reads an image back on request, and finds what the disk has made of it", func() {
+			for _, broken := range []bool{false, true} {
+				dev, err := disk.Device("/dev/sda3", 0)
+				Expect(err).NotTo(HaveOccurred())
+				dev.Verify()
+				_, err = dev.Write(make([]byte, 5<<20))
+				Expect(err).NotTo(HaveOccurred())
+				if !broken {
+					Expect(dev.Commit()).To(Succeed())
+					continue
+				}
+				f, err := os.OpenFile(filepath.Join(cfg.Root, "raw", "3"), os.O_WRONLY, 0)
+				Expect(err).NotTo(HaveOccurred())
+				_, err = f.WriteAt([]byte{1}, 4<<20+77)
+				Expect(err).NotTo(HaveOccurred())
+				Expect(f.Close()).To(Succeed())
+				Expect(dev.Commit()).To(MatchError(ContainSubstring("does not hold what was written from byte 4194304 to 5242879")))
+			}
+		})
+
 		It("stays as it is when an image is larger than the disk", func() {
 			cfg.Capacity = 1 << 20
 			small := open()

@@ -9,14 +9,17 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/kadeploy/kadeploy/internal/disklayout"
 	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/script"
+	"github.com/kadeploy/kadeploy/internal/machine/sfdisk"
 )
 
 // Partition replaces the table. Of kind fdisk, the script is what would be typed into fdisk, or a list of `part` lines; of kind sfdisk, what sfdisk reads.
 // Of kind parted, the script is run, and declares the partitions by printing `part NUMBER SIZE TYPE` lines: there is no
 // disk that parted could change. A partition that keeps its number and size keeps its files, as one that starts and ends
-// at the same places of a real disk; all others are empty afterwards.
+// at the same places of a real disk; all others are empty afterwards. Of kind layout, the script is what internal/disklayout encodes; there is no RAID and no
+// LVM here.
 func (d *Disk) Partition(ctx context.Context, t machine.Table) (string, error) {
 	if !path.IsAbs(t.Device) || path.Base(t.Device) == "/" {
 		return "", fmt.Errorf("partition %q: want the path of a device", t.Device)
@@ -61,12 +64,30 @@ func (d *Disk) parse(ctx context.Context, t machine.Table, before *table) ([]Par
 		parts, err := parseTyped(string(t.Script), there)
 		return parts, "", err
 	case "sfdisk":
-		parts, err := parseSfdisk(string(t.Script), t.Device)
+		parts, err := ofSfdisk(t)
+		return parts, "", err
+	case disklayout.Kind:
+		parts, err := d.plain(t)
 		return parts, "", err
 	case "parted":
 		return d.runDeclaring(ctx, t)
 	}
-	return nil, "", fmt.Errorf("kind %q: want fdisk, parted or sfdisk", t.Kind)
+	return nil, "", fmt.Errorf("kind %q: want fdisk, parted, sfdisk or layout", t.Kind)
+}
+
+// sector is the unit of sizes without one.
+const sector = 512
+
+func ofSfdisk(t machine.Table) ([]Partition, error) {
+	entries, err := sfdisk.Parse(string(t.Script), t.Device, sector)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]Partition, len(entries))
+	for i, e := range entries {
+		parts[i] = Partition{Number: e.Number, Size: e.Size, Type: e.Type}
+	}
+	return collect(parts)
 }
 
 // runDeclaring runs the script and collects what it declares.

@@ -7,6 +7,7 @@ import (
 	"regexp"
 
 	"github.com/kadeploy/kadeploy/internal/machine"
+	"github.com/kadeploy/kadeploy/internal/machine/readback"
 )
 
 // Device opens a partition, or the whole disk by its own name, for a raw image. What it held is lost at once, the whole
@@ -68,7 +69,11 @@ type raw struct {
 	disk   *Disk
 	file   *os.File
 	device string
+	check  *readback.Written // nil: nothing is read back
 }
+
+// Verify implements machine.Device.
+func (r *raw) Verify() { r.check = &readback.Written{} }
 
 func (r *raw) Write(p []byte) (int, error) {
 	if r.disk.budget != nil {
@@ -76,16 +81,34 @@ func (r *raw) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return r.file.Write(p)
+	n, err := r.file.Write(p)
+	if r.check != nil {
+		r.check.Write(p[:n])
+	}
+	return n, err
 }
 
 // Close gives up.
 func (r *raw) Close() error { return r.file.Close() }
 
+func (r *raw) readBack() error {
+	f, err := os.Open(r.file.Name())
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return r.check.Compare(f)
+}
+
 // Commit notes that the partition holds an image. The table does not tell of one on the whole disk.
 func (r *raw) Commit() error {
 	if err := r.file.Close(); err != nil {
 		return err
+	}
+	if r.check != nil {
+		if err := r.readBack(); err != nil {
+			return err
+		}
 	}
 	r.disk.mu.Lock()
 	defer r.disk.mu.Unlock()

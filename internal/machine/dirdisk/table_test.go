@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/kadeploy/kadeploy/internal/disklayout"
 	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/dirdisk"
 )
@@ -91,7 +92,7 @@ var _ = Describe("Partition", func() {
 		Entry("with an overflowing size", "size", "fdisk", "n", "p", "1", "", "+9999999999T", "w"),
 		Entry("with a wrong list", "line 2", "fdisk", "part 1 1G", "part two 1G"),
 		Entry("with a number twice", "twice", "fdisk", "part 1 1G", "part 1 2G"),
-		Entry("of an unknown kind", "want fdisk, parted or sfdisk", "gdisk", "part 1 1G"),
+		Entry("of an unknown kind", "want fdisk, parted, sfdisk or layout", "gdisk", "part 1 1G"),
 		Entry("without a partition", "has no partition", "sfdisk", "label: gpt"),
 		Entry("with a size that is none", "line 2: size \"much\"", "sfdisk", "label: gpt", "size=much"),
 		Entry("with a number that is none", "numbers go from 1 to", "sfdisk", "/dev/sdb1 : size=1M"),
@@ -126,6 +127,38 @@ var _ = Describe("Partition", func() {
 		_, ok = disk.PartitionDir("/dev/sda2")
 		Expect(ok).To(BeFalse())
 		Expect(filepath.Join(root, "part", "2")).NotTo(BeAnExistingFile())
+	})
+
+	Describe("with a layout", func() {
+		try := func(l disklayout.Layout) error {
+			text, err := l.Encode()
+			Expect(err).NotTo(HaveOccurred())
+			_, err = disk.Partition(ctx, machine.Table{Device: "/dev/sda", Kind: disklayout.Kind, Script: text})
+			return err
+		}
+		deploy := disklayout.Partition{Role: disklayout.Deploy}
+
+		It("has the partitions in their order", func() {
+			swap := disklayout.Partition{Role: disklayout.Swap, Size: disklayout.Size{Bytes: 1 << 30}}
+			Expect(try(disklayout.Layout{Label: "gpt", Partitions: []disklayout.Partition{swap, deploy}})).To(Succeed())
+			Expect(table()).To(Equal("1:1073741824:82 2:0:83"))
+		})
+
+		DescribeTable("refuses what a directory cannot be",
+			func(want string, l disklayout.Layout) {
+				l.Label = "gpt"
+				Expect(try(l)).To(MatchError(ContainSubstring(want)))
+				Expect(filepath.Join(root, "table.json")).NotTo(BeAnExistingFile())
+			},
+			Entry(nil, "the layout has volume_group vg0: a sandbox node has one disk with partitions", disklayout.Layout{
+				Partitions: []disklayout.Partition{{Role: disklayout.LVM, Of: "vg0"}},
+				Groups:     []disklayout.Group{{Name: "vg0", Volumes: []disklayout.Volume{{Name: "root", Role: disklayout.Deploy}}}}}),
+			Entry(nil, "the layout has raid md0", disklayout.Layout{Disks: []string{"/dev/sda", "/dev/sdb"},
+				Partitions: []disklayout.Partition{{Role: disklayout.Raid, Of: "md0"}}, Arrays: []disklayout.Array{{Name: "md0", Level: 1, Role: disklayout.Deploy}}}),
+			Entry(nil, "the layout has several disks", disklayout.Layout{Disks: []string{"/dev/sda", "/dev/sdb"}, Partitions: []disklayout.Partition{deploy}}),
+			Entry(nil, "the layout is for /dev/sdb, not for /dev/sda", disklayout.Layout{Disks: []string{"/dev/sdb"}, Partitions: []disklayout.Partition{deploy}}),
+			Entry(nil, "layout: there is no partition", disklayout.Layout{}),
+		)
 	})
 
 	It("knows the partitions of disks whose name ends in a digit", func() {

@@ -35,6 +35,9 @@ func (d *Driver) installBootloader(ctx context.Context, k machine.Kernel) (strin
 	if err != nil {
 		return "", err
 	}
+	if part.number == 0 {
+		return "", fmt.Errorf("GRUB of the deployment system reads partitions, not %s: boot the kernel by the network (bootloader = pure_pxe), or let bootloader_script install the image's own", k.Device)
+	}
 	disk, err := d.sys.block(part.parent)
 	if err != nil {
 		return "", err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -93,6 +94,14 @@ var _ = Describe("A real disk", func() {
 		Expect(err).To(HaveOccurred())
 		_, err = d.Partition(ctx, machine.Table{Device: "/dev/vda", Kind: "parted", Script: []byte("#!/bin/sh\necho no luck\nexit 3\n")})
 		Expect(err).To(MatchError("partition /dev/vda: script partition script: exit status 3: no luck"))
+	})
+
+	It("says which partition of a script does not fit", func() {
+		_, err := d.Partition(ctx, sfdisk("/dev/vda", "label: gpt\nsize=100M\nsize=9G\n"))
+		Expect(err).To(MatchError("partition /dev/vda: partition 2 is to have 9216 MiB, and the disk has room for 1945 MiB"))
+		_, err = d.Partition(ctx, sfdisk("/dev/vda", "label: dos\nsize=9G\n"))
+		Expect(err).To(MatchError("partition /dev/vda: partition 1 is to have 9216 MiB, and the disk has room for 0 MiB"))
+		partition(sfdisk("/dev/vda", "label: gpt\nsize=100M\nsize=+\n"))
 	})
 
 	It("keeps what is in a partition that stays where it is, and nothing else", func() {
@@ -204,7 +213,7 @@ var _ = Describe("A real disk", func() {
 		f, err := os.OpenFile("/dev/vda3", os.O_RDONLY, 0)
 		Expect(err).NotTo(HaveOccurred())
 		defer f.Close()
-		short, cancel := context.WithTimeout(ctx, 3*time.Second)
+		short, cancel := context.WithTimeout(ctx, 8*time.Second) // for the tools, too, on a slow machine
 		defer cancel()
 		_, err = d.Partition(short, sfdisk("/dev/vda", layout))
 		Expect(err).To(MatchError(ContainSubstring("device or resource busy: it is used by init (process 1, /dev/vda3)")))
@@ -263,6 +272,36 @@ var _ = Describe("A real disk", func() {
 			_, err = io.CopyN(sum, got, int64(len(image)))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(sum.Sum(nil)).To(HaveExactElements(bytesOf(sha256.Sum256(image))...))
+		})
+
+		It("is read back on request, from the disk and not from memory", func() {
+			partition(sfdisk("/dev/vda", layout))
+			disk, err := os.OpenFile("/dev/vda", os.O_RDWR, 0)
+			Expect(err).NotTo(HaveOccurred())
+			defer disk.Close()
+			start, err := os.ReadFile("/sys/class/block/vda3/start")
+			Expect(err).NotTo(HaveOccurred())
+			first, err := strconv.ParseInt(strings.TrimSpace(string(start)), 10, 64)
+			Expect(err).NotTo(HaveOccurred())
+			for _, broken := range []bool{false, true} {
+				f, err := d.Device("/dev/vda3", 0)
+				Expect(err).NotTo(HaveOccurred())
+				f.Verify()
+				Expect(f.Write(bytes.Repeat([]byte("image"), 2_000_001))).To(Equal(10_000_005))
+				if !broken {
+					Expect(f.Commit()).To(Succeed())
+					continue
+				}
+				unix.Sync() // what comes now reaches the disk behind the back of the partition
+				_, err = disk.WriteAt(bytes.Repeat([]byte("x"), 4096), first*512+(5<<20))
+				Expect(err).NotTo(HaveOccurred())
+				Expect(disk.Sync()).To(Succeed())
+				Expect(f.Commit()).To(MatchError(ContainSubstring("does not hold what was written from byte 4194304 to 8388607")))
+				head := make([]byte, 5)
+				_, err = disk.ReadAt(head, first*512)
+				Expect(err).NotTo(HaveOccurred())
+				Expect(head).NotTo(Equal([]byte("image")), "nobody takes it for an image")
+			}
 		})
 
 		It("has the partitions that the image brings", func() {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kadeploy/kadeploy/internal/disklayout"
 	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/script"
 )
@@ -21,9 +22,17 @@ import (
 // it holds (a site may have its production system beside); of kinds fdisk and sfdisk, all others hold nothing any more, so that nobody takes
 // an old file system for theirs. A parted script may make file systems of its own, so nothing is wiped after it.
 //
+// Of kind layout, t.Script is what internal/disklayout encodes, and all disks of the layout are written; see layOut.
+//
 // It returns when the kernel has read the new table, every partition has its device node, and both agree.
 func (d *Driver) Partition(ctx context.Context, t machine.Table) (string, error) {
-	output, err := d.partition(ctx, t)
+	var output string
+	var err error
+	if t.Kind == disklayout.Kind {
+		err = d.layOut(ctx, t)
+	} else {
+		output, err = d.partition(ctx, t)
+	}
 	if err != nil {
 		err = fmt.Errorf("partition %s: %w", t.Device, err)
 	}
@@ -43,20 +52,30 @@ func (d *Driver) partition(ctx context.Context, t machine.Table) (string, error)
 	if err != nil {
 		return output, err
 	}
-	if err := d.reread(ctx, disk); err != nil {
-		return output, err
-	}
 	after, err := d.table(ctx, disk)
 	if err != nil {
 		return output, err
 	}
-	if err := d.agree(ctx, disk, after); err != nil {
+	if t.Kind == "sfdisk" {
+		if err := fits(string(t.Script), disk, after); err != nil {
+			return output, err
+		}
+	}
+	if err := d.settle(ctx, disk, after); err != nil {
 		return output, err
 	}
 	if t.Kind == "parted" {
 		return output, nil
 	}
 	return output, d.wipeNew(disk, before, after)
+}
+
+// settle has the kernel read the table that is on a disk now, and returns when both agree.
+func (d *Driver) settle(ctx context.Context, disk block, t table) error {
+	if err := d.reread(ctx, disk); err != nil {
+		return err
+	}
+	return d.agree(ctx, disk, t)
 }
 
 // write has the tool of the kind do its work.
@@ -69,18 +88,7 @@ func (d *Driver) write(ctx context.Context, disk block, t machine.Table) (string
 	case "parted":
 		return d.runParted(ctx, t)
 	}
-	return "", fmt.Errorf("kind %q: want fdisk, parted or sfdisk", t.Kind)
-}
-
-// feedSfdisk has sfdisk read the script. The last line that it prints is a goodbye; what is wrong is in the one before.
-func feedSfdisk(ctx context.Context, disk block, lines []byte) (string, error) {
-	output, err := script.Tool(ctx, script.Config{Name: "sfdisk", Stdin: lines,
-		Args: []string{"--wipe", "always", "--wipe-partitions", "never", "--no-reread", "--no-tell-kernel", disk.path}})
-	said := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(output), "Leaving."))
-	if err != nil && said != "" && ctx.Err() == nil {
-		err = fmt.Errorf("sfdisk: %s", said[strings.LastIndexByte(said, '\n')+1:])
-	}
-	return output, err
+	return "", fmt.Errorf("kind %q: want fdisk, parted, sfdisk or layout", t.Kind)
 }
 
 // typeFdisk types the lines. fdisk takes what it does not understand for a slip of the fingers and exits 0: what it says is the proof.
@@ -122,8 +130,13 @@ func (d *Driver) free(ctx context.Context, b block) error {
 	if err := d.refuse(b); err != nil {
 		return err
 	}
+	return d.leave(ctx, d.parts(b))
+}
+
+// leave unmounts what this driver has mounted of devices.
+func (d *Driver) leave(ctx context.Context, devices []block) error {
 	for _, m := range slices.Backward(d.mounted()) {
-		if m.device.name == b.name || b.number == 0 && m.device.parent == b.name {
+		if slices.ContainsFunc(devices, func(b block) bool { return b.name == m.device.name }) {
 			if err := d.Umount(ctx, m.dir); err != nil {
 				return err
 			}

@@ -21,6 +21,12 @@ import (
 
 func TestRealDisks(t *testing.T) {
 	kernel, initrd := system(t)
+	t.Run("layouts", func(t *testing.T) {
+		out := newBox(t, "nvme,drive=b,serial=NVME-1", "-machine", "pc,graphics=off").specs(t, kernel, initrd, "layout.of.real.disks")
+		if !strings.Contains(out, "MACHINE: specs ended with 0") {
+			t.Fatal("the specs in the machine failed")
+		}
+	})
 	t.Run("BIOS", func(t *testing.T) {
 		m := newBox(t, "nvme,drive=b,serial=NVME-1", "-machine", "pc,graphics=off")
 		m.boots(t, kernel, initrd, "real.disk")
@@ -58,8 +64,7 @@ func newBox(t *testing.T, nvme string, args ...string) box {
 
 // boots runs specs in the machine, which then deploys a system, starts it by kexec, and has it started from its disk.
 func (b box) boots(t *testing.T, kernel, initrd, focus string) {
-	out := b.run(t, "-kernel", kernel, "-initrd", initrd, "-append",
-		"console=ttyS0 quiet panic=-1 -- -test.v -test.run=TestSpecs -ginkgo.no-color -ginkgo.v -ginkgo.focus="+focus+" -test.timeout=8m")
+	out := b.specs(t, kernel, initrd, focus)
 	if !strings.Contains(out, "MACHINE: specs ended with 0") {
 		t.Fatal("the specs in the machine failed")
 	}
@@ -69,6 +74,12 @@ func (b box) boots(t *testing.T, kernel, initrd, focus string) {
 	if out := b.run(t); !strings.Contains(out, "MACHINE: second system, BOOT_IMAGE=/boot/vmlinuz-1 root=/dev/vda1 kadeploy.second=grub") {
 		t.Error("the machine did not boot from its disk")
 	}
+}
+
+// specs runs those with a name in the machine, and gives what was printed.
+func (b box) specs(t *testing.T, kernel, initrd, focus string) string {
+	return b.run(t, "-kernel", kernel, "-initrd", initrd, "-append",
+		"console=ttyS0 quiet panic=-1 -- -test.v -test.run=TestSpecs -ginkgo.no-color -ginkgo.v -ginkgo.focus="+focus+" -test.timeout=8m")
 }
 
 // system is a deployment system with this program as its init. It brings another along: what is to be deployed.

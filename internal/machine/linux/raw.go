@@ -2,12 +2,14 @@ package linux
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kadeploy/kadeploy/internal/machine"
+	"github.com/kadeploy/kadeploy/internal/machine/readback"
 )
 
 // Device opens a partition or a disk that nobody uses. It holds nothing from then on.
@@ -38,8 +40,12 @@ type raw struct {
 	driver *Driver
 	file   *os.File
 	device block
-	left   int64 // bytes to the end of the device
+	left   int64             // bytes to the end of the device
+	check  *readback.Written // nil: nothing is read back
 }
+
+// Verify implements machine.Device.
+func (r *raw) Verify() { r.check = &readback.Written{} }
 
 // Write writes nothing of what does not fit.
 func (r *raw) Write(p []byte) (int, error) {
@@ -48,6 +54,9 @@ func (r *raw) Write(p []byte) (int, error) {
 	}
 	n, err := r.file.Write(p)
 	r.left -= int64(n)
+	if r.check != nil {
+		r.check.Write(p[:n])
+	}
 	return n, err
 }
 
@@ -63,9 +72,30 @@ func (r *raw) Close() error {
 	return wipe(r.device)
 }
 
+// readBack compares what the disk holds, not what the kernel has in memory of it, with what was written. A disk that has something else is
+// left without a beginning.
+func (r *raw) readBack() error {
+	f, err := os.Open(r.device.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := unix.IoctlRetInt(int(f.Fd()), unix.BLKFLSBUF); err != nil {
+		return fmt.Errorf("read the image back: drop what is in memory: %w", err)
+	}
+	if err := r.check.Compare(f); err != nil {
+		r.file.Close() // wipe needs the device for itself
+		return errors.Join(err, wipe(r.device))
+	}
+	return nil
+}
+
 // Commit returns when the image is on the disk and the kernel knows the partitions that it brought.
 func (r *raw) Commit() error {
 	err := r.file.Sync()
+	if err == nil && r.check != nil {
+		err = r.readBack()
+	}
 	if cerr := r.file.Close(); err == nil {
 		err = cerr
 	}

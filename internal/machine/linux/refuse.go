@@ -24,6 +24,17 @@ func (d *Driver) CheckDevice(ctx context.Context, device string) error {
 // refuse says why a disk or a partition must not be written: it holds what runs. Of a partition, only what is in the way of that one
 // counts; a table is the whole disk's.
 func (d *Driver) refuse(b block) error {
+	parts := d.parts(b)
+	for _, part := range parts {
+		if names := d.sys.holders(part); len(names) > 0 {
+			return fmt.Errorf("%s is part of %s, which is in use; stop it first", part.path, list(names))
+		}
+	}
+	return d.busy(parts)
+}
+
+// busy says which of the devices the running system uses itself, and how.
+func (d *Driver) busy(devices []block) error {
 	ours := d.mounted()
 	table, err := readMounts()
 	if err != nil {
@@ -33,10 +44,7 @@ func (d *Driver) refuse(b block) error {
 	if err != nil {
 		return fmt.Errorf("what is swapped to? %w", err)
 	}
-	for _, part := range d.parts(b) {
-		if names := d.sys.holders(part); len(names) > 0 {
-			return fmt.Errorf("%s is part of %s, which is in use; stop it first", part.path, list(names))
-		}
+	for _, part := range devices {
 		if slices.ContainsFunc(swaps, func(file string) bool { return sameDevice(file, part) }) {
 			return fmt.Errorf("%s is swap space of the running system", part.path)
 		}

@@ -76,6 +76,9 @@ func (s sysfs) named(device string) (block, error) {
 	} else if link, ok := strings.CutPrefix(device, "/dev/disk/"); ok {
 		return s.only(device, func(id identity) bool { return id.Linked(link) })
 	}
+	if b, ok := s.volumeNamed(device); ok {
+		return b, nil
+	}
 	b, err := s.block(strings.TrimPrefix(strings.TrimPrefix(name, s.dev), "/"))
 	if err != nil {
 		return block{}, s.missing(device, s.diskOf(name))

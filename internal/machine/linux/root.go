@@ -14,6 +14,12 @@ func (d *Driver) RootDevice(ctx context.Context, device string) (string, error) 
 	if err != nil {
 		return "", err
 	}
+	switch {
+	case d.sys.volume(b) != "":
+		return device, nil // /dev/vg0/root
+	case strings.HasPrefix(b.name, "md"):
+		return d.rootArray(b)
+	}
 	if !blockdev.IsHint(device) && !strings.HasPrefix(device, "/dev/disk/") {
 		return b.path, nil
 	}
@@ -31,4 +37,13 @@ func (d *Driver) RootDevice(ctx context.Context, device string) (string, error) 
 		}
 	}
 	return "", fmt.Errorf("%s is not in the partition table of %s", device, disk.path)
+}
+
+// rootArray names an array by the file system in it: which number the deployed system gives to the array is its own business (mdadm.conf(5)).
+func (d *Driver) rootArray(b block) (string, error) {
+	holds, err := signatureOf(b)
+	if err != nil || holds.uuid == "" {
+		return b.path, err
+	}
+	return "UUID=" + holds.uuid, nil
 }

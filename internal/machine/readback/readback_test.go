@@ -1,0 +1,62 @@
+package readback_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"testing"
+	"testing/iotest"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/kadeploy/kadeploy/internal/machine/readback"
+)
+
+func TestSpecs(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "readback")
+}
+
+var _ = Describe("What was written", func() {
+	image := func(size int) []byte {
+		data := make([]byte, size)
+		rand.NewChaCha8([32]byte{7}).Read(data)
+		return data
+	}
+	written := func(data []byte, piece int) *readback.Written {
+		w := &readback.Written{}
+		for len(data) > 0 {
+			n, err := w.Write(data[:min(piece, len(data))])
+			Expect(err).NotTo(HaveOccurred())
+			data = data[n:]
+		}
+		return w
+	}
+
+	DescribeTable("is known again, in whatever pieces it came",
+		func(size, piece int) {
+			data := image(size)
+			disk := append(bytes.Clone(data), "what was on the disk before"...)
+			Expect(written(data, piece).Compare(iotest.HalfReader(bytes.NewReader(disk)))).To(Succeed())
+		},
+		Entry(nil, 0, 1), Entry(nil, 1, 1), Entry(nil, 4<<20, 1<<20), Entry(nil, 9_000_001, 4<<20+1), Entry(nil, 9_000_001, 9_000_001), Entry(nil, 300_000, 7),
+	)
+
+	It("is told apart from what differs in one bit, by its place", func() {
+		data := image(9_000_001)
+		w := written(data, 1<<20)
+		data[8_999_999] ^= 1
+		err := w.Compare(bytes.NewReader(data))
+		Expect(err).To(MatchError(readback.ErrDiffers))
+		Expect(err).To(MatchError("read the image back: the disk does not hold what was written from byte 8388608 to 9000000: is the disk broken?"))
+	})
+
+	It("is not there when it cannot be read", func() {
+		data := image(5 << 20)
+		err := written(data, 1<<20).Compare(io.MultiReader(bytes.NewReader(data[:4<<20+5]), iotest.ErrReader(errors.New("input/output error"))))
+		Expect(err).To(MatchError("read the image back: byte 4194304 and on: input/output error"))
+		Expect(written(data, 1<<20).Compare(bytes.NewReader(data[:4<<20]))).To(MatchError(io.EOF))
+	})
+})
