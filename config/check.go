@@ -59,10 +59,6 @@ func (b *builder) checkSettings(s *Settings, o origin) {
 	}
 	b.checkPower(s, o)
 	b.checkParts(s, o)
-	if s.Bootloader == "chainload_pxe" {
-		b.report.add(Warning, o.layers.place(b.schema.byName["bootloader"]), "set bootloader = pure_pxe",
-			"chainload_pxe needs a boot loader on the partition, which this version does not install")
-	}
 	for _, macro := range []workflow.Macro{workflow.SetDeploymentEnv, workflow.BroadcastEnv, workflow.BootNewEnv} {
 		b.checkMacrostep(macro, s, o)
 	}

@@ -33,7 +33,7 @@ func ignoredKeys() []*key {
 	ignore("failures do not make an environment destructive", daemonScope, boolean, "demolishing_env_auto_tag")
 	ignore("this version runs no hooks", daemonScope, text, "async_end_of_deployment_hook", "async_end_of_reboot_hook", "async_end_of_power_hook")
 	ignore("this version does not move nodes between VLANs", daemonScope, text, "vlan_hostname_suffix", "set_vlan_cmd")
-	ignore("this version installs no boot loader", daemonScope, text, "grub")
+	ignore("the boot loader is the GRUB of the deployment system (bootloader = chainload_pxe)", daemonScope, text, "grub")
 	ignore("http_listen and tftp_listen say how files reach the nodes", daemonScope, text, "pxe_export")
 	ignore("boot profiles need no header", clusterScope, text, "pxe_header")
 	ignore("nodes are reached by the address of nodes.conf", clusterScope, boolean, "use_ip_to_deploy")

@@ -7,13 +7,11 @@ import (
 
 // clusterReasons say why other parts of a cluster's file have no place here.
 var clusterReasons = []reason{
-	{path: "boot/install_bootloader", lost: true, text: "this version installs no boot loader: the kernel of the image is booted over the network"},
-	{path: "bootloader", lost: true, text: "this version installs no boot loader: the kernel of the image is booted over the network"},
-	{path: "boot/kernels/nfsroot", text: "this version has no deployment system over NFS"},
-	{path: "kernels/nfsroot", text: "this version has no deployment system over NFS"},
+	{path: "boot/install_bootloader", lost: true, text: "the kernel of the image is booted over the network; with bootloader = chainload_pxe GRUB is installed, or what bootloader_script names"},
+	{path: "bootloader", lost: true, text: "the kernel of the image is booted over the network; with bootloader = chainload_pxe GRUB is installed, or what bootloader_script names"},
 	{path: "localops", lost: true, text: "commands for the broadcast are not run: the broadcast is the built-in chain"},
 	{path: "pxe/headers", text: "boot profiles need no header; the serial console is one of the kernel's arguments"},
-	{path: "kexec", text: "this version has no kexec"},
+	{path: "kexec", text: "kernels for kexec come from the server and the image: there is no repository"},
 	{path: "hooks/use_ip_to_deploy", text: "nodes are reached by the address of nodes.conf"},
 	{path: "automata/macrosteps", lost: true, text: "this version knows type, retries and timeout of an instance, and retries of its micro-steps", each: true},
 }
@@ -109,7 +107,10 @@ func (c *cluster) kernels() {
 			c.out.set(k[1], c.draft.bootFile(l.value(), l.at), l.at)
 		}
 	}
-	for _, k := range [][2]string{{"deploy", "deploy_kernel_args"}, {"user", "kernel_params"}} {
+	if l := c.doc.take("boot/kernels/nfsroot/vmlinuz", "kernels/nfsroot/vmlinuz"); l != nil {
+		c.out.set("nfsroot_kernel", c.draft.bootFile(l.value(), l.at), l.at)
+	}
+	for _, k := range [][2]string{{"deploy", "deploy_kernel_args"}, {"user", "kernel_params"}, {"nfsroot", "nfsroot_params"}} {
 		if l := c.doc.take("boot/kernels/"+k[0]+"/params", "kernels/"+k[0]+"/params"); l != nil {
 			c.out.set(k[1], strings.Join(strings.Fields(l.text), " "), l.at)
 		}
