@@ -19,14 +19,33 @@ func (s *nodeStates) diskPlans(j *job, snapshot *config.Snapshot) []*message.Dis
 	}
 	var all []*message.DiskPlan
 	for _, host := range j.order {
-		h := j.nodes[host]
-		p := j.loss(h)
-		p.Node, p.Device = host, h.node.BlockDevice
-		s.look(p)
-		if site, ok := snapshot.Node(host); ok { // the request may name another disk
-			p.Production = production(site, p.GetDisk())
+		for _, p := range j.losses(j.nodes[host]) {
+			p.Node = host
+			s.look(p)
+			if site, ok := snapshot.Node(host); ok { // the request may name another disk
+				p.Production = production(site, p.GetDisk())
+			}
+			all = append(all, p)
 		}
-		all = append(all, p)
+	}
+	return all
+}
+
+// losses are one for each disk that is written: a layout may take several.
+func (j *job) losses(h *hostJob) []*message.DiskPlan {
+	layout := h.node.Layout
+	if layout == nil || !h.plan.Has(workflow.CreatePartitionTable) || layout.Beyond() == "" {
+		p := j.loss(h)
+		p.Device = h.node.BlockDevice
+		return []*message.DiskPlan{p}
+	}
+	devices, err := layout.On(h.node.BlockDevice)
+	if err != nil { // the node will refuse it
+		devices = []string{h.node.BlockDevice}
+	}
+	var all []*message.DiskPlan
+	for _, device := range devices {
+		all = append(all, &message.DiskPlan{Device: device, Destruction: message.Destruction_TABLE, Text: "partition table, arrays and volumes replaced by the layout"})
 	}
 	return all
 }

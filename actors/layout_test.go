@@ -47,6 +47,16 @@ var _ = Describe("A site with a layout of its disks", func() {
 		Expect(ko.GetCause()).To(ContainSubstring("volume_group vg0: a sandbox node has one disk with partitions"))
 	})
 
+	It("plans the loss of every disk of the layout", func() {
+		s := siteOf(`disks = ["/dev/sda", "/dev/sdb"]` + volumes)
+		r := s.deployment()
+		r.DryRun = true
+		disks := s.client().ask(r).(*message.Checked).GetDisks()
+		Expect(disks).To(HaveLen(2))
+		Expect([]string{disks[0].GetDevice(), disks[1].GetDevice()}).To(Equal([]string{"/dev/sda", "/dev/sdb"}))
+		Expect(disks[1].GetText()).To(Equal("partition table, arrays and volumes replaced by the layout"))
+	})
+
 	It("refuses what cannot find its volume", func() {
 		s := siteOf(volumes)
 		r := s.deployment()
