@@ -54,7 +54,7 @@ chainbench: build
 	$(GO) build -o bin/tools/ ./internal/chainbench
 
 lab-deps: ## install the Debian packages that the lab needs, and say which; needs root
-	@set -- $$($(GO) run ./internal/lab/cmd packages); echo "the lab needs: $$*"; \
+	@packages=$$($(GO) run ./internal/lab/cmd packages) || exit 1; set -- $$packages; echo "the lab needs: $$*"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$@" >/dev/null
 
 lab: build ## a room of QEMU machines with firmware, BMCs and consoles, until Ctrl-C; needs root (docs/lab.md); options: LAB='-n 4 -uefi 2'

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 )
@@ -118,7 +119,7 @@ func (w *walker) customOnce(ctx context.Context, micro workflow.Micro, op *workf
 		session.OfferSame(k.File, op.File, w.job.allowed[op.File])
 	}
 	_, err = give(ctx, session, &agentpb.Order{Step: string(micro), Kind: &agentpb.Order_Custom{Custom: k}})
-	if cause := context.Cause(ctx); err != nil && cause != nil {
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, agentlink.ErrLost) {
 		return cause
 	}
 	return err

@@ -81,7 +81,7 @@ func settledEvent(s workflow.Settled, v *view) *message.Event {
 	n := v.changed(s.Host, phases[s.Phase])
 	n.Cause, n.Evidence = line(s.Cause), s.Evidence
 	if s.Stopped {
-		n.Cause = stoppedBefore(s.Macro, s.Instance, s.Micro)
+		n.Cause, n.Stopped = stoppedBefore(s.Macro, s.Instance, s.Micro), true
 	}
 	return nodeEvent(n)
 }

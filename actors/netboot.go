@@ -143,7 +143,11 @@ func (m *machines) find(mac net.HardwareAddr) (dhcp.Machine, bool) {
 	if !ok {
 		return dhcp.Machine{}, false
 	}
-	return dhcp.Machine{Name: n.Name, Addr: n.Addr, Loader: m.seenBy(n).Loader}, true
+	name := n.Name
+	if m.of.Global.ProfileName == string(pxe.HostnameShort) { // which iPXE then asks for
+		name = n.ShortName()
+	}
+	return dhcp.Machine{Name: name, Addr: n.Addr, Loader: m.seenBy(n).Loader}, true
 }
 
 func (n *netboot) close() {

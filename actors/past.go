@@ -68,7 +68,7 @@ func (p *past) moved(at time.Time, n *message.NodeChanged) {
 	if root := n.GetRoot(); root != "" {
 		p.roots[host] = root
 	}
-	w.Phase, w.Cause, w.Evidence = phasesBack[n.GetPhase()], n.GetCause(), n.GetEvidence()
+	w.Phase, w.Cause, w.Evidence, w.Stopped = phasesBack[n.GetPhase()], n.GetCause(), n.GetEvidence(), n.GetStopped()
 	macro, instance, try := workflow.Macro(n.GetMacro()), n.GetInstance(), int(n.GetTry())
 	if macro == "" { // it never ran
 		return
@@ -163,7 +163,8 @@ func (p *past) abandoned(hosts []string, why string) *message.Ended {
 				n.Macros = append(n.Macros, macroTime(m))
 				n.Tries += uint32(max(m.Tries-1, 0))
 			}
-			if n.Phase != message.NodePhase_OK && w.Macro != "" {
+			n.Stopped = w.Stopped
+			if (n.Phase != message.NodePhase_OK || n.Stopped) && w.Macro != "" {
 				n.State = fmt.Sprintf("%s/%s/%s", w.Macro, w.Instance, w.Micro)
 			}
 		}

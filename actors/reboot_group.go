@@ -138,6 +138,11 @@ func performGroup(ctx context.Context, drivers map[string]power.Driver, m powerR
 	if !able {
 		return errors.New("no power driver for groups of nodes")
 	}
+	if m.op == power.OpOff && m.level == power.Soft {
+		for _, one := range m.group {
+			limit = max(limit, one.node.Control.ShutdownTime)
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	defer context.AfterFunc(m.ctx, cancel)()

@@ -18,7 +18,9 @@ import (
 // Bounds of the questions for the states of nodes. Their commands go through the window as all others.
 const (
 	maxInquiries = 32
-	inquiryTime  = time.Minute
+	// maxInquiriesOfOne leaves some to others.
+	maxInquiriesOfOne = 4
+	inquiryTime       = time.Minute
 )
 
 // inquiry is a question under way: who asked, and what answers him.
@@ -30,7 +32,11 @@ type inquiry struct {
 
 // look begins to ask nodes for their power, for a user who has a right to each of them.
 func (r *reboot) look(ctx actor.Context, by string, m *message.PowerRequest) {
+	mine := 0
 	for _, q := range r.looking {
+		if q.by == by {
+			mine++
+		}
 		if q.by == by && q.asked.GetClientId() == m.GetClientId() {
 			return // asked again: it is being looked at
 		}
@@ -44,7 +50,7 @@ func (r *reboot) look(ctx actor.Context, by string, m *message.PowerRequest) {
 		refuse(ctx, m.GetClientId(), message.Refusal_FORBIDDEN, err.Error())
 		return
 	}
-	if len(r.looking) >= maxInquiries {
+	if len(r.looking) >= maxInquiries || mine >= maxInquiriesOfOne {
 		refuse(ctx, m.GetClientId(), message.Refusal_UNAVAILABLE, "too many clients ask for the power of nodes; try again later")
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/kadeploy/kadeploy/internal/agentlink"
@@ -121,12 +122,17 @@ func (w *walker) hold(ctx context.Context) {
 // power has something done to the node's power. A boot of the deployment system, whose agent is expected, is one from the network.
 func (w *walker) power(ctx context.Context, op power.Op, level workflow.Level) error {
 	result, err := ask(ctx, w.system, rebootName, func(reply chan<- powerResult) any {
-		return powerRequest{ctx: ctx, node: w.target.node, op: op, level: power.Level(level), network: w.boot != nil, reply: reply, job: w.job}
+		return powerRequest{ctx: ctx, node: w.target.node, op: op, level: power.Level(level), network: w.bootsDeploymentSystem(), reply: reply, job: w.job}
 	})
 	if err != nil {
 		return err
 	}
 	return result.err
+}
+
+// bootsDeploymentSystem says whether the reboots of this attempt are for the deployment system.
+func (w *walker) bootsDeploymentSystem() bool {
+	return slices.ContainsFunc(w.attempt.Steps, func(s workflow.Step) bool { return s.Micro == workflow.WaitReboot && s.Boot == workflow.BootDeploy })
 }
 
 // waitReboot waits for the machine's own word. The deployment system's is its agent calling home with the token of this very
@@ -146,7 +152,7 @@ func (w *walker) waitReboot(ctx context.Context, boot workflow.Boot) error {
 		case ctx.Err() == nil:
 			return fmt.Errorf("the deployment system did not call within %s after the reboot", limit)
 		}
-		return err
+		return context.Cause(ctx)
 	}
 	return probe.Wait(ctx, probe.WaitConfig{
 		FirstProbe: n.FirstProbe, Interval: w.job.interval, Timeout: limit,

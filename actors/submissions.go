@@ -201,6 +201,9 @@ func (j *job) describe() []string {
 			}
 			lines = append(lines, fmt.Sprintf("%s: %s %s", host, m.Macro, strings.Join(instances, ", then ")))
 		}
+		for _, s := range h.plan.Skipped {
+			lines = append(lines, fmt.Sprintf("%s: %s%s is skipped: it %s", host, s.Macro, s.Name, s.Reason))
+		}
 	}
 	return lines
 }

@@ -41,6 +41,9 @@ func plan(s *config.Snapshot, r *message.Submit, entry *catalogue.Environment, a
 	if err != nil {
 		return nil, err
 	}
+	if r.GetOperation() != message.Operation_DEPLOY && (r.GetBreakpoint() != "" || len(r.GetCustomOperations()) > 0) {
+		return nil, errors.New("breakpoints and custom operations are for deployments")
+	}
 	if j.minNodes, err = minNodes(s, r, len(nodes)); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -58,4 +59,20 @@ SetDeploymentEnv:
 		Entry(nil, "BroadcastEnv: {sync: {pre-ops: [{action: exec}]}}", "exec needs a command"),
 		Entry(nil, "", "the file is empty"),
 	)
+})
+
+var _ = Describe("A file of custom operations with aliases", func() {
+	It("is refused before it multiplies", func() {
+		var text strings.Builder
+		text.WriteString("SetDeploymentEnv: &m\n")
+		for range 2000 {
+			text.WriteString("  sync: &o {pre-ops: [{action: exec, command: 'true'}]}\n")
+		}
+		for range 2000 {
+			text.WriteString("BroadcastEnv: *m\n")
+		}
+		customs, problems := config.ParseCustomOperations([]byte(text.String()), "/srv/ops")
+		Expect(customs).To(BeNil())
+		Expect(problems.Error()).To(ContainSubstring("sync is already on line 2"))
+	})
 })

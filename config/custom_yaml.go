@@ -31,9 +31,21 @@ func (c *customDraft) entries(n *yaml.Node, read func(key, content *yaml.Node)) 
 		c.report.add(Error, c.yamlPosition(n), "write MACRO-STEP: MICRO-STEP: pre-ops, each on a line of its own", "a mapping (name: value) is wanted here")
 		return
 	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		read(n.Content[i], n.Content[i+1])
+	seen := map[string]int{} // known keys are few: without repetitions aliases cannot multiply
+	for i := 0; i+1 < len(n.Content) && !c.tooMuch(); i += 2 {
+		key := n.Content[i]
+		if line := seen[key.Value]; line > 0 {
+			c.report.add(Error, c.yamlPosition(key), "", "%s is already on line %d", key.Value, line)
+			continue
+		}
+		seen[key.Value] = key.Line
+		read(key, n.Content[i+1])
 	}
+}
+
+// tooMuch ends the reading of what is refused anyway.
+func (c *customDraft) tooMuch() bool {
+	return c.operations() > maxCustoms || c.report.count[Error] > maxSuggestions
 }
 
 func (c *customDraft) yamlCustoms(customs *workflow.Customs, n *yaml.Node) {

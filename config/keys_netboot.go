@@ -62,7 +62,7 @@ func httpURL(t *target) string {
 func setHTTPURL(t *target, v value) error {
 	t.global.HTTPURL = strings.TrimRight(v.text, "/")
 	u, err := url.Parse(v.text)
-	if v.text != "" && (err != nil || u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || strings.ContainsAny(v.text, " \t$#")) {
+	if v.text != "" && (err != nil || u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || strings.Trim(u.Path, "/") != "" || strings.ContainsAny(v.text, " \t$#")) {
 		return &fault{msg: v.text + " is not an HTTP URL that firmware can fetch from", hint: "write http://ADDRESS:PORT"}
 	}
 	return singleLine(v.text)
@@ -130,6 +130,9 @@ func (b *builder) checkNetboot(s *Snapshot, layers stack) {
 	at := func(key string) position { return layers.place(b.schema.byName[key]) }
 	if g.DHCP.Mode != "off" && g.DHCP.Interface == "" {
 		b.report.add(Error, at("dhcp"), "set dhcp_interface = eth0, or dhcp = off", "dhcp = %s, but no interface to answer on", g.DHCP.Mode)
+	}
+	if tftp, err := netip.ParseAddrPort(g.TFTPListen); g.DHCP.Mode != "off" && err == nil && (tftp.Addr().IsLoopback() || tftp.Port() != 69) {
+		b.report.add(Error, at("tftp_listen"), "set tftp_listen = ADDRESS:69", "dhcp = %s names the TFTP server to firmware, which cannot ask %s", g.DHCP.Mode, g.TFTPListen)
 	}
 	for _, n := range s.Nodes {
 		where := s.origins[n.Name].entry.at

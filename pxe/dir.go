@@ -77,14 +77,38 @@ func (d *Dir) prepare() error {
 		if err := d.sweep(dir); err != nil {
 			return err
 		}
+		if err := d.recall(dir); err != nil {
+			return err
+		}
 	}
 	for name, text := range map[string]string{
 		FirstStage:                        ipxeFirstStage(d.naming),
 		path.Join(Dirs[GRUB], "grub.cfg"): grubFirstStage(d.naming),
 	} {
+		if d.foreign(name) { // of another program that shares the TFTP root: nodes of ours that need it are told so by docs/netboot.md
+			continue
+		}
 		if err := d.replace(name, text); err != nil {
 			return fmt.Errorf("boot profiles: write %s: %w", filepath.Join(d.path, name), err)
 		}
+	}
+	return nil
+}
+
+// foreign says whether a first stage was written by somebody else: ours name this program.
+func (d *Dir) foreign(name string) bool {
+	text, err := d.read(name)
+	return err == nil && text != "" && !strings.Contains(text, "kadeploy")
+}
+
+// recall reads the profiles that are there: a machine that has read one of them before a restart of the server goes on.
+func (d *Dir) recall(dir string) error {
+	files, err := fs.ReadDir(d.root.FS(), dir)
+	if err != nil {
+		return fmt.Errorf("boot profiles: list %s: %w", filepath.Join(d.path, dir), err)
+	}
+	for _, f := range files {
+		d.Serves(path.Join(dir, f.Name()))
 	}
 	return nil
 }

@@ -1574,6 +1574,7 @@ type NodeChanged struct {
 	Boot          []byte                 `protobuf:"bytes,10,opt,name=boot,proto3" json:"boot,omitempty"`                            // wait_reboot of the deployment system: sha256 of the token of the boot that is waited for
 	BootUntil     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=boot_until,json=bootUntil,proto3" json:"boot_until,omitempty"` // until when
 	Agent         []byte                 `protobuf:"bytes,40,opt,name=agent,proto3" json:"agent,omitempty"`                          // first step behind that: sha256 of the certificate of the agent that called
+	Stopped       bool                   `protobuf:"varint,41,opt,name=stopped,proto3" json:"stopped,omitempty"`                     // OK, and at the breakpoint before `micro`
 	Root          string                 `protobuf:"bytes,50,opt,name=root,proto3" json:"root,omitempty"`                            // mount_deploy_part: what a kernel calls the partition, where that is not the name that the configuration has
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1691,6 +1692,13 @@ func (x *NodeChanged) GetAgent() []byte {
 		return x.Agent
 	}
 	return nil
+}
+
+func (x *NodeChanged) GetStopped() bool {
+	if x != nil {
+		return x.Stopped
+	}
+	return false
 }
 
 func (x *NodeChanged) GetRoot() string {
@@ -5957,7 +5965,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\bNodeInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\tR\acluster\x12\x18\n" +
-	"\aaddress\x18\x03 \x01(\tR\aaddress\"\xea\x02\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\"\x84\x03\n" +
 	"\vNodeChanged\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12,\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x16.kadeploy.v1.NodePhaseR\x05phase\x12\x14\n" +
@@ -5972,7 +5980,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	" \x01(\fR\x04boot\x129\n" +
 	"\n" +
 	"boot_until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tbootUntil\x12\x14\n" +
-	"\x05agent\x18( \x01(\fR\x05agent\x12\x12\n" +
+	"\x05agent\x18( \x01(\fR\x05agent\x12\x18\n" +
+	"\astopped\x18) \x01(\bR\astopped\x12\x12\n" +
 	"\x04root\x182 \x01(\tR\x04root\"8\n" +
 	"\fChainChanged\x12\x14\n" +
 	"\x05order\x18\x01 \x03(\tR\x05order\x12\x12\n" +

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,6 +27,11 @@ func Command(argv []string) Source {
 	return Source{Run: func(ctx context.Context, in io.Reader, out io.Writer) error { return command(ctx, argv, in, out) }}
 }
 
+// environment is the server's, without what it logs in to controllers with: users type into this command.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "KADEPLOY_BMC_") })
+}
+
 func command(ctx context.Context, argv []string, in io.Reader, out io.Writer) error {
 	master, slave, err := process.OpenTerminal()
 	if err != nil {
@@ -36,7 +43,7 @@ func command(ctx context.Context, argv []string, in io.Reader, out io.Writer) er
 		return fmt.Errorf("the terminal of the console command: %w", err)
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = append(os.Environ(), "TERM=vt100")
+	cmd.Env = append(environment(), "TERM=vt100")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread() // Pdeathsig goes off with the thread that starts it

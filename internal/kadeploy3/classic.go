@@ -44,6 +44,15 @@ func (f *file) value(key string) (string, Place) {
 	return "", Place{}
 }
 
+// loader reads the boot loader of nodes. That of iPXE needs to know more of the server than Kadeploy3 did.
+func (f *file) loader(l *leaf) {
+	if strings.EqualFold(l.value(), "IPXE") {
+		f.report.lost(l.at, "%s: set pxe_kind = ipxe with http_listen and http_url; until then boot profiles are those of PXELINUX", l.value())
+		return
+	}
+	f.set("pxe_kind", l.value(), l.at)
+}
+
 // listen lets nodes call in: by default only those of the server's own machine can.
 func (f *file) listen(host string, at Place) {
 	if host != "localhost" && !strings.HasPrefix(host, "127.") {

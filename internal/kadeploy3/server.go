@@ -55,12 +55,10 @@ var serverReasons = []reason{
 	{path: "network/tcp_buffer_size", text: "it never had an effect"},
 	{path: "environments/deployment/tarball_dir", text: "it never had an effect"},
 	{path: "environments/demolishing", text: "failures do not make an environment destructive"},
-	{path: "pxe/dhcp/method", text: "boot profiles are those of PXELINUX, over TFTP"},
-	{path: "pxe/dhcp/export", text: "boot profiles are those of PXELINUX, over TFTP"},
+	{path: "pxe/dhcp/export", text: "http_listen and tftp_listen say how files reach the nodes"},
 	{path: "pxe/dhcp/binary", text: "the DHCP server names the first program, as before"},
 	{path: "pxe/dhcp/userfiles", text: "users cannot bring boot profiles of their own in this version"},
-	{path: "pxe/kind", text: "boot profiles are those of PXELINUX, over TFTP"},
-	{path: "pxe/export", text: "boot profiles are those of PXELINUX, over TFTP"},
+	{path: "pxe/export", text: "http_listen and tftp_listen say how files reach the nodes"},
 	{path: "pxe/kernels", text: "the cache of boot files needs no limit of its own"},
 	{path: "pxe/networkboot", lost: true, text: "a second boot program for the network is not used by this version"},
 	{path: "pxe/localboot", lost: true, text: "a boot program for the disk is not used by this version: the kernel of the image is booted over the network"},
@@ -80,6 +78,9 @@ func (f folder) yaml(d *draft, name string) error {
 		if l := server.take(k[0]); l != nil {
 			deploy.set(k[1], l.text, l.at)
 		}
+	}
+	if l := server.take("pxe/dhcp/method", "pxe/kind"); l != nil {
+		deploy.loader(l)
 	}
 	if server.byPath["pxe/kernels/directory"] == nil {
 		deploy.comment("# Kernels are named below the repository.")

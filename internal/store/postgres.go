@@ -37,17 +37,21 @@ func (p *postgresServer) lock(ctx context.Context) (free bool, err error) {
 
 func (p *postgresServer) unlock() error { return nil }
 
-// connected makes a connection that writes what it has to be.
+// connected makes a connection that writes what it has to be. The lock may be held by the connection before, whose end PostgreSQL has not
+// seen yet: that is no other server, and if one comes, the epoch of its reign keeps this one from writing.
 func (p *postgresServer) connected(ctx context.Context, c *pgx.Conn) error {
-	if err := durable(ctx, c); err != nil || !p.claimed.Load() {
-		return err
+	err := durable(ctx, c)
+	if err == nil && p.claimed.Load() {
+		_, err = c.Exec(ctx, "SELECT pg_try_advisory_lock($1)", int64(reignLock))
 	}
-	var free bool
-	if err := c.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(reignLock)).Scan(&free); err != nil || free {
-		return err
+	if err != nil {
+		_ = c.Close(ctx) // nobody else does
 	}
-	return ErrFenced
+	return err
 }
+
+// deadAfter has PostgreSQL find out within half a minute that a server is gone, and let go of its lock.
+var deadAfter = map[string]string{"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 
 func (s *Store) openPostgres(ctx context.Context, url string) error {
 	c, err := pgx.ParseConfig(url)
@@ -62,6 +66,11 @@ func (s *Store) openPostgres(ctx context.Context, url string) error {
 	}
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "kadeploy"
+	}
+	for key, value := range deadAfter {
+		if c.RuntimeParams[key] == "" {
+			c.RuntimeParams[key] = value
+		}
 	}
 	s.write = stdlib.OpenDB(*c, stdlib.OptionAfterConnect(p.connected))
 	s.write.SetMaxOpenConns(1)

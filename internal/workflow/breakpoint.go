@@ -114,7 +114,10 @@ func (p *Plan) pauseAfter(micro Micro) {
 			case at < len(instance.Steps):
 				instance.Break, instance.Steps = instance.Steps[at].Micro, slices.Clone(instance.Steps[:at])
 			case i+1 < len(p.Macros) && instance.Break == "":
-				instance.Break = p.Macros[i+1].Instances[0].Steps[0].Micro
+				next := p.Macros[i+1].Instances[0]
+				if instance.Break = next.Break; len(next.Steps) > 0 {
+					instance.Break = next.Steps[0].Micro
+				}
 			}
 		}
 	}

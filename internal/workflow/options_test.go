@@ -111,7 +111,7 @@ func (p *player) customs(list string) (all []workflow.Customs) {
 }
 
 // deploy starts a deployment: nodes=COUNT min=COUNT grace=TIME backoff=TIME (times the failures) retries=MICRO:TRIES,...
-// past=NODE:PHASE[+BOOTING]:MACRO/INSTANCE/TRY/MICRO[/agent],... for a deployment that is resumed, reconnect when agents call again, the options of plan for all nodes, dummy=NODES for those with a Dummy broadcast, reboot=LEVEL for a reboot, short.
+// past=NODE:PHASE[*][+BOOTING]:MACRO/INSTANCE/TRY/MICRO[/agent],... for a deployment that is resumed, reconnect when agents call again, the options of plan for all nodes, dummy=NODES for those with a Dummy broadcast, reboot=LEVEL for a reboot, short.
 func (p *player) deploy(o map[string]string) []string {
 	p.now = time.Unix(0, 0)
 	p.hosts = nil
@@ -148,7 +148,8 @@ func (p *player) past(host, all string) *workflow.Past {
 		}
 		phase, place, _ := strings.Cut(rest, ":")
 		phase, booting, _ := strings.Cut(phase, "+")
-		past := &workflow.Past{Phase: workflow.Phase(phase), Booting: p.duration(booting)}
+		phase, stopped := strings.CutSuffix(phase, "*")
+		past := &workflow.Past{Phase: workflow.Phase(phase), Stopped: stopped, Booting: p.duration(booting)}
 		if w := strings.Split(place, "/"); len(w) >= 4 {
 			past.Macro, past.Instance, past.Try, past.Micro = workflow.Macro(w[0]), w[1], p.number(w[2]), workflow.Micro(w[3])
 			past.Macros = []workflow.MacroTime{{Macro: past.Macro, Instance: past.Instance, Tries: past.Try, Took: time.Minute}}

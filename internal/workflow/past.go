@@ -17,6 +17,8 @@ type Past struct {
 
 	Cause, Evidence string
 
+	Stopped bool // OK, and at a breakpoint before Micro
+
 	// Agent says that the agent of the boot that it was in is known, and may call again.
 	Agent bool
 
@@ -40,7 +42,7 @@ func (n *node) recall(p Past) {
 	n.place = place{p.Macro, p.Instance, p.Micro}
 	n.cause, n.evidence = oneLine(p.Cause), tail(p.Evidence, maxEvidence)
 	if p.Phase.Settled() {
-		n.phase = p.Phase
+		n.phase, n.stopped = p.Phase, p.Stopped
 		return
 	}
 	at := n.macroAt(p.Macro)

@@ -24,7 +24,7 @@ func (n *node) retry(now time.Time, failure Failed) bool {
 	known := n.note(now, failure)
 	switch failure.Kind {
 	case KindRetry, KindTimeout:
-		return known && n.repeat() || n.again(now, false)
+		return known && n.repeat() || n.again(now, n.unprepared())
 	case KindAway:
 		return n.booted() && n.rejoin() || n.again(now, true)
 	case KindLost:
@@ -35,6 +35,12 @@ func (n *node) retry(now time.Time, failure Failed) bool {
 		return n.again(now, true)
 	}
 	return false
+}
+
+// unprepared says whether a broadcast failed while the disk was prepared for it once more, after its agent had called again: sent again
+// the image would find nothing mounted.
+func (n *node) unprepared() bool {
+	return n.rejoined && n.attempt.Macro == BroadcastEnv && n.step < n.sending()
 }
 
 // bootAgain begins with the first macro-step again, in the try that it was in.
@@ -67,9 +73,14 @@ func (n *node) note(now time.Time, failure Failed) (known bool) {
 	return known
 }
 
-// repeat prepares the step that failed to run again in place.
+// repeat prepares the step that failed to run again in place. The wait for the new system is none of these: which system was to go down is
+// known only while its try lasts, and a node that never did must not pass for one that came back.
 func (n *node) repeat() bool {
-	micro := n.attempt.Steps[n.step].Micro
+	step := n.attempt.Steps[n.step]
+	micro := step.Micro
+	if micro == WaitReboot && step.Boot == BootUser {
+		return false
+	}
 	if n.repeats[micro] >= min(n.StepRetries[micro], maxTries) {
 		return false
 	}

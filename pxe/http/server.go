@@ -64,7 +64,7 @@ func Start(c Config) (*Server, error) {
 	s := &Server{config: c, tree: files, addr: listener.Addr(), done: make(chan struct{}), open: connections{most: c.MaxConnections}}
 	s.http = &nethttp.Server{
 		Handler: nethttp.HandlerFunc(s.answer), ConnState: s.open.changed,
-		ReadHeaderTimeout: c.IdleTime, IdleTimeout: c.IdleTime, WriteTimeout: c.MaxTime, MaxHeaderBytes: maxHeader,
+		ReadHeaderTimeout: c.IdleTime, IdleTimeout: c.IdleTime, ReadTimeout: c.MaxTime, WriteTimeout: c.MaxTime, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
 	go s.serve(listener)

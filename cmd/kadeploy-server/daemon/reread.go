@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/kadeploy/kadeploy/config"
@@ -75,6 +76,10 @@ func keep(started, fresh *config.Global) []string {
 			*p.value = *was[i].value
 			keys = append(keys, p.key)
 		}
+	}
+	if had, has := &started.DHCP, &fresh.DHCP; had.Router != has.Router || !slices.Equal(had.DNS, has.DNS) {
+		has.Router, has.DNS = had.Router, had.DNS
+		keys = append(keys, "dhcp_router, dhcp_dns")
 	}
 	return keys
 }

@@ -18,14 +18,14 @@ var switches = map[string]struct {
 }{
 	"on":    {message.Operation_POWER_ON, "soft"},
 	"off":   {message.Operation_POWER_OFF, "soft"},
-	"cycle": {message.Operation_POWER_CYCLE, "hard"},
+	"cycle": {message.Operation_POWER_CYCLE, "very_hard"},
 }
 
 func (r *runner) powerCommand() *cli.Command {
 	return &cli.Command{
 		Name: "power", Usage: "switch nodes on and off", Description: powerHelp, ArgsUsage: "on | off | cycle | status",
 		Flags: join(nodeFlags(), []cli.Flag{
-			&cli.StringFlag{Name: "level", Aliases: []string{"l"}, Usage: "`LEVEL`: soft, hard or very_hard; when it fails, the next one is tried (default: soft; cycle: hard)"},
+			&cli.StringFlag{Name: "level", Aliases: []string{"l"}, Usage: "`LEVEL`: soft, hard or very_hard; when it fails, the next one is tried (default: soft; cycle: very_hard)"},
 			toggle("nodes that another operation holds, too (for admins)", "force"),
 		}, waitFlags(), fileFlags(), []cli.Flag{outputFlag()}, serverFlags()),
 		Action: func(c *cli.Context) error {

@@ -77,7 +77,7 @@ func (d *Driver) BootOnce(ctx context.Context, target power.Target) error {
 }
 
 // Session runs work in a session with the controller of a target, and closes it. A controller that has no session left, or
-// is busy, is asked again until the context ends. Errors name the controller.
+// is busy, is asked again until the context ends, or for half a minute where it has no deadline. Errors name the controller.
 func (d *Driver) Session(ctx context.Context, target power.Target, work func(*client.Client) error) error {
 	address, port := split(target.Named(target.Control.Address))
 	fail := func(err error) error {
@@ -87,6 +87,8 @@ func (d *Driver) Session(ctx context.Context, target power.Target, work func(*cl
 	if err != nil {
 		return fail(err)
 	}
+	_, bounded := ctx.Deadline()
+	begun := time.Now()
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		s, err := d.open(ctx, address, port, login, target.Control.CipherSuites)
 		if err == nil {
@@ -96,7 +98,8 @@ func (d *Driver) Session(ctx context.Context, target power.Target, work func(*cl
 		if err == nil {
 			return nil
 		}
-		if !busy(err) || power.Pause(ctx, wait) != nil {
+		patient := bounded || time.Since(begun) < 30*time.Second
+		if !busy(err) || !patient || power.Pause(ctx, wait) != nil {
 			return fail(err)
 		}
 	}

@@ -99,6 +99,9 @@ func (s system) bootOnce() error {
 	if now.Boot.BootSourceOverrideTarget != schema.PxeBootSourceOverrideTarget {
 		return fmt.Errorf("boot from the network: taken, but the controller says it boots %q", now.Boot.BootSourceOverrideTarget)
 	}
+	if now.Boot.BootSourceOverrideEnabled == schema.DisabledBootSourceOverrideEnabled {
+		return errors.New("boot from the network: taken, but the controller has forgotten it")
+	}
 	return nil
 }
 
