@@ -8,12 +8,13 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/console"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
 // Wait is the part of Run after the start, for a tree of the test's own.
 func Wait(system *actor.ActorSystem, tree *supervisor.Tree, log *slog.Logger, closed func(), signals <-chan os.Signal, timeout time.Duration) error {
-	s := &server{log: log, system: system, tree: tree}
+	s := &server{log: log, system: system, tree: tree, consoles: console.NewHub(console.Config{Log: log})}
 	s.onClose(closed)
 	return s.wait(signals, timeout)
 }
