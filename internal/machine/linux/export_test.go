@@ -55,3 +55,24 @@ func ReadSignature(head []byte) string { return readSignature(head).kind }
 func BootMenu(root *os.Root, kernel, initrd, params string) (string, error) {
 	return bootMenu(root, machine.Kernel{Kernel: kernel, Initrd: initrd}, params)
 }
+
+// Candidate is a device, what it holds, and whether it has partitions.
+type Candidate struct {
+	Name, Holds string
+	Table       bool
+}
+
+// Rivals are the names of those that GRUB may find a file on, beside the deployed one.
+func Rivals(all []Candidate, deployed string) (names []string) {
+	var candidates []candidate
+	for _, c := range all {
+		candidates = append(candidates, candidate{block{name: c.Name}, c.Holds, c.Table})
+	}
+	for _, c := range rivals(candidates, block{name: deployed}) {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// Retire puts the file that GRUB looks for aside.
+var Retire = retire
