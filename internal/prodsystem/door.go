@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	longest      = 5 * time.Minute // of one entry, whatever its context says
+	longest      = 5 * time.Minute // of one entry from its turn on, whatever its context says
 	atOnce       = 16              // entries under way: each may send the whole agent
 	maxInventory = 1 << 20         // bytes
 	maxLook      = 8 << 10         // bytes of the answer to look
@@ -66,14 +66,14 @@ func (d *Door) Inventory(ctx context.Context, to sshclient.Config) ([]machine.Di
 
 // enter runs the agent there, and returns what it printed.
 func (d *Door) enter(ctx context.Context, to sshclient.Config, line string, args []string) ([]byte, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, longest, fmt.Errorf("not done in %v", longest))
-	defer cancel()
 	select {
 	case d.turns <- struct{}{}:
 		defer func() { <-d.turns }()
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, longest, fmt.Errorf("not done in %v", longest))
+	defer cancel()
 	p, err := readProgram(d.agent)
 	if err != nil {
 		return nil, err
