@@ -76,3 +76,17 @@ func Rivals(all []Candidate, deployed string) (names []string) {
 
 // Retire puts the file that GRUB looks for aside.
 var Retire = retire
+
+// Foreign is the mount of others that a directory is on, by the lines of mountinfo; "": none.
+func Foreign(dir string, lines ...string) string {
+	var all []mountLine
+	for _, line := range lines {
+		m, err := parseMount(line)
+		if err != nil {
+			return err.Error()
+		}
+		all = append(all, m)
+	}
+	m, _ := foreign(dir, all)
+	return m.dir
+}
