@@ -50,3 +50,6 @@ func Told(size int64, reports ...int64) (told []int64) {
 	}
 	return told
 }
+
+// KernelsName says whether an agent may name the deployed partition so.
+func KernelsName(root string) bool { return kernelsName.MatchString(root) }

@@ -55,7 +55,7 @@ func give(ctx context.Context, session *agentlink.Session, o *agentpb.Order) (*a
 }
 
 // kernelsName is what a kernel takes as root=. The agent's word goes onto the command line of one.
-var kernelsName = regexp.MustCompile(`^(PARTUUID=[0-9A-Fa-f-]{1,64}|/dev/[0-9A-Za-z_/-]{1,128})$`)
+var kernelsName = regexp.MustCompile(`^((PART)?UUID=[0-9A-Fa-f-]{1,64}|/dev/[0-9A-Za-z_/-]{1,128})$`)
 
 // rooted takes what the agent says that a kernel calls the deployed partition; "" when the order was about none.
 func (w *walker) rooted(root string) error {

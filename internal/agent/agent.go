@@ -63,7 +63,7 @@ func Run(ctx context.Context, c Config) (End, error) {
 	if err := c.complete(); err != nil {
 		return EndLost, fmt.Errorf("agent: %w", err)
 	}
-	marker, err := openMarker(c.Address, c.MarkerPort)
+	marker, err := openMarker(ctx, c.Address, c.MarkerPort)
 	if err != nil {
 		return EndLost, err
 	}

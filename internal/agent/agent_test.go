@@ -59,8 +59,19 @@ var _ = Describe("Run", func() {
 		defer l.Close()
 		cfg := r.config()
 		cfg.MarkerPort = l.Addr().(*net.TCPAddr).Port
-		_, err = agent.Run(context.Background(), cfg)
-		Expect(err).To(MatchError(ContainSubstring("marker port")))
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		defer cancel()
+		_, err = agent.Run(ctx, cfg)
+		Expect(err).To(MatchError(MatchRegexp("open the marker port: .*address already in use")))
+	})
+
+	It("waits for a marker port that the agent before it holds", func() {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		defer l.Close()
+		time.AfterFunc(300*time.Millisecond, func() { l.Close() })
+		r.start(func(c *agent.Config) { c.MarkerPort = l.Addr().(*net.TCPAddr).Port })
+		r.must(sync())
 	})
 
 	It("calls again until the server is there", func() {

@@ -1,10 +1,11 @@
 package agent
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +27,8 @@ func (w *work) custom(k *agentpb.Custom) error {
 	script := machine.Script{Dir: k.Dir, Line: lineScript, Env: k.Env}
 	switch k.Kind {
 	case "exec":
-		err = place(tree, lineScript, 0o700, strings.NewReader("#!/bin/sh\n"+k.Command+"\n"))
+		text := "#!/bin/sh\n" + k.Command + "\n"
+		err = place(tree, lineScript, 0o700, strings.NewReader(text), int64(len(text)))
 	case "send":
 		return w.send(tree, k, 0o644)
 	case "run":
@@ -50,7 +52,7 @@ func (w *work) send(tree machine.Tree, k *agentpb.Custom, mode os.FileMode) erro
 	defer cancel()
 	in, err := w.fetch(ctx, k.File, k.Size)
 	if err == nil {
-		err = place(tree, k.Name, mode, in)
+		err = place(tree, k.Name, mode, in, int64(min(k.Size, math.MaxInt64/2))) // budgets add to it
 	}
 	if err != nil {
 		return fmt.Errorf("send %s to %s: %w", k.Name, k.Dir, err)
@@ -58,19 +60,22 @@ func (w *work) send(tree machine.Tree, k *agentpb.Custom, mode os.FileMode) erro
 	return nil
 }
 
-// place writes a file of a tree anew, within what the tree may take.
-func place(tree machine.Tree, name string, mode os.FileMode, in io.Reader) error {
+// place writes a file of a tree anew. The tree must have room for so many bytes before any is read; in gives no more.
+func place(tree machine.Tree, name string, mode os.FileMode, in io.Reader, size int64) (err error) {
 	root, err := os.OpenRoot(tree.Path)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	text, err := io.ReadAll(in) // its size is bounded by the server, and by the order
-	if err == nil && tree.Budget != nil {
-		err = tree.Budget.Take(int64(len(text)))
-	}
-	if err != nil {
-		return err
+	if tree.Budget != nil {
+		if err := tree.Budget.Take(size); err != nil {
+			return err
+		}
+		defer func() {
+			if err != nil {
+				tree.Budget.Give(size)
+			}
+		}()
 	}
 	if err := root.Remove(name); err != nil && !os.IsNotExist(err) {
 		return err
@@ -79,9 +84,12 @@ func place(tree machine.Tree, name string, mode os.FileMode, in io.Reader) error
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, bytes.NewReader(text))
+	_, err = io.Copy(f, in)
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
-	return err
+	if err != nil { // no half of a file stays, and what it took is free again
+		return errors.Join(err, root.Remove(name))
+	}
+	return nil
 }

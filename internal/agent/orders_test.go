@@ -340,11 +340,11 @@ type losing struct {
 	file string
 }
 
-func (l losing) Commit() error {
+func (l losing) Commit(ctx context.Context) error {
 	f, err := os.OpenFile(l.file, os.O_WRONLY, 0)
 	if err == nil {
 		_, err = f.WriteAt(make([]byte, 512), 300_000)
 		f.Close()
 	}
-	return errors.Join(err, l.Device.Commit())
+	return errors.Join(err, l.Device.Commit(ctx))
 }

@@ -117,7 +117,11 @@ func (w *work) sink(r *agentpb.Receive) (*sink, error) {
 		if r.Verify {
 			device.Verify()
 		}
-		return newSink(r.Compression, func(in compressed) (stats, error) { return copyTo(device, in) })
+		s, err := newSink(r.Compression, func(in compressed) (stats, error) { return copyTo(w.ctx, device, in) })
+		if err != nil {
+			return nil, errors.Join(err, device.Close())
+		}
+		return s, nil
 	}
 	return nil, fmt.Errorf("kind %q: want tar or dd (compressions: %v)", r.Kind, compress.Names)
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -112,14 +113,14 @@ func (s *sink) wait() (stats, error) {
 	return s.stats, s.err
 }
 
-// copyTo writes a raw image.
-func copyTo(device machine.Device, r io.Reader) (stats, error) {
+// copyTo writes a raw image. When ctx ends it is not read back to its end.
+func copyTo(ctx context.Context, device machine.Device, r io.Reader) (stats, error) {
 	n, err := io.CopyBuffer(struct{ io.Writer }{device}, r, make([]byte, 1<<20))
 	if err != nil {
 		device.Close()
 		return stats{}, fmt.Errorf("write the image: %w", err)
 	}
-	if err := device.Commit(); err != nil {
+	if err := device.Commit(ctx); err != nil {
 		return stats{}, fmt.Errorf("write the image: %w", err)
 	}
 	return stats{bytes: n}, nil

@@ -19,7 +19,9 @@ var _ = Describe("The clock of a machine", func() {
 			}
 		},
 		Entry("when its battery is dead", time.Unix(0, 0), true),
-		Entry("when it keeps the time of another place", noon.Add(5*time.Hour), true),
+		Entry("when it keeps the time of a place in the west", noon.Add(-5*time.Hour), true),
+		Entry("when it is in another year", noon.AddDate(1, 0, 0), true),
+		Entry("not when it is hours ahead: the boot profile may be old", noon.Add(5*time.Hour), false),
 		Entry("not when it is right", noon.Add(time.Minute), false),
 	)
 

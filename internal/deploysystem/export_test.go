@@ -1,10 +1,12 @@
 package deploysystem
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/dhcpv4/nclient4"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -60,8 +62,24 @@ func ReadLease(ack *dhcpv4.DHCPv4) (Lease, error) {
 	return got, nil
 }
 
-// SSHConfig lets in who has one of the keys.
-func SSHConfig(keys []byte) (*ssh.ServerConfig, error) { return sshConfig(keys) }
+// RouterTo is the router by which the server is reached; "": none.
+func RouterTo(ack *dhcpv4.DHCPv4, server netip.Addr) string {
+	l, err := readLease(&nclient4.Lease{ACK: ack})
+	if err != nil {
+		return err.Error()
+	}
+	r, ok := l.routeTo(server, 3)
+	if !ok {
+		return ""
+	}
+	if r.Flags&int(netlink.FLAG_ONLINK) == 0 {
+		return r.Dst.String() + " by the link"
+	}
+	return r.Dst.String() + " via " + r.Gw.String()
+}
+
+// SSHConfig lets in who has one of the keys in a file.
+func SSHConfig(keys string) (*ssh.ServerConfig, error) { return sshConfig(keys) }
 
 // Welcome serves ssh until the listener fails.
 var Welcome = welcome

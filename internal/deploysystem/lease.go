@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -58,6 +59,22 @@ func (l *lease) routesOf(index int) []netlink.Route {
 		routes = append(routes, route)
 	}
 	return routes
+}
+
+// routeTo is a route to one host, by the router of the longest prefix that has it in.
+func (l *lease) routeTo(host netip.Addr, index int) (best netlink.Route, ok bool) {
+	longest := -1
+	for _, r := range l.routesOf(index) {
+		bits := 0 // a default route
+		if r.Dst != nil {
+			bits, _ = r.Dst.Mask.Size()
+		}
+		if (r.Dst == nil || r.Dst.Contains(host.AsSlice())) && bits > longest {
+			best, longest = r, bits
+		}
+	}
+	best.Dst, best.Priority = single(host), 0
+	return best, longest >= 0
 }
 
 // introduce names the machine and its name servers, as this network has them.

@@ -2,6 +2,7 @@ package deploysystem_test
 
 import (
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -48,6 +49,23 @@ var _ = Describe("the answer of a DHCP server", func() {
 			&dhcpv4.Route{Dest: network("172.16.0.0/12"), Router: net.IPv4(10, 0, 0, 2).To4()},
 		)))
 		Expect(l.Routes).To(Equal([]string{"172.16.0.0/12 via 10.0.0.2"}))
+	})
+
+	It("leads to the server by the most exact of its routes", func() {
+		server := netip.MustParseAddr("172.16.1.9")
+		router := dhcpv4.WithOption(dhcpv4.OptRouter(net.IPv4(10, 0, 0, 1)))
+		routes := func(all ...*dhcpv4.Route) dhcpv4.Modifier {
+			return dhcpv4.WithOption(dhcpv4.OptClasslessStaticRoute(all...))
+		}
+		wide := &dhcpv4.Route{Dest: network("0.0.0.0/0"), Router: net.IPv4(10, 0, 0, 2).To4()}
+		exact := &dhcpv4.Route{Dest: network("172.16.1.0/24"), Router: net.IPv4(10, 0, 0, 3).To4()}
+		other := &dhcpv4.Route{Dest: network("172.17.0.0/16"), Router: net.IPv4(10, 0, 0, 4).To4()}
+		link := &dhcpv4.Route{Dest: network("172.16.0.0/16"), Router: net.IPv4zero.To4()}
+		Expect(deploysystem.RouterTo(answer(router), server)).To(Equal("172.16.1.9/32 via 10.0.0.1"))
+		Expect(deploysystem.RouterTo(answer(router, routes(wide, exact, other)), server)).To(Equal("172.16.1.9/32 via 10.0.0.3"))
+		Expect(deploysystem.RouterTo(answer(router, routes(wide, other)), server)).To(Equal("172.16.1.9/32 via 10.0.0.2"))
+		Expect(deploysystem.RouterTo(answer(router, routes(wide, link)), server)).To(Equal("172.16.1.9/32 by the link"))
+		Expect(deploysystem.RouterTo(answer(router, routes(other)), server)).To(BeEmpty())
 	})
 
 	It("lasts a minute at least, and a day when it does not say", func() {

@@ -24,8 +24,8 @@ type modules struct {
 	soft    map[string][]string     // names that a name wants loaded before it
 	aliases []alias
 
-	mu    sync.Mutex
-	tried map[string]bool // paths that were loaded or cannot be
+	mu   sync.Mutex
+	done map[string]error // by path: those that were loaded (nil) or cannot be
 }
 
 // alias stands for a module; pattern is as in fnmatch(3), start its part before the first wildcard.
@@ -38,7 +38,7 @@ var errNoModule = errors.New("no such module in the deployment system")
 func openModules(dir string) (*modules, error) {
 	m := &modules{
 		dir: dir, insert: insertModule,
-		paths: map[string]string{}, needs: map[string][]string{}, soft: map[string][]string{}, tried: map[string]bool{},
+		paths: map[string]string{}, needs: map[string][]string{}, soft: map[string][]string{}, done: map[string]error{},
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "modules.dep"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -84,8 +84,9 @@ func moduleName(file string) string { return plain(strings.TrimSuffix(path.Base(
 
 // load loads a module by its name or an alias, such as fs-xfs or what hardware says it is (modalias), with all it needs.
 func (m *modules) load(name string) error {
+	under := map[string]bool{}
 	if file, ok := m.paths[plain(name)]; ok {
-		return m.loadFile(file)
+		return m.loadFile(file, under)
 	}
 	found := false
 	var errs []error
@@ -95,7 +96,7 @@ func (m *modules) load(name string) error {
 		}
 		if ok, err := path.Match(a.pattern, name); err == nil && ok {
 			found = true
-			errs = append(errs, m.loadFile(m.paths[a.name]))
+			errs = append(errs, m.loadFile(m.paths[a.name], under))
 		}
 	}
 	if !found {
@@ -104,38 +105,51 @@ func (m *modules) load(name string) error {
 	return errors.Join(errs...)
 }
 
-// loadFile loads what a module needs, the deepest first, and then the module; each is tried once.
-func (m *modules) loadFile(file string) error {
-	if !m.first(file) {
-		return nil
+// loadFile loads what a module needs, the deepest first, and then the module. Of two that load the same at once the kernel has one wait
+// for the other. under has the modules that wait for this one: soft dependencies may go in a circle (modprobe.d(5)).
+func (m *modules) loadFile(file string, under map[string]bool) error {
+	if err, known := m.outcome(file); known || under[file] {
+		return err
 	}
+	under[file] = true
+	defer delete(under, file)
+	err := m.loadNeeds(file, under)
+	if err == nil {
+		err = m.insert(filepath.Join(m.dir, file))
+		if errors.Is(err, unix.EEXIST) {
+			err = nil
+		}
+		if err != nil {
+			err = fmt.Errorf("module %s: %w", moduleName(file), err)
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.done[file] = err
+	return err
+}
+
+func (m *modules) loadNeeds(file string, under map[string]bool) error {
 	for _, want := range m.soft[moduleName(file)] {
 		if need, ok := m.paths[plain(want)]; ok { // else it is built in, or an alias that the module asks for by itself
-			m.loadFile(need)
+			m.loadFile(need, under)
 		}
 	}
 	needs := m.needs[file]
 	for i := len(needs) - 1; i >= 0; i-- {
-		if err := m.loadFile(needs[i]); err != nil {
+		if err := m.loadFile(needs[i], under); err != nil {
 			return err
 		}
-	}
-	err := m.insert(filepath.Join(m.dir, file))
-	if err != nil && !errors.Is(err, unix.EEXIST) {
-		return fmt.Errorf("module %s: %w", moduleName(file), err)
 	}
 	return nil
 }
 
-// first says whether nobody has tried the file yet.
-func (m *modules) first(file string) bool {
+// outcome is what became of a file that was tried.
+func (m *modules) outcome(file string) (err error, known bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.tried[file] {
-		return false
-	}
-	m.tried[file] = true
-	return true
+	err, known = m.done[file]
+	return err, known
 }
 
 func insertModule(file string) error {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -74,6 +75,51 @@ var _ = Describe("modules", func() {
 		refuse["net_failover.ko"] = unix.ENOEXEC
 		Expect(load("virtio_net")).To(MatchError("module net_failover: exec format error"))
 		Expect(loaded).NotTo(ContainElement("virtio_net.ko"))
+	})
+
+	It("are not loaded before what they need, whoever is loading that", func() {
+		inside, goOn := make(chan struct{}), make(chan struct{})
+		var once sync.Once
+		var refused atomic.Bool
+		ready := map[string]bool{}
+		load, err := deploysystem.Modules(dir, func(file string) error {
+			name := filepath.Base(file)
+			if name == "failover.ko" {
+				once.Do(func() { close(inside) })
+				<-goOn
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if name == "net_failover.ko" && !ready["failover.ko"] {
+				refused.Store(true)
+				return unix.ENOENT
+			}
+			ready[name] = true
+			return nil
+		})
+		Expect(err).NotTo(HaveOccurred())
+		var all sync.WaitGroup
+		results := make(chan error, 2)
+		all.Go(func() { results <- load("failover") })
+		<-inside
+		all.Go(func() { results <- load("virtio_net") })
+		Consistently(refused.Load, "100ms").Should(BeFalse())
+		close(goOn)
+		all.Wait()
+		Expect(<-results).To(Succeed())
+		Expect(<-results).To(Succeed())
+		Expect(refused.Load()).To(BeFalse())
+	})
+
+	Context("that would rather have each other first", func() {
+		BeforeEach(func() {
+			Expect(os.WriteFile(filepath.Join(dir, "modules.softdep"), []byte("softdep btrfs pre: blake2b\nsoftdep blake2b pre: btrfs\n"), 0o600)).To(Succeed())
+		})
+
+		It("are loaded all the same", func() {
+			Expect(load("btrfs")).To(Succeed())
+			Expect(loaded).To(ConsistOf("blake2b.ko", "raid6.ko", "btrfs.ko"))
+		})
 	})
 
 	It("that nobody knows are said to be missing", func() {

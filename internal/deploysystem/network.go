@@ -133,11 +133,11 @@ func (w way) prefer(server netip.Addr) error {
 	if w.lease.address.Contains(server) {
 		return netlink.RouteReplace(&netlink.Route{LinkIndex: w.link.Attrs().Index, Dst: single(server), Scope: netlink.SCOPE_LINK})
 	}
-	if !w.lease.router.IsValid() {
+	route, ok := w.lease.routeTo(server, w.link.Attrs().Index)
+	if !ok {
 		return nil
 	}
-	err := netlink.RouteReplace(&netlink.Route{LinkIndex: w.link.Attrs().Index, Dst: single(server), Gw: w.lease.router.AsSlice()})
-	if err != nil {
+	if err := netlink.RouteReplace(&route); err != nil {
 		return fmt.Errorf("route to %v: %w", server, err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -15,6 +16,7 @@ import (
 )
 
 const (
+	maxKeys     = 1 << 20         // bytes of the file with the keys
 	loginTime   = 2 * time.Minute // as OpenSSH's LoginGraceTime: whoever watches the port may stay connected so long
 	maxVisitors = 32              // connections at once
 )
@@ -22,14 +24,10 @@ const (
 var errStranger = errors.New("this key is not in " + layout.Keys)
 
 // sshd is this program as the ssh server of the deployment system, for people who look for a fault. Only the keys that the deployment
-// system was built with may log in, as root; without any it answers and lets nobody in. The host key is made at each boot. It returns
+// system was built with or has been sent (Kadeploy3 send_key_in_deploy_env) may log in, as root; without any it answers and lets nobody in. The host key is made at each boot. It returns
 // the exit code.
 func sshd(listen string) int {
-	keys, err := os.ReadFile(layout.Keys)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		say("sshd: %v", err)
-	}
-	config, err := sshConfig(keys)
+	config, err := sshConfig(layout.Keys)
 	if err != nil {
 		say("sshd: %v", err)
 		return 1
@@ -44,16 +42,35 @@ func sshd(listen string) int {
 	return 1
 }
 
-// sshConfig lets those in whose keys are in a text as of authorized_keys; their options are not looked at.
-func sshConfig(keys []byte) (*ssh.ServerConfig, error) {
-	var known [][]byte
+// admits looks for a key in a file as authorized_keys; options are not looked at. A file that is not there has none.
+func admits(file string, wanted ssh.PublicKey) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		if !errors.Is(err, os.ErrNotExist) {
+			say("sshd: %v", err)
+		}
+		return false
+	}
+	defer f.Close()
+	keys, err := io.ReadAll(io.LimitReader(f, maxKeys))
+	if err != nil {
+		say("sshd: %v", err)
+		return false
+	}
 	for {
 		key, _, _, rest, err := ssh.ParseAuthorizedKey(keys)
 		if err != nil {
-			break // there are no more
+			return false // there are no more
 		}
-		known, keys = append(known, key.Marshal()), rest
+		if bytes.Equal(key.Marshal(), wanted.Marshal()) {
+			return true
+		}
+		keys = rest
 	}
+}
+
+// sshConfig lets those in whose keys are in a file when they come.
+func sshConfig(keys string) (*ssh.ServerConfig, error) {
 	_, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		return nil, err
@@ -65,12 +82,10 @@ func sshConfig(keys []byte) (*ssh.ServerConfig, error) {
 	config := &ssh.ServerConfig{
 		MaxAuthTries: 6,
 		PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-			for _, k := range known {
-				if bytes.Equal(k, key.Marshal()) {
-					return nil, nil
-				}
+			if !admits(keys, key) {
+				return nil, errStranger
 			}
-			return nil, errStranger
+			return nil, nil
 		},
 		ServerVersion: "SSH-2.0-kadeploy",
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 var _ = Describe("the ssh server", func() {
-	var key, port string
+	var key, keys, port string
 
 	newKey := func(name string) string {
 		GinkgoHelper()
@@ -22,7 +22,7 @@ var _ = Describe("the ssh server", func() {
 		Expect(exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file).Run()).To(Succeed())
 		return file
 	}
-	serve := func(keys []byte) {
+	serve := func(keys string) {
 		GinkgoHelper()
 		config, err := deploysystem.SSHConfig(keys)
 		Expect(err).NotTo(HaveOccurred())
@@ -56,7 +56,9 @@ var _ = Describe("the ssh server", func() {
 		key = newKey("key")
 		public, err := os.ReadFile(key + ".pub")
 		Expect(err).NotTo(HaveOccurred())
-		serve(append([]byte("# the site's keys\n\n"), public...))
+		keys = filepath.Join(GinkgoT().TempDir(), "authorized_keys")
+		Expect(os.WriteFile(keys, append([]byte("# the site's keys\n\n"), public...), 0o600)).To(Succeed())
+		serve(keys)
 	})
 
 	It("runs a command for who has a key, and tells its exit code", func() {
@@ -75,8 +77,18 @@ var _ = Describe("the ssh server", func() {
 		Expect(out).To(ContainSubstring("Permission denied"))
 	})
 
+	It("lets in whose key was sent since it was started", func() {
+		late := newKey("late")
+		_, err := ssh(late, "true")
+		Expect(err).To(HaveOccurred())
+		public, err := os.ReadFile(late + ".pub")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(os.WriteFile(keys, public, 0o600)).To(Succeed())
+		Expect(ssh(late, "echo in")).To(Equal("in\n"))
+	})
+
 	It("lets nobody in when there are no keys, and answers all the same", func() {
-		serve(nil)
+		serve(filepath.Join(GinkgoT().TempDir(), "missing"))
 		out, err := ssh(key, "id")
 		Expect(err).To(MatchError("exit status 255"))
 		Expect(out).To(ContainSubstring("Permission denied"))

@@ -55,8 +55,8 @@ type Storage interface {
 // Device is a raw image being written. Close without Commit leaves a device that holds nothing of use.
 type Device interface {
 	io.WriteCloser
-	Verify()       // before the first Write: Commit reads everything back and compares
-	Commit() error // the image is complete; the device is closed
+	Verify()                          // before the first Write: Commit reads everything back and compares, until ctx ends
+	Commit(ctx context.Context) error // the image is complete; the device is closed
 }
 
 // Runner runs the scripts of pre- and post-installs.
@@ -75,7 +75,7 @@ type Tree struct {
 // Table is the order to partition a disk (Kadeploy3 create_partition_table).
 type Table struct {
 	Device string            // /dev/sda
-	Kind   string            // fdisk: Script is typed into fdisk; parted: Script is an executable; sfdisk: Script is read by sfdisk
+	Kind   string            // fdisk: Script is typed into fdisk; parted: Script is an executable; sfdisk: Script is read by sfdisk; layout: Script is what internal/disklayout encodes
 	Script []byte            //
 	Env    map[string]string // KADEPLOY_* variables
 }
@@ -111,8 +111,9 @@ type Bootable interface {
 
 // RootFinder is a machine whose disks have other names than the configuration gives them.
 type RootFinder interface {
-	// RootDevice is what a kernel calls the partition: for root=. A device that is written by its kernel name stays as it is; for all others it
-	// is PARTUUID=TEXT, which a kernel understands without an initrd, whatever order it finds the disks in.
+	// RootDevice is what a kernel calls the partition: for root=. A device that is written by its kernel name stays as it is; it is
+	// PARTUUID=TEXT for links and hints, which a kernel understands without an initrd, whatever order it finds the disks in, and UUID=TEXT for
+	// an array; a volume keeps its name.
 	RootDevice(ctx context.Context, device string) (string, error)
 }
 

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,18 +14,16 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/sshclient"
 	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 const (
-	longest      = 5 * time.Minute // of one entry, whatever its context says
-	atOnce       = 16              // entries under way: each may send the whole agent
-	maxInventory = 1 << 20         // bytes
-	maxLook      = 8 << 10         // bytes of the answer to look
-	maxSaid      = 1 << 10         // bytes of what a failure says
-	maxLine      = 4096            // COMMAND_LINE_SIZE of the kernels that have the longest
+	longest = 5 * time.Minute // of one entry from its turn on, whatever its context says
+	atOnce  = 16              // entries under way: each may send the whole agent
+	maxOut  = 8 << 10         // bytes of what a command prints
+	maxSaid = 1 << 10         // bytes of what a failure says
+	maxLine = 4096            // COMMAND_LINE_SIZE of the kernels that have the longest
 )
 
 // Door is the way into the systems that run on nodes. It is safe for concurrent use.
@@ -44,71 +41,59 @@ func (d *Door) Start(ctx context.Context, to sshclient.Config, line string, args
 	if len(line) > maxLine || strings.ContainsAny(line, "\n\x00") {
 		return errors.New("start the agent: its command line is no line")
 	}
-	_, err := d.enter(ctx, to, line, append([]string{"start"}, args...))
-	if err != nil {
+	if err := d.enter(ctx, to, line, append([]string{"start"}, args...)); err != nil {
 		return fmt.Errorf("start the agent in the system that runs on %s: %w", to.Host, err)
 	}
 	return nil
 }
 
-// Inventory asks what disks the machine has, and what is on them. Nothing is written there but the agent, which is removed again.
-func (d *Door) Inventory(ctx context.Context, to sshclient.Config) ([]machine.DiskInfo, error) {
-	out, err := d.enter(ctx, to, "", []string{"inventory", "--output", "json"})
-	var disks []machine.DiskInfo
-	if err == nil {
-		err = json.Unmarshal(out, &disks)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("inventory of %s: %w", to.Host, err)
-	}
-	return disks, nil
-}
-
-// enter runs the agent there, and returns what it printed.
-func (d *Door) enter(ctx context.Context, to sshclient.Config, line string, args []string) ([]byte, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, longest, fmt.Errorf("not done in %v", longest))
-	defer cancel()
+// enter runs the agent there.
+func (d *Door) enter(ctx context.Context, to sshclient.Config, line string, args []string) error {
 	select {
 	case d.turns <- struct{}{}:
 		defer func() { <-d.turns }()
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, longest, fmt.Errorf("not done in %v", longest))
+	defer cancel()
 	p, err := readProgram(d.agent)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	client, err := sshclient.Dial(ctx, to)
 	if err != nil {
-		return nil, fmt.Errorf("ssh: %w", err)
+		return fmt.Errorf("ssh: %w", err)
 	}
 	defer client.Close()
-	out, err := visit(client, p, line, args)
+	err = visit(client, p, line, args)
 	if ctx.Err() != nil { // then it was cut by ourselves
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	return out, err
+	return err
 }
 
-func visit(client *sshclient.Client, p program, line string, args []string) ([]byte, error) {
-	found, err := run(client, look(), nil, maxLook)
+func visit(client *sshclient.Client, p program, line string, args []string) error {
+	found, err := run(client, look(), nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	own, err := suitable(p, string(found))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	start := strings.NewReader(line + "\n")
 	if own != "" {
-		return run(client, use(own, args), start, maxInventory)
+		_, err := run(client, use(own, args), start)
+		return err
 	}
 	f, err := os.Open(p.path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
-	return run(client, bring(p, args), io.MultiReader(start, io.LimitReader(f, p.size)), maxInventory)
+	_, err = run(client, bring(p, args), io.MultiReader(start, io.LimitReader(f, p.size)))
+	return err
 }
 
 // suitable reads the answer to look: which of the installed agents is this one, "" for none.
@@ -128,13 +113,13 @@ func suitable(p program, answer string) (string, error) {
 }
 
 // run runs a command to its end. The error of one that failed is the last line that it printed on its standard error.
-func run(client *sshclient.Client, command string, in io.Reader, limit int) ([]byte, error) {
+func run(client *sshclient.Client, command string, in io.Reader) ([]byte, error) {
 	session, err := client.NewSession()
 	if err != nil {
 		return nil, fmt.Errorf("ssh: %w", err)
 	}
 	defer session.Close()
-	out, said := &sshclient.Words{Limit: limit}, &sshclient.Words{Limit: maxSaid}
+	out, said := &sshclient.Words{Limit: maxOut}, &sshclient.Words{Limit: maxSaid}
 	session.Stdin, session.Stdout, session.Stderr = in, out, said
 	err = session.Run(command)
 	if failed := (*ssh.ExitError)(nil); errors.As(err, &failed) {
@@ -147,7 +132,7 @@ func run(client *sshclient.Client, command string, in io.Reader, limit int) ([]b
 	case err != nil:
 		return nil, fmt.Errorf("ssh: %w", err)
 	case out.Cut():
-		return nil, fmt.Errorf("it printed more than %d bytes", limit)
+		return nil, fmt.Errorf("it printed more than %d bytes", maxOut)
 	}
 	return out.Bytes(), nil
 }

@@ -241,16 +241,4 @@ var _ = Describe("The way into a running system", Serial, func() {
 		Eventually(func() error { _, err := os.Stat(dir); return err }, "10s").Should(MatchError(os.ErrNotExist))
 		Eventually(func() []int { return processes("cmdline", "--detached") }, "10s").Should(BeEmpty())
 	})
-
-	It("asks what disks there are", func() {
-		disks, err := door.Inventory(ctx, node.Login())
-		Expect(err).NotTo(HaveOccurred())
-		Expect(disks).To(Equal(must(linux.Inventory(ctx, linux.Config{}))))
-	})
 })
-
-func must[T any](v T, err error) T {
-	GinkgoHelper()
-	Expect(err).NotTo(HaveOccurred())
-	return v
-}

@@ -191,7 +191,7 @@ var _ = Describe("A disk that is a directory", func() {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(dev.Write([]byte("image"))).To(Equal(5))
 			Expect(disk.Mount(ctx, "/dev/sda3", "/mnt/dest", "")).To(MatchError(ContainSubstring("no file system")))
-			Expect(dev.Commit()).To(Succeed())
+			Expect(dev.Commit(ctx)).To(Succeed())
 			Expect(disk.Mount(ctx, "/dev/sda3", "/mnt/dest", "")).To(MatchError(ContainSubstring("raw image")))
 			Expect(os.ReadFile(filepath.Join(cfg.Root, "raw/3"))).To(Equal([]byte("image")))
 		})
@@ -204,7 +204,7 @@ var _ = Describe("A disk that is a directory", func() {
 				_, err = dev.Write(make([]byte, 5<<20))
 				Expect(err).NotTo(HaveOccurred())
 				if !broken {
-					Expect(dev.Commit()).To(Succeed())
+					Expect(dev.Commit(ctx)).To(Succeed())
 					continue
 				}
 				f, err := os.OpenFile(filepath.Join(cfg.Root, "raw", "3"), os.O_WRONLY, 0)
@@ -212,7 +212,7 @@ var _ = Describe("A disk that is a directory", func() {
 				_, err = f.WriteAt([]byte{1}, 4<<20+77)
 				Expect(err).NotTo(HaveOccurred())
 				Expect(f.Close()).To(Succeed())
-				Expect(dev.Commit()).To(MatchError(ContainSubstring("does not hold what was written from byte 4194304 to 5242879")))
+				Expect(dev.Commit(ctx)).To(MatchError(ContainSubstring("does not hold what was written from byte 4194304 to 5242879")))
 			}
 		})
 
@@ -229,7 +229,7 @@ var _ = Describe("A disk that is a directory", func() {
 			dev, err := disk.Device("/dev/sda", 0)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(dev.Write([]byte("whole"))).To(Equal(5))
-			Expect(dev.Commit()).To(Succeed())
+			Expect(dev.Commit(ctx)).To(Succeed())
 			_, ok := disk.PartitionDir("/dev/sda3")
 			Expect(ok).To(BeFalse())
 			Expect(os.ReadFile(filepath.Join(cfg.Root, "raw/0"))).To(Equal([]byte("whole")))

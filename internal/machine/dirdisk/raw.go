@@ -1,6 +1,7 @@
 package dirdisk
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -91,22 +92,22 @@ func (r *raw) Write(p []byte) (int, error) {
 // Close gives up.
 func (r *raw) Close() error { return r.file.Close() }
 
-func (r *raw) readBack() error {
+func (r *raw) readBack(ctx context.Context) error {
 	f, err := os.Open(r.file.Name())
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return r.check.Compare(f)
+	return r.check.Compare(ctx, f)
 }
 
 // Commit notes that the partition holds an image. The table does not tell of one on the whole disk.
-func (r *raw) Commit() error {
+func (r *raw) Commit(ctx context.Context) error {
 	if err := r.file.Close(); err != nil {
 		return err
 	}
 	if r.check != nil {
-		if err := r.readBack(); err != nil {
+		if err := r.readBack(ctx); err != nil {
 			return err
 		}
 	}

@@ -35,11 +35,14 @@ func (d *Driver) installBootloader(ctx context.Context, k machine.Kernel) (strin
 	if err != nil {
 		return "", err
 	}
-	if part.number == 0 {
+	if part.number == 0 || strings.HasPrefix(part.parent, "md") { // an array may have partitions of its own
 		return "", fmt.Errorf("GRUB of the deployment system reads partitions, not %s: boot the kernel by the network (bootloader = pure_pxe), or let bootloader_script install the image's own", k.Device)
 	}
 	disk, err := d.sys.block(part.parent)
 	if err != nil {
+		return "", err
+	}
+	if err := d.retireRivals(ctx, part); err != nil {
 		return "", err
 	}
 	if err := d.writeBootConfig(ctx, k); err != nil {

@@ -264,7 +264,7 @@ var _ = Describe("A real disk", func() {
 			for chunk := range bytes.Lines(image) {
 				Expect(f.Write(chunk)).To(Equal(len(chunk)))
 			}
-			Expect(f.Commit()).To(Succeed())
+			Expect(f.Commit(ctx)).To(Succeed())
 			got, err := os.Open("/dev/vda3")
 			Expect(err).NotTo(HaveOccurred())
 			defer got.Close()
@@ -289,14 +289,14 @@ var _ = Describe("A real disk", func() {
 				f.Verify()
 				Expect(f.Write(bytes.Repeat([]byte("image"), 2_000_001))).To(Equal(10_000_005))
 				if !broken {
-					Expect(f.Commit()).To(Succeed())
+					Expect(f.Commit(ctx)).To(Succeed())
 					continue
 				}
 				unix.Sync() // what comes now reaches the disk behind the back of the partition
 				_, err = disk.WriteAt(bytes.Repeat([]byte("x"), 4096), first*512+(5<<20))
 				Expect(err).NotTo(HaveOccurred())
 				Expect(disk.Sync()).To(Succeed())
-				Expect(f.Commit()).To(MatchError(ContainSubstring("does not hold what was written from byte 4194304 to 8388607")))
+				Expect(f.Commit(ctx)).To(MatchError(ContainSubstring("does not hold what was written from byte 4194304 to 8388607")))
 				head := make([]byte, 5)
 				_, err = disk.ReadAt(head, first*512)
 				Expect(err).NotTo(HaveOccurred())
@@ -316,7 +316,7 @@ var _ = Describe("A real disk", func() {
 			f, err := d.Device("/dev/vda", 0)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(f.Write(table)).To(Equal(len(table)))
-			Expect(f.Commit()).To(Succeed())
+			Expect(f.Commit(ctx)).To(Succeed())
 			Expect("/dev/vda2").To(BeAnExistingFile())
 			Expect("/dev/vda3").NotTo(BeAnExistingFile())
 		})
@@ -429,7 +429,7 @@ var _ = Describe("A disk with sectors of 4 KiB", func() {
 		f, err := d.Device("/dev/nvme0n1p2", 0)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(f.Write(bytes.Repeat([]byte("x"), 10_001))).To(Equal(10_001))
-		Expect(f.Commit()).To(Succeed())
+		Expect(f.Commit(ctx)).To(Succeed())
 	})
 })
 

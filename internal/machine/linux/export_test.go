@@ -55,3 +55,38 @@ func ReadSignature(head []byte) string { return readSignature(head).kind }
 func BootMenu(root *os.Root, kernel, initrd, params string) (string, error) {
 	return bootMenu(root, machine.Kernel{Kernel: kernel, Initrd: initrd}, params)
 }
+
+// Candidate is a device, what it holds, and whether it has partitions.
+type Candidate struct {
+	Name, Holds string
+	Table       bool
+}
+
+// Rivals are the names of those that GRUB may find a file on, beside the deployed one.
+func Rivals(all []Candidate, deployed string) (names []string) {
+	var candidates []candidate
+	for _, c := range all {
+		candidates = append(candidates, candidate{block{name: c.Name}, c.Holds, c.Table})
+	}
+	for _, c := range rivals(candidates, block{name: deployed}) {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// Retire puts the file that GRUB looks for aside.
+var Retire = retire
+
+// Foreign is the mount of others that a directory is on, by the lines of mountinfo; "": none.
+func Foreign(dir string, lines ...string) string {
+	var all []mountLine
+	for _, line := range lines {
+		m, err := parseMount(line)
+		if err != nil {
+			return err.Error()
+		}
+		all = append(all, m)
+	}
+	m, _ := foreign(dir, all)
+	return m.dir
+}

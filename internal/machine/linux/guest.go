@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -58,12 +59,19 @@ func (d *Driver) ShutDown(ctx context.Context, kexec bool) error {
 	return d.end(command)
 }
 
-// makeDir makes a directory that is missing, and remembers it where it is not to stay.
+// makeDir makes a directory that is missing, and those above it, and remembers each where they are not to stay.
 func (d *Driver) makeDir(dir string) error {
 	if _, err := os.Lstat(dir); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := d.makeDir(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, os.ErrExist) { // somebody else has just made it
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if d.guest {

@@ -52,6 +52,9 @@ func (d *Driver) loadKernel(ctx context.Context, k machine.Kernel) error {
 	}
 	err = kexecFile(kernel, initrd, params, flags)
 	if errors.Is(err, unix.ENOSYS) {
+		if d.guest && strings.Contains(params, "kadeploy.token=") { // the users of that system can read the arguments of a program
+			return errors.New("the kernel of the running system has no kexec_file_load(2), and by kexec-tools everybody there could read the token of the boot; reboot it instead")
+		}
 		return loadByTool(ctx, kernel, initrd, params)
 	}
 	return explainKexec(err, k.Kernel)

@@ -74,7 +74,7 @@ func (r *raw) Close() error {
 
 // readBack compares what the disk holds, not what the kernel has in memory of it, with what was written. A disk that has something else is
 // left without a beginning.
-func (r *raw) readBack() error {
+func (r *raw) readBack(ctx context.Context) error {
 	f, err := os.Open(r.device.path)
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (r *raw) readBack() error {
 	if _, err := unix.IoctlRetInt(int(f.Fd()), unix.BLKFLSBUF); err != nil {
 		return fmt.Errorf("read the image back: drop what is in memory: %w", err)
 	}
-	if err := r.check.Compare(f); err != nil {
+	if err := r.check.Compare(ctx, f); err != nil {
 		r.file.Close() // wipe needs the device for itself
 		return errors.Join(err, wipe(r.device))
 	}
@@ -91,10 +91,10 @@ func (r *raw) readBack() error {
 }
 
 // Commit returns when the image is on the disk and the kernel knows the partitions that it brought.
-func (r *raw) Commit() error {
+func (r *raw) Commit(ctx context.Context) error {
 	err := r.file.Sync()
 	if err == nil && r.check != nil {
-		err = r.readBack()
+		err = r.readBack(ctx)
 	}
 	if cerr := r.file.Close(); err == nil {
 		err = cerr
@@ -102,5 +102,5 @@ func (r *raw) Commit() error {
 	if err != nil || r.device.number != 0 {
 		return err
 	}
-	return r.driver.reread(context.Background(), r.device)
+	return r.driver.reread(ctx, r.device)
 }

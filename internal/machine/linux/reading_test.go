@@ -81,6 +81,19 @@ var _ = Describe("Reading a disk", func() {
 		}
 	})
 
+	It("tells what a pre-install has mounted from what the deployment system has had from its start", func() {
+		lines := []string{
+			"1 0 0:2 / / rw - rootfs rootfs rw", "2 1 0:3 / /proc rw - proc proc rw", "3 1 0:4 / /tmp rw - tmpfs tmpfs rw",
+			"4 1 8:3 / /mnt/dest rw - ext4 /dev/sda3 rw", "5 4 8:4 / /mnt/dest/var rw - ext4 /dev/sda4 rw", "6 3 8:5 / /tmp/image rw - ext4 /dev/sda5 rw",
+		}
+		for dir, want := range map[string]string{
+			"/mnt/dest": "/mnt/dest", "/mnt/dest/var/log": "/mnt/dest/var", "/mnt/dest/variable": "/mnt/dest", "/mnt": "", "/mnt/destination": "",
+			"/tmp/other": "", "/tmp/image/x": "/tmp/image", "/proc/1": "",
+		} {
+			Expect(linux.Foreign(dir, lines...)).To(Equal(want), dir)
+		}
+	})
+
 	It("finds who uses a file", func() {
 		name := filepath.Join(GinkgoT().TempDir(), "file")
 		f, err := os.Create(name)

@@ -3,6 +3,8 @@ package linux
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -12,7 +14,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/machine/rooted"
 )
 
-// Tree gives / or a directory on one of this driver's mounts.
+// Tree gives / or a directory on a mount of this driver, or, in the deployment system, of a pre-install.
 func (d *Driver) Tree(dir string) (machine.Tree, error) {
 	if dir == "/" {
 		return tree("/")
@@ -21,7 +23,10 @@ func (d *Driver) Tree(dir string) (machine.Tree, error) {
 	if err != nil {
 		return machine.Tree{}, err
 	}
-	at, ok := d.holding(dir)
+	at, ok, err := d.holding(dir)
+	if err != nil {
+		return machine.Tree{}, err
+	}
 	if !ok {
 		return machine.Tree{}, fmt.Errorf("nothing is mounted on %s", dir)
 	}
@@ -32,15 +37,50 @@ func (d *Driver) Tree(dir string) (machine.Tree, error) {
 	return tree(real)
 }
 
-// holding is the innermost of this driver's mounts that a directory is on.
-func (d *Driver) holding(dir string) (at string, ok bool) {
+// holding is the innermost mount that a directory is on: one of this driver's, or else one of a script of the site, which is this driver's from
+// then on. In a system of its own the machine's other mounts are that system's.
+func (d *Driver) holding(dir string) (at string, ok bool, err error) {
+	lines, err := readMounts()
+	if err != nil {
+		return "", false, err
+	}
 	for _, m := range d.mounted() {
-		if (dir == m.dir || strings.HasPrefix(dir, m.dir+"/")) && len(m.dir) > len(at) {
+		if on(dir, m.dir) && len(m.dir) > len(at) && there(m.dir, lines) {
 			at, ok = m.dir, true
 		}
 	}
-	return at, ok
+	if ok || d.guest {
+		return at, ok, nil
+	}
+	line, ok := foreign(dir, lines)
+	if !ok {
+		return "", false, nil
+	}
+	d.remember(mount{line.dir, d.sys.mounted(line)})
+	return line.dir, true, nil
 }
+
+// on says whether a directory is another one or below it.
+func on(dir, above string) bool { return dir == above || strings.HasPrefix(dir, above+"/") }
+
+// there says whether a directory is a mount still: a script may have taken it off. The kernel names it without links.
+func there(dir string, lines []mountLine) bool {
+	real, err := filepath.EvalSymlinks(dir)
+	return err == nil && slices.ContainsFunc(lines, func(m mountLine) bool { return m.dir == real })
+}
+
+// foreign is the innermost mount that a directory is on, but for those that the deployment system has had from its start.
+func foreign(dir string, lines []mountLine) (best mountLine, ok bool) {
+	for _, m := range lines {
+		if on(dir, m.dir) && !slices.Contains(own, m.dir) && len(m.dir) >= len(best.dir) { // later ones lie above
+			best, ok = m, true
+		}
+	}
+	return best, ok
+}
+
+// own are the mounts of the deployment system itself.
+var own = []string{"/", "/proc", "/sys", "/dev", "/dev/pts", "/dev/shm", "/run", "/tmp"}
 
 // Scratch makes the directory, in memory or on a mount. Links of an image lead to no other place.
 func (d *Driver) Scratch(dir string) (machine.Tree, error) {
@@ -48,7 +88,10 @@ func (d *Driver) Scratch(dir string) (machine.Tree, error) {
 	if err != nil {
 		return machine.Tree{}, err
 	}
-	at, ok := d.holding(dir)
+	at, ok, err := d.holding(dir)
+	if err != nil {
+		return machine.Tree{}, err
+	}
 	if !ok && d.guest {
 		if err := d.mountMemory(dir); err != nil {
 			return machine.Tree{}, fmt.Errorf("%s: %w", dir, err)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kadeploy/kadeploy/internal/blockdev"
 )
 
@@ -46,6 +48,24 @@ func (s sysfs) block(name string) (block, error) {
 	}
 	_, err = fmt.Sscanf(s.text(real, "dev"), "%d:%d", &b.major, &b.minor)
 	return b, err
+}
+
+// mounted is the device of a mount; the zero block: it has none, or none that is known.
+func (s sysfs) mounted(m mountLine) block {
+	number := unix.Mkdev(m.major, m.minor)
+	var st unix.Stat_t
+	if m.major == 0 && strings.HasPrefix(m.source, "/") && unix.Stat(m.source, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFBLK {
+		number = st.Rdev // btrfs has numbers of its own
+	}
+	real, err := filepath.EvalSymlinks(filepath.Join(s.dir, fmt.Sprintf("dev/block/%d:%d", unix.Major(number), unix.Minor(number))))
+	if err != nil {
+		return block{}
+	}
+	b, err := s.block(filepath.Base(real))
+	if err != nil {
+		return block{}
+	}
+	return b
 }
 
 // disks are the disks that could be deployed to: not the kernel's own inventions (loop, ram), and not what is made of others (dm, md).

@@ -3,6 +3,7 @@ package readback
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -44,13 +45,17 @@ func (w *Written) sum() (sum [32]byte) {
 	return sum
 }
 
-// Compare reads as many bytes as were written, and says where they differ. Nothing may be written afterwards.
-func (w *Written) Compare(r io.Reader) error {
+// Compare reads as many bytes as were written, and says where they differ. Nothing may be written afterwards. When ctx ends, its cause is the
+// error.
+func (w *Written) Compare(ctx context.Context, r io.Reader) error {
 	if w.size%chunk != 0 {
 		w.digests = append(w.digests, w.sum())
 	}
 	buffer := make([]byte, min(chunk, w.size))
 	for i, want := range w.digests {
+		if ctx.Err() != nil {
+			return fmt.Errorf("read the image back: %w", context.Cause(ctx))
+		}
 		at := int64(i) * chunk
 		part := buffer[:min(chunk, w.size-at)]
 		if _, err := io.ReadFull(r, part); err != nil {

@@ -52,6 +52,9 @@ func Parse(script, disk string, sector int64) ([]Entry, error) {
 				e.Number++
 			}
 		}
+		if e.Number > maxNumber || len(all) == maxNumber {
+			return nil, fmt.Errorf("sfdisk script, line %d: partition numbers go from 1 to %d", i+1, maxNumber)
+		}
 		if !gpt && e.Size == 0 && slices.Contains([]string{"5", "f", "85"}, e.Type) {
 			first = maxPrimary + 1
 		}

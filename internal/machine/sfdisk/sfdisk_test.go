@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -77,5 +78,7 @@ var _ = Describe("A script of sfdisk", func() {
 		Entry(nil, "size=much\n", `line 1: size "much"`),
 		Entry(nil, "size=9999999999T\n", "more than any disk has"),
 		Entry(nil, "/dev/sdb1 : size=1M\n", "numbers go from 1 to 128"),
+		Entry(nil, "label: gpt\n"+strings.Repeat("size=1M\n", 129), "line 130: partition numbers go from 1 to 128"),
+		Entry(nil, strings.Repeat("1 : size=1M\n", 129), "line 129: partition numbers go from 1 to 128"),
 	)
 })
