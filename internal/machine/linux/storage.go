@@ -14,7 +14,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/machine/rooted"
 )
 
-// Tree gives / or a directory on a mount of this driver, or, in the deployment system, of a pre-install.
+// Tree gives / or a directory on a mount of this driver, or, in the deployment system, on that of a pre-install, which is this driver's from then on.
 func (d *Driver) Tree(dir string) (machine.Tree, error) {
 	if dir == "/" {
 		return tree("/")
@@ -23,30 +23,31 @@ func (d *Driver) Tree(dir string) (machine.Tree, error) {
 	if err != nil {
 		return machine.Tree{}, err
 	}
-	at, ok, err := d.holding(dir)
+	m, ok, err := d.holding(dir)
 	if err != nil {
 		return machine.Tree{}, err
 	}
 	if !ok {
 		return machine.Tree{}, fmt.Errorf("nothing is mounted on %s", dir)
 	}
-	real, err := rooted.Dir(at, strings.TrimPrefix(dir, at))
+	d.remember(m)
+	real, err := rooted.Dir(m.dir, strings.TrimPrefix(dir, m.dir))
 	if err != nil {
 		return machine.Tree{}, fmt.Errorf("%s: %w", dir, err)
 	}
 	return tree(real)
 }
 
-// holding is the innermost mount that a directory is on: one of this driver's, or else one of a script of the site, which is this driver's from
-// then on. In a system of its own the machine's other mounts are that system's.
-func (d *Driver) holding(dir string) (at string, ok bool, err error) {
+// holding is the innermost mount that a directory is on: one of this driver's, or else one of a script of the site. Where the machine runs a
+// system of its own, its other mounts are that system's.
+func (d *Driver) holding(dir string) (at mount, ok bool, err error) {
 	lines, err := readMounts()
 	if err != nil {
-		return "", false, err
+		return mount{}, false, err
 	}
 	for _, m := range d.mounted() {
-		if on(dir, m.dir) && len(m.dir) > len(at) && there(m.dir, lines) {
-			at, ok = m.dir, true
+		if on(dir, m.dir) && len(m.dir) > len(at.dir) && there(m.dir, lines) {
+			at, ok = m, true
 		}
 	}
 	if ok || d.guest {
@@ -54,10 +55,9 @@ func (d *Driver) holding(dir string) (at string, ok bool, err error) {
 	}
 	line, ok := foreign(dir, lines)
 	if !ok {
-		return "", false, nil
+		return mount{}, false, nil
 	}
-	d.remember(mount{line.dir, d.sys.mounted(line)})
-	return line.dir, true, nil
+	return mount{line.dir, d.sys.mounted(line)}, true, nil
 }
 
 // on says whether a directory is another one or below it.
@@ -88,7 +88,7 @@ func (d *Driver) Scratch(dir string) (machine.Tree, error) {
 	if err != nil {
 		return machine.Tree{}, err
 	}
-	at, ok, err := d.holding(dir)
+	m, ok, err := d.holding(dir)
 	if err != nil {
 		return machine.Tree{}, err
 	}
@@ -98,8 +98,9 @@ func (d *Driver) Scratch(dir string) (machine.Tree, error) {
 		}
 		return tree(dir)
 	}
-	if !ok {
-		at = "/"
+	at := "/"
+	if ok {
+		at = m.dir
 	}
 	root, err := os.OpenRoot(at)
 	if err != nil {
