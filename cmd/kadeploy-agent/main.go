@@ -1,6 +1,6 @@
 // Command kadeploy-agent is the program of the deployment system on a node: it calls the server named on the kernel
-// command line and does what it is told to the machine, one order at a time. It exits 0 when a reboot was ordered, 1 when
-// the server is lost or something is wrong. When its connection breaks it calls again, for as long as the server has said.
+// command line and does what it is told to the machine, one order at a time. It exits 0 when a reboot was ordered, 3 when
+// a kexec was and it runs under the deployment system's init, 1 when the server is lost or something is wrong. When its connection breaks it calls again, for as long as the server has said.
 //
 // `kadeploy-agent chain` is its broadcast as a tool of its own, between any machines.
 package main

@@ -1235,7 +1235,7 @@ func (*Order_Custom) isOrder_Kind() {}
 type Partition struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // fdisk: script is typed into fdisk; parted: script is an executable; sfdisk: script is read by sfdisk
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // fdisk: script is typed into fdisk; parted: script is an executable; sfdisk: script is read by sfdisk; layout: script is what internal/disklayout encodes
 	Script        []byte                 `protobuf:"bytes,3,opt,name=script,proto3" json:"script,omitempty"`
 	Env           map[string]string      `protobuf:"bytes,4,rep,name=env,proto3" json:"env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
