@@ -99,7 +99,7 @@ func retireUnmounted(ctx context.Context, c candidate) error {
 		options = "nouuid" // the same image may be on the deployed partition
 	}
 	if err := unix.Mount(c.path, dir, c.holds, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, options); err != nil {
-		return fmt.Errorf("mount it as %s: %w; format it if nobody needs it", c.holds, err)
+		return fmt.Errorf("mount it: %w (or format it, if nobody needs it)", explainMount(err, c.holds, signature{kind: c.holds}))
 	}
 	err = retire(dir)
 	return errors.Join(err, detach(context.WithoutCancel(ctx), dir))
