@@ -377,14 +377,14 @@ type Submit struct {
 	MinNodes             string                 `protobuf:"bytes,6,opt,name=min_nodes,json=minNodes,proto3" json:"min_nodes,omitempty"`                      // "": the server's default; "7" or "90%"
 	Environment          []byte                 `protobuf:"bytes,7,opt,name=environment,proto3" json:"environment,omitempty"`                                // DEPLOY: the description's text
 	EnvironmentPath      string                 `protobuf:"bytes,8,opt,name=environment_path,json=environmentPath,proto3" json:"environment_path,omitempty"` // DEPLOY: absolute path it was read from; relative image paths start there
-	Key                  []byte                 `protobuf:"bytes,9,opt,name=key,proto3" json:"key,omitempty"`                                                // DEPLOY: ssh public keys for root
+	Key                  []byte                 `protobuf:"bytes,9,opt,name=key,proto3" json:"key,omitempty"`                                                // DEPLOY, REBOOT to DeployEnv: ssh public keys for root
 	RebootLevel          string                 `protobuf:"bytes,10,opt,name=reboot_level,json=rebootLevel,proto3" json:"reboot_level,omitempty"`            // REBOOT, POWER_*: soft, hard, very_hard
 	FormatTmp            bool                   `protobuf:"varint,11,opt,name=format_tmp,json=formatTmp,proto3" json:"format_tmp,omitempty"`                 // DEPLOY: the tmp partition is formatted with tmp_filesystem
 	TmpFilesystem        string                 `protobuf:"bytes,12,opt,name=tmp_filesystem,json=tmpFilesystem,proto3" json:"tmp_filesystem,omitempty"`
 	NoPartitioning       bool                   `protobuf:"varint,13,opt,name=no_partitioning,json=noPartitioning,proto3" json:"no_partitioning,omitempty"`                    // DEPLOY: leave the partition table alone
 	DryRun               bool                   `protobuf:"varint,14,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`                                            // check everything, change nothing; answered by Checked
 	Uploads              []*UploadedFile        `protobuf:"bytes,15,rep,name=uploads,proto3" json:"uploads,omitempty"`                                                         // DEPLOY: files of the description that the client has uploaded
-	EnvironmentName      string                 `protobuf:"bytes,16,opt,name=environment_name,json=environmentName,proto3" json:"environment_name,omitempty"`                  // DEPLOY: of the catalogue, instead of a description
+	EnvironmentName      string                 `protobuf:"bytes,16,opt,name=environment_name,json=environmentName,proto3" json:"environment_name,omitempty"`                  // DEPLOY, REBOOT of RecordedEnv: of the catalogue, instead of a description
 	EnvironmentUser      string                 `protobuf:"bytes,17,opt,name=environment_user,json=environmentUser,proto3" json:"environment_user,omitempty"`                  // its owner; "": one's own, or else a public one
 	EnvironmentVersion   *uint32                `protobuf:"varint,18,opt,name=environment_version,json=environmentVersion,proto3,oneof" json:"environment_version,omitempty"`  // none: the newest
 	Force                bool                   `protobuf:"varint,19,opt,name=force,proto3" json:"force,omitempty"`                                                            // POWER_*, for admins: nodes that another operation holds, too
@@ -2647,7 +2647,7 @@ type NodeStatus struct {
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Cluster       string                 `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	Address       string                 `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
-	State         string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`         // free, deploying, deployed, deploy_failed, rebooting, rebooted, reboot_failed, powering, powered, power_failed, aborted
+	State         string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`         // free, deploying, deployed, deploy_failed, rebooting, rebooted, reboot_failed, deploy_env, powering, powered, power_failed, aborted
 	Operation     string                 `protobuf:"bytes,5,opt,name=operation,proto3" json:"operation,omitempty"` // last or current
 	User          string                 `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
 	Environment   string                 `protobuf:"bytes,7,opt,name=environment,proto3" json:"environment,omitempty"` // deployed
