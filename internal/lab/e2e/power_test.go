@@ -37,8 +37,8 @@ var _ = Describe("Power", func() {
 		Expect(m.Powered()).To(BeFalse())
 		Expect(status()).To(Equal("off"))
 	},
-		Entry("by IPMI", Label("short"), "ipmi"),
-		Entry("by Redfish", Label("short"), "redfish"),
+		Entry("by IPMI", "ipmi"),
+		Entry("by Redfish", "redfish"),
 	)
 
 	It("is not said to be on when the BMC has refused", func() {
