@@ -116,7 +116,7 @@ var _ = Describe("A chain that loses links", func() {
 
 	It("feeds those after a link that is lost and does not know, once that one ends", func() {
 		b := prepare(3, size)
-		b.send.Listen = ""                            // nobody is called back
+		b.send.Listen = ""                             // nobody is called back
 		b.send.StallTimeout = 12 * b.send.StallTimeout // n0 loses n1 long before the head loses n0, also on a busy machine
 		for _, n := range b.nodes {
 			n.cfg.Ring, n.cfg.OrphanTimeout = size, 30*second
