@@ -77,7 +77,7 @@ func (r *runner) rebootCommand() *cli.Command {
 		&cli.StringFlag{Name: "level", Aliases: []string{"l"}, Value: "soft", Usage: "`LEVEL`: soft, hard or very_hard"},
 		&cli.StringFlag{Name: "kind", Aliases: []string{"reboot-kind"}, Value: "simple", Usage: "`KIND`: simple, deploy_env (into the deployment system) or recorded_env (into the environment of -e, that is on partition -p)"},
 		&cli.StringFlag{Name: "env-name", Aliases: []string{"e"}, Usage: "with recorded_env: the environment `NAME` of the catalogue"},
-		&cli.StringFlag{Name: "partition", Aliases: []string{"p"}, Usage: "with recorded_env: the partition with the number `NUM` instead of the site's"},
+		&cli.StringFlag{Name: "part", Aliases: []string{"p", "partition"}, Usage: "with recorded_env: the partition with the number `NUM` instead of the site's"},
 		&cli.StringFlag{Name: "key", Aliases: []string{"k"}, Usage: "with deploy_env: ssh public keys in `FILE` may log in as root; without a value: ~/.ssh/authorized_keys"},
 	}
 	return &cli.Command{
@@ -116,7 +116,7 @@ func (r *runner) rebootKind(p *plan, c *cli.Context) (err error) {
 	switch {
 	case s.RebootKind == "RecordedEnv" && name == "":
 		return usage(p.command, "--kind recorded_env: give the environment with -e NAME")
-	case s.RebootKind != "RecordedEnv" && (name != "" || c.IsSet("partition") || c.IsSet("user") || c.IsSet("env-version")):
+	case s.RebootKind != "RecordedEnv" && (name != "" || c.IsSet("part") || c.IsSet("user") || c.IsSet("env-version")):
 		return usage(p.command, "-e, -p, -u and --env-version are for --kind recorded_env")
 	case s.RebootKind != "DeployEnv" && c.IsSet("key"):
 		return usage(p.command, "-k is for --kind deploy_env")
@@ -131,7 +131,7 @@ func (r *runner) rebootKind(p *plan, c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.EnvironmentName, s.EnvironmentUser, s.EnvironmentVersion, s.Partition = ref.GetName(), ref.GetUser(), ref.Version, c.String("partition")
+	s.EnvironmentName, s.EnvironmentUser, s.EnvironmentVersion, s.Partition = ref.GetName(), ref.GetUser(), ref.Version, c.String("part")
 	return nil
 }
 

@@ -59,7 +59,7 @@ func deployFlags() []cli.Flag {
 		&cli.StringFlag{Name: "reformat-tmp", Aliases: []string{"r"}, Usage: "format the tmp partition with file system `FSTYPE`"},
 		toggle("leave the partition table alone", "no-partitioning", "disable-disk-partitioning"),
 		&cli.StringFlag{Name: "block-device", Aliases: []string{"b"}, Usage: "deploy on the disk `DEV` instead of the site's; without -p: an image of a whole disk"},
-		&cli.StringFlag{Name: "partition", Aliases: []string{"p"}, Usage: "deploy on the partition with the number `NUM` instead of the site's"},
+		&cli.StringFlag{Name: "part", Aliases: []string{"p", "partition"}, Usage: "deploy on the partition with the number `NUM` instead of the site's"},
 		toggle("reboot nodes where the site would kexec them", "no-kexec"),
 		&cli.StringFlag{Name: "breakpoint", Usage: "nodes stop before `MACRO[:MICRO]` and stay in the deployment system: BroadcastEnv:send_key"},
 		&cli.StringFlag{Name: "custom-steps", Aliases: []string{"custom-operations", "set-custom-operations"}, Usage: "do what `FILE` says around micro-steps (see docs/workflow.md)"},

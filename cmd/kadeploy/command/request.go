@@ -140,7 +140,7 @@ func (r *runner) addDeployment(p *plan, c *cli.Context) (err error) {
 			return err
 		}
 	}
-	s.NoKexec, s.BlockDevice, s.Partition = c.Bool("no-kexec"), c.String("block-device"), c.String("partition")
+	s.NoKexec, s.BlockDevice, s.Partition = c.Bool("no-kexec"), c.String("block-device"), c.String("part")
 	if s.Breakpoint = c.String("breakpoint"); c.IsSet("breakpoint") {
 		if _, err := workflow.ParseBreakpoint(s.Breakpoint); err != nil {
 			return usage(p.command, "--%w", err)
