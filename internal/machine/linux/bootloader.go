@@ -60,15 +60,7 @@ func (d *Driver) installBootloader(ctx context.Context, k machine.Kernel) (strin
 
 // writeBootConfig tells GRUB what to start. It is replaced at once.
 func (d *Driver) writeBootConfig(ctx context.Context, k machine.Kernel) error {
-	params, err := d.params(ctx, k)
-	if err != nil {
-		return err
-	}
-	tree, err := d.Tree(k.Root)
-	if err != nil {
-		return err
-	}
-	root, err := os.OpenRoot(tree.Path)
+	root, params, err := d.deployed(ctx, k)
 	if err != nil {
 		return err
 	}

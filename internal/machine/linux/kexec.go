@@ -24,15 +24,7 @@ func (d *Driver) LoadKernel(ctx context.Context, k machine.Kernel) error {
 }
 
 func (d *Driver) loadKernel(ctx context.Context, k machine.Kernel) error {
-	params, err := d.params(ctx, k)
-	if err != nil {
-		return err
-	}
-	tree, err := d.Tree(k.Root)
-	if err != nil {
-		return err
-	}
-	root, err := os.OpenRoot(tree.Path)
+	root, params, err := d.deployed(ctx, k)
 	if err != nil {
 		return err
 	}
@@ -58,6 +50,20 @@ func (d *Driver) loadKernel(ctx context.Context, k machine.Kernel) error {
 		return loadByTool(ctx, kernel, initrd, params)
 	}
 	return explainKexec(err, k.Kernel)
+}
+
+// deployed opens the system that a kernel is of, and says what its arguments are.
+func (d *Driver) deployed(ctx context.Context, k machine.Kernel) (*os.Root, string, error) {
+	params, err := d.params(ctx, k)
+	if err != nil {
+		return nil, "", err
+	}
+	tree, err := d.Tree(k.Root)
+	if err != nil {
+		return nil, "", err
+	}
+	root, err := os.OpenRoot(tree.Path)
+	return root, params, err
 }
 
 func kexecFile(kernel, initrd *os.File, params string, flags int) error {
