@@ -22,7 +22,7 @@ func (d *deploy) resume(p *past) {
 		}
 		v := d.views[host]
 		v.root = p.roots[host]
-		v.attempt.Macro, v.attempt.Instance, v.attempt.Try, v.micro = w.Macro, w.Instance, max(w.Try, 1), w.Micro
+		v.attempt.Macro, v.attempt.Instance, v.attempt.Try, v.micro = w.Macro, w.Instance, max(w.At(w.Macro).Try, 1), w.Micro
 		if !w.Phase.Settled() {
 			n := v.changed(host, message.NodePhase_RETRYING)
 			n.Cause = "interrupted: the server was stopped"

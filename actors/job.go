@@ -65,7 +65,7 @@ func (j *job) workflowConfig() workflow.Config {
 	c := workflow.Config{MinNodes: j.minNodes, Grace: j.grace}
 	for _, host := range j.order {
 		h := j.nodes[host]
-		p := workflow.HostPlan{Host: host, Plan: h.plan, StepRetries: h.node.StepRetries, Reconnects: j.reconnect > 0}
+		p := workflow.HostPlan{Host: host, Plan: h.plan, StepRetries: h.node.StepRetries, Reconnect: j.reconnect}
 		if j.past != nil {
 			p.Past = j.past.nodes[host]
 		}

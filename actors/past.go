@@ -79,12 +79,15 @@ func (p *past) moved(at time.Time, n *message.NodeChanged) {
 	if _, inside := p.inside[host]; !inside {
 		p.inside[host] = at
 	}
+	if w.Macro != "" && macro != w.Macro && macro != w.Macros[0].Macro { // nodes go back to the first one only; this one is done
+		w.At(w.Macro).Try = 0
+	}
 	m := w.At(macro)
-	if m.Tries == 0 || macro != w.Macro || instance != w.Instance || try != w.Try {
+	if m.Instance != instance || m.Try != try {
 		m.Tries++
 	}
-	m.Instance = instance
-	w.Macro, w.Instance, w.Micro, w.Try = macro, instance, workflow.Micro(n.GetMicro()), try
+	m.Instance, m.Try = instance, try
+	w.Macro, w.Instance, w.Micro = macro, instance, workflow.Micro(n.GetMicro())
 	if w.Phase.Settled() {
 		p.leave(host, at)
 	}
@@ -160,7 +163,7 @@ func (p *past) abandoned(hosts []string, why string) *message.Ended {
 				n.Phase, n.Cause = phases[w.Phase], w.Cause
 			}
 			for _, m := range w.Macros {
-				n.Macros = append(n.Macros, macroTime(m))
+				n.Macros = append(n.Macros, macroTime(m.MacroTime))
 				n.Tries += uint32(max(m.Tries-1, 0))
 			}
 			n.Stopped = w.Stopped

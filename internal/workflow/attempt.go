@@ -4,7 +4,9 @@ package workflow
 func (n *node) prepare(hard bool) {
 	n.begin(n.adapt(n.instance().Steps, hard))
 	n.fresh, n.rejoined = true, false
-	n.tries++
+	if !n.visits[n.macro].begun {
+		n.tries++
+	}
 }
 
 // begin makes the attempt one that does these steps, with all the time of a try.

@@ -23,7 +23,7 @@ type HostPlan struct {
 	Plan        Plan
 	StepRetries map[Micro]int // extra tries of a micro-step in place, in each try of its macro-step; not to be changed
 	Past        *Past         // of a deployment that is resumed; nil: the node begins
-	Reconnects  bool          // an agent whose connection broke is waited for, before the node is booted again
+	Reconnect   time.Duration // so long an agent whose connection broke is waited for, before the node is booted again; 0: not at all
 }
 
 // Deployment moves the nodes of one request through their plans. It serves a reboot as well: that is a plan of one macro-step.

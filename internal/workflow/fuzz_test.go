@@ -55,7 +55,7 @@ func newGame(t *testing.T, min, grace byte) *game {
 	for i, o := range fuzzPlans {
 		host := "n" + itoa(i+1)
 		plan := g.hostPlan(o)
-		config.Hosts = append(config.Hosts, workflow.HostPlan{Host: host, Plan: plan, StepRetries: retries, Reconnects: true})
+		config.Hosts = append(config.Hosts, workflow.HostPlan{Host: host, Plan: plan, StepRetries: retries, Reconnect: time.Minute})
 		g.hosts = append(g.hosts, host)
 		tries := 0
 		for _, m := range plan.Macros {

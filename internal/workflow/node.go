@@ -53,8 +53,9 @@ type place struct {
 
 // visit is how far a node is in the instances of one macro-step, and what it took.
 type visit struct {
-	instance int // index in MacroPlan.Instances
-	try      int // of this instance, from 1
+	instance int  // index in MacroPlan.Instances
+	try      int  // of this instance, from 1
+	begun    bool // and has been counted: begun again after a stop of the server it is the same try
 
 	entered bool
 	inside  bool      // it is the macro-step under way
@@ -92,8 +93,11 @@ func (n *node) run(now time.Time) Attempt {
 	if n.fresh {
 		n.fresh = false
 		n.place = place{n.attempt.Macro, n.attempt.Instance, ""}
-		v.tries++
 		v.last = n.attempt.Instance
+		if !v.begun {
+			v.begun = true
+			v.tries++
+		}
 	}
 	n.phase, n.state, n.begun = PhaseRunning, running, now
 	return n.attempt
@@ -166,6 +170,7 @@ func (n *node) next(now time.Time) bool {
 	if n.macro+1 == len(n.Plan.Macros) {
 		return false
 	}
+	n.visits[n.macro].begun = false // done: if it is ever done again, that is another try
 	n.macro++
 	n.prepare(false)
 	return true

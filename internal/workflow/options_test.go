@@ -111,7 +111,7 @@ func (p *player) customs(list string) (all []workflow.Customs) {
 }
 
 // deploy starts a deployment: nodes=COUNT min=COUNT grace=TIME backoff=TIME (times the failures) retries=MICRO:TRIES,...
-// past=NODE:PHASE[*][+BOOTING]:MACRO/INSTANCE/TRY/MICRO[/agent],... for a deployment that is resumed, reconnect when agents call again, the options of plan for all nodes, dummy=NODES for those with a Dummy broadcast, reboot=LEVEL for a reboot, short.
+// past=NODE:PHASE[*][+BOOTING]:MACRO/INSTANCE/TRY/MICRO[/agent],... for a deployment that is resumed, reconnect=TIME when agents call again, the options of plan for all nodes, dummy=NODES for those with a Dummy broadcast, reboot=LEVEL for a reboot, short.
 func (p *player) deploy(o map[string]string) []string {
 	p.now = time.Unix(0, 0)
 	p.hosts = nil
@@ -123,14 +123,14 @@ func (p *player) deploy(o map[string]string) []string {
 	if step := p.duration(o["backoff"]); step > 0 {
 		config.Backoff = func(_ string, failures int) time.Duration { return time.Duration(failures) * step }
 	}
-	_, reconnects := o["reconnect"]
+	reconnect := p.duration(o["reconnect"])
 	dummies := p.expand(o["dummy"])
 	for _, host := range p.hosts {
 		own := o
 		if slices.Contains(dummies, host) {
 			own = map[string]string{"set": o["set"], "broadcast": "Dummy:1:0", "boot": o["boot"]}
 		}
-		config.Hosts = append(config.Hosts, workflow.HostPlan{Host: host, Plan: p.hostPlan(own), StepRetries: p.retries(o["retries"]), Past: p.past(host, o["past"]), Reconnects: reconnects})
+		config.Hosts = append(config.Hosts, workflow.HostPlan{Host: host, Plan: p.hostPlan(own), StepRetries: p.retries(o["retries"]), Past: p.past(host, o["past"]), Reconnect: reconnect})
 	}
 	p.d, p.watch = workflow.New(config), newWatch(p.hosts)
 	for _, host := range p.hosts {
@@ -151,10 +151,12 @@ func (p *player) past(host, all string) *workflow.Past {
 		phase, stopped := strings.CutSuffix(phase, "*")
 		past := &workflow.Past{Phase: workflow.Phase(phase), Stopped: stopped, Booting: p.duration(booting)}
 		if w := strings.Split(place, "/"); len(w) >= 4 {
-			past.Macro, past.Instance, past.Try, past.Micro = workflow.Macro(w[0]), w[1], p.number(w[2]), workflow.Micro(w[3])
-			past.Macros = []workflow.MacroTime{{Macro: past.Macro, Instance: past.Instance, Tries: past.Try, Took: time.Minute}}
+			past.Macro, past.Instance, past.Micro = workflow.Macro(w[0]), w[1], workflow.Micro(w[3])
+			m := past.At(past.Macro)
+			m.Instance, m.Try, m.Tries, m.Took = past.Instance, p.number(w[2]), p.number(w[2]), time.Minute
 			if past.Agent = len(w) == 5; past.Agent && past.Macro != workflow.SetDeploymentEnv {
-				past.Macros = append(past.Macros, workflow.MacroTime{Macro: workflow.SetDeploymentEnv, Instance: "Untrusted", Tries: 1, Took: time.Minute})
+				m := past.At(workflow.SetDeploymentEnv)
+				m.Instance, m.Tries, m.Took = "Untrusted", 1, time.Minute
 			}
 		}
 		return past

@@ -9,11 +9,10 @@ import (
 // be behind the truth by the last moments.
 type Past struct {
 	Phase    Phase
-	Macros   []MacroTime // those it had entered
+	Macros   []MacroPast // those it had entered
 	Macro    Macro       // of the last step it entered; "" when it never ran
 	Instance string
 	Micro    Micro
-	Try      int // of the instance, from 1
 
 	Cause, Evidence string
 
@@ -24,6 +23,12 @@ type Past struct {
 
 	// Booting is what is left of the time of a boot of the deployment system that is still waited for; 0: none is.
 	Booting time.Duration
+}
+
+// MacroPast is how far a node had come in one macro-step.
+type MacroPast struct {
+	MacroTime
+	Try int // of the instance, from 1, while it is under way, also when the node had to go back before it; 0: it is done
 }
 
 // recall puts a node where its past left it. What is settled stays so. A node that boots the deployment system is waited for as before.
@@ -37,6 +42,7 @@ func (n *node) recall(p Past) {
 			v := &n.visits[i]
 			v.entered, v.took, v.tries, v.last = true, max(m.Took, time.Duration(0)), m.Tries, m.Instance
 			n.tries += m.Tries
+			n.resumeTry(i, m)
 		}
 	}
 	n.place = place{p.Macro, p.Instance, p.Micro}
@@ -49,7 +55,6 @@ func (n *node) recall(p Past) {
 	if at < 0 {
 		return
 	}
-	n.resumeTry(at, p)
 	switch {
 	case p.Macro == SetDeploymentEnv && p.Micro == WaitReboot && p.Booting > 0:
 		n.prepare(false)
@@ -81,12 +86,13 @@ func (n *node) await(left time.Duration) {
 	}
 }
 
-// resumeTry sets the try that the node was in, as far as the plan still has it.
-func (n *node) resumeTry(at int, p Past) {
+// resumeTry sets the try that the node was in, as far as the plan still has it. To begin it again is no new try.
+func (n *node) resumeTry(at int, p MacroPast) {
 	instances := n.Plan.Macros[at].Instances
 	i := slices.IndexFunc(instances, func(i InstancePlan) bool { return i.Name == p.Instance })
-	if i >= 0 {
-		n.visits[at].instance, n.visits[at].try = i, min(max(p.Try, 1), instances[i].Tries)
+	if i >= 0 && p.Try > 0 {
+		v := &n.visits[at]
+		v.instance, v.try, v.begun = i, min(p.Try, instances[i].Tries), true
 	}
 }
 
@@ -100,12 +106,12 @@ func (n *node) macroAt(m Macro) int {
 }
 
 // At is the account of a macro-step, a new one when the node had not entered it before.
-func (p *Past) At(m Macro) *MacroTime {
+func (p *Past) At(m Macro) *MacroPast {
 	for i := range p.Macros {
 		if p.Macros[i].Macro == m {
 			return &p.Macros[i]
 		}
 	}
-	p.Macros = append(p.Macros, MacroTime{Macro: m})
+	p.Macros = append(p.Macros, MacroPast{MacroTime: MacroTime{Macro: m}})
 	return &p.Macros[len(p.Macros)-1]
 }

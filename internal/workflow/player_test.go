@@ -21,7 +21,7 @@ import (
 //	fail n1 wait_reboot timeout it stays silent   node, step (- for none), kind, cause
 //	chain-ended; wake; cancel by alice
 //	times 3 fail n1 reboot retry again; ready n1  commands again and again
-//	report; counts
+//	report; counts; left
 type player struct {
 	t     *testing.T
 	now   time.Time
@@ -48,6 +48,12 @@ func (p *player) play(line string) []string {
 		return p.times(rest)
 	case "report":
 		return p.report()
+	case "left":
+		left, limited := p.d.Left(p.now)
+		if !limited {
+			return []string{"no limit"}
+		}
+		return []string{left.String() + " left"}
 	case "counts":
 		ok, ko, alive := p.d.Counts()
 		return []string{fmt.Sprintf("%d OK, %d KO, %d alive, ended %v", ok, ko, alive, p.watch.ended)}

@@ -14,7 +14,7 @@ import "slices"
 //   - BootNewEnv begins again as long as it has not told the node to leave the deployment system.
 func (n *node) rejoin() bool {
 	work, ok := n.work()
-	if !n.Reconnects || n.rejoined || !ok {
+	if n.Reconnect == 0 || n.rejoined || !ok {
 		return false
 	}
 	n.begin(append([]Step{{Micro: AwaitAgent}}, work...))

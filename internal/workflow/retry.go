@@ -106,9 +106,9 @@ func (n *node) again(now time.Time, lost bool) bool {
 	hard := false
 	switch {
 	case v.try < n.instance().Tries:
-		v.try, hard = v.try+1, true
+		v.try, v.begun, hard = v.try+1, false, true
 	case v.instance+1 < len(n.Plan.Macros[n.macro].Instances):
-		v.instance, v.try = v.instance+1, 1
+		v.instance, v.try, v.begun = v.instance+1, 1, false
 	default:
 		return false
 	}
@@ -153,7 +153,7 @@ func (n *node) remember(lost bool) {
 func (n *node) goBack(now time.Time) {
 	n.leave(now)
 	for i := range n.macro {
-		n.visits[i].instance, n.visits[i].try = 0, 1
+		n.visits[i].instance, n.visits[i].try, n.visits[i].begun = 0, 1, false
 	}
 	n.macro, n.mounted = 0, false
 }
