@@ -22,6 +22,8 @@ type deploy struct {
 	prepare func(context.Context, *job, func(string)) error
 	log     *slog.Logger
 	started time.Time
+	until   time.Time // it is over by then, when it was looked at last; zero: no limit is known
+	looked  time.Time
 
 	core    *workflow.Deployment
 	tasks   supervisor.Tasks
@@ -128,6 +130,8 @@ func (d *deploy) prepared(ctx actor.Context, m supervisor.TaskDone) {
 	if d.core == nil {
 		d.core = workflow.New(d.job.workflowConfig())
 	}
+	d.look()
+	d.tellCounts()
 	defer d.handle(ctx, workflow.Wake{}) // of an operation that is resumed all may be settled
 	for _, host := range d.job.order {
 		if d.core.Phase(host).Settled() {
@@ -245,6 +249,7 @@ func (d *deploy) run(ctx actor.Context, a workflow.Run) {
 
 func (d *deploy) settled(ctx actor.Context, a workflow.Settled) {
 	d.record(settledEvent(a, d.views[a.Host]))
+	d.look()
 	d.tellCounts()
 	if a.Phase == workflow.PhaseOK || a.Phase == workflow.PhaseKO { // those are stopped all at once, after they are marked
 		d.Stop(ctx, a.Host)
@@ -253,7 +258,22 @@ func (d *deploy) settled(ctx actor.Context, a workflow.Settled) {
 
 func (d *deploy) tellCounts() {
 	ok, ko, _ := d.core.Counts()
-	d.system.Root.Send(local(d.system, deploymentsName), operationCounts{d.job.id, ok, ko})
+	d.system.Root.Send(local(d.system, deploymentsName), operationCounts{d.job.id, ok, ko, d.until})
+}
+
+// boundAgain is how soon it is looked again until when the operation lasts at the latest: that asks all nodes, and what was said stays true.
+const boundAgain = 10 * time.Second
+
+// look sees until when the operation lasts at the latest, once its nodes walk.
+func (d *deploy) look() {
+	now := time.Now()
+	if now.Sub(d.looked) < boundAgain {
+		return
+	}
+	d.looked, d.until = now, time.Time{}
+	if left, limited := d.core.Left(now); limited {
+		d.until = now.Add(left)
+	}
 }
 
 // memberEnded sees to it that no end goes unnoticed: a node whose actor vanished is KO, and a chain that crashed has failed

@@ -19,6 +19,8 @@ type broadcasting struct {
 // broadcast spawns the actor of one transfer to the nodes that the core named.
 func (d *deploy) broadcast(ctx actor.Context, a workflow.Broadcast) {
 	d.rounds++
+	d.look()
+	d.tellCounts()
 	id := fmt.Sprintf("chain!%d", d.rounds) // no host can be called so
 	b := &broadcasting{waiting: make(map[string]member)}
 	d.chains[id] = b

@@ -82,6 +82,7 @@ func (d *deployments) Receive(ctx actor.Context) {
 	case operationCounts:
 		if o := d.operations[m.id]; o != nil {
 			o.ok, o.ko = m.ok, m.ko
+			d.nodes.last(m.id, m.until)
 		}
 	case operationEnded:
 		d.end(ctx, m)

@@ -18,13 +18,14 @@ import (
 type Archive interface {
 	History(context.Context, store.Query) ([]store.Operation, error)
 	Operation(ctx context.Context, id string) (store.Operation, error)
+	Unended(context.Context) ([]store.Operation, error)
 	Events(ctx context.Context, id string, from uint64, limit int) ([]store.Event, error)
 	NodesOf(ctx context.Context, id, after string, limit int) ([]string, error)
 	StepsOf(ctx context.Context, id string, nodes store.Span, limit int) ([]store.Step, error)
 	ResultsOf(ctx context.Context, id string, nodes store.Span, limit int) ([]store.Result, error)
-	StepTimes(ctx context.Context, since, until time.Time) ([]store.StepTimes, error)
-	NodeRates(ctx context.Context, since, until time.Time) ([]store.NodeRate, error)
-	Causes(ctx context.Context, since, until time.Time) ([]store.Cause, error)
+	StepTimes(ctx context.Context, kind string, since, until time.Time) ([]store.StepTimes, error)
+	NodeRates(ctx context.Context, kind string, since, until time.Time) ([]store.NodeRate, error)
+	Causes(ctx context.Context, kind string, since, until time.Time) ([]store.Cause, error)
 	Size(context.Context) (int64, error)
 	Prune(ctx context.Context, before time.Time, keep func(store.Operation) bool) (removed int, err error)
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kadeploy/kadeploy/actors/message"
@@ -83,6 +85,12 @@ func (r reading) list(ctx context.Context, by string, m *message.HistoryRequest)
 	for _, o := range m.GetOutcomes() {
 		q.Outcomes = append(q.Outcomes, o.String())
 	}
+	if q.Node != "" {
+		var err error
+		if q.Underway, err = r.underway(ctx, q.Node); err != nil {
+			return nil, err
+		}
+	}
 	found, err := r.archive.History(ctx, q)
 	if err != nil {
 		return nil, err
@@ -94,16 +102,41 @@ func (r reading) list(ctx context.Context, by string, m *message.HistoryRequest)
 	return answer, nil
 }
 
+// underway are the operations without an end that a node is in. One that ends meanwhile has its results by then.
+func (r reading) underway(ctx context.Context, node string) (ids []string, err error) {
+	unended, err := r.archive.Unended(ctx)
+	for _, o := range unended {
+		asked := &message.Submit{}
+		if err := proto.Unmarshal(o.Request, asked); err != nil {
+			return nil, fmt.Errorf("request of operation %s: %w", o.ID, err)
+		}
+		if slices.Contains(asked.GetNodes(), node) {
+			ids = append(ids, o.ID)
+		}
+	}
+	return ids, err
+}
+
 func pastOperation(o store.Operation) *message.PastOperation {
 	p := &message.PastOperation{
 		Id: o.ID, Kind: o.Kind, User: o.User, Environment: o.Environment, Since: timestamppb.New(o.Since),
 		Total: uint32(o.Total), MinNodes: uint32(o.MinNodes), Resumed: uint32(o.Resumed),
 	}
-	if !o.Until.IsZero() {
+	if o.Until.IsZero() {
+		p.Took = durationpb.New(max(time.Since(o.Since), 0))
+	} else {
 		p.Until, p.Outcome, p.Text = timestamppb.New(o.Until), message.Outcome(message.Outcome_value[o.Outcome]), line(o.Text)
 		p.Ok, p.Ko = uint32(o.OK), uint32(o.KO)
 	}
 	return p
+}
+
+// timeOut is a time for a message; the zero time is none.
+func timeOut(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
 }
 
 // timeIn is a time of a message; none is the zero time.

@@ -19,7 +19,7 @@ func (r reading) stats(ctx context.Context, m *message.StatsRequest) (proto.Mess
 	answer.DatabaseBytes = uint64(size)
 	since, until := timeIn(m.GetSince()), timeIn(m.GetUntil())
 	if m.GetSteps() {
-		rows, err := r.archive.StepTimes(ctx, since, until)
+		rows, err := r.archive.StepTimes(ctx, m.GetKind(), since, until)
 		if err != nil {
 			return nil, err
 		}
@@ -31,7 +31,7 @@ func (r reading) stats(ctx context.Context, m *message.StatsRequest) (proto.Mess
 		}
 	}
 	if m.GetNodes() {
-		rows, err := r.archive.NodeRates(ctx, since, until)
+		rows, err := r.archive.NodeRates(ctx, m.GetKind(), since, until)
 		if err != nil {
 			return nil, err
 		}
@@ -40,7 +40,7 @@ func (r reading) stats(ctx context.Context, m *message.StatsRequest) (proto.Mess
 		}
 	}
 	if m.GetCauses() {
-		rows, err := r.archive.Causes(ctx, since, until)
+		rows, err := r.archive.Causes(ctx, m.GetKind(), since, until)
 		if err != nil {
 			return nil, err
 		}

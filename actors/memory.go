@@ -16,7 +16,6 @@ import (
 // Store is where a server's memory is kept: a *store.Store. What Write has returned from is there after a crash.
 type Store interface {
 	Write(context.Context, store.Batch) error
-	Unended(context.Context) ([]store.Operation, error)
 	Nodes(context.Context) ([]store.NodeState, error)
 	Disks(context.Context) ([]store.NodeDisks, error)
 	Archive

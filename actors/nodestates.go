@@ -13,7 +13,8 @@ import (
 // nodeStates is what is known of every node between requests: who holds it, what the last one left on it, and its disks. It belongs to
 // the tree and is touched by the deployments actor only.
 type nodeStates struct {
-	known map[string]*nodeState
+	known  map[string]*nodeState
+	leases map[string]*lease // by operation
 	disks map[string]*message.NodeDisks // as they were seen last
 }
 
@@ -24,12 +25,22 @@ type nodeState struct {
 	environment string // deployed there, "" when unknown
 	image       string // its sha256, hexadecimal, likewise
 	since       time.Time
-	held        bool
+	lease       *lease     // of the operation; nil: nobody holds it
 	before      *nodeState // while it is held: what it was, for a request that never touched it
 }
 
+// lease is the hold of an operation on its nodes. It is shown until when it lasts at the latest; it ends with the operation.
+type lease struct{ until time.Time } // zero: no limit is known
+
+// last tells until when an operation holds its nodes at the latest.
+func (s *nodeStates) last(operation string, until time.Time) {
+	if l := s.leases[operation]; l != nil {
+		l.until = until
+	}
+}
+
 func newNodeStates(m *Memory) *nodeStates {
-	s := &nodeStates{known: make(map[string]*nodeState), disks: make(map[string]*message.NodeDisks)}
+	s := &nodeStates{known: make(map[string]*nodeState), leases: make(map[string]*lease), disks: make(map[string]*message.NodeDisks)}
 	if m == nil {
 		return s
 	}
@@ -46,8 +57,8 @@ func newNodeStates(m *Memory) *nodeStates {
 func (s *nodeStates) holders(nodes []string) []*message.Holder {
 	var busy []*message.Holder
 	for _, name := range nodes {
-		if n := s.known[name]; n != nil && n.held {
-			busy = append(busy, &message.Holder{Node: name, Operation: n.operation, User: n.user, Since: timestamppb.New(n.since)})
+		if n := s.known[name]; n != nil && n.lease != nil {
+			busy = append(busy, &message.Holder{Node: name, Operation: n.operation, User: n.user, Since: timestamppb.New(n.since), Until: timeOut(n.lease.until)})
 		}
 	}
 	return busy
@@ -67,18 +78,20 @@ func stateNames(j *job) (now, ok, ko string) {
 // take gives the nodes of a job to it, but those that another holds: an admin may switch their power, and they stay the other's.
 func (s *nodeStates) take(j *job) {
 	state, _, _ := stateNames(j)
+	l := &lease{}
+	s.leases[j.id] = l
 	for _, name := range j.order {
 		n := s.known[name]
 		if n == nil {
 			n = &nodeState{state: "free"}
 			s.known[name] = n
 		}
-		if n.held {
+		if n.lease != nil {
 			continue
 		}
 		was := *n
 		n.before = &was
-		n.state, n.operation, n.user, n.since, n.held = state, j.id, j.request.GetUser(), time.Now(), true
+		n.state, n.operation, n.user, n.since, n.lease = state, j.id, j.request.GetUser(), time.Now(), l
 		if j.deploys() { // from now on nobody can promise what is on its disk
 			n.environment, n.image = "", ""
 		}
@@ -87,6 +100,7 @@ func (s *nodeStates) take(j *job) {
 
 // giveBack frees the nodes of a job that never began.
 func (s *nodeStates) giveBack(j *job) {
+	delete(s.leases, j.id)
 	for _, name := range j.order {
 		if n := s.known[name]; n != nil && n.operation == j.id {
 			s.known[name] = n.before
@@ -100,13 +114,14 @@ func (s *nodeStates) release(j *job, end operationEnded) (left []store.NodeState
 		s.giveBack(j)
 		return nil
 	}
+	delete(s.leases, j.id)
 	_, ok, ko := stateNames(j)
 	for _, report := range end.ended.GetNodes() {
 		n := s.known[report.GetName()]
 		if n == nil || n.operation != j.id {
 			continue
 		}
-		n.held, n.since, n.before = false, time.Now(), nil
+		n.lease, n.since, n.before = nil, time.Now(), nil
 		switch report.GetPhase() {
 		case message.NodePhase_OK:
 			n.state = ok
@@ -138,9 +153,10 @@ func (j *job) deployed() (environment, image string) {
 
 // interrupt marks the nodes of operations whose actors died with the actor that owned them, and returns them.
 func (s *nodeStates) interrupt() (left []store.NodeState) {
+	clear(s.leases)
 	for name, n := range s.known {
-		if n.held {
-			n.held, n.state, n.since = false, "aborted", time.Now()
+		if n.lease != nil {
+			n.lease, n.state, n.since = nil, "aborted", time.Now()
 			left = append(left, n.row(name))
 		}
 	}
@@ -159,6 +175,9 @@ func (s *nodeStates) list(clientID string, snapshot *config.Snapshot) *message.N
 		if n := s.known[c.Name]; n != nil {
 			status.State, status.Operation, status.User = n.state, n.operation, n.user
 			status.Environment, status.Image, status.Since = n.environment, n.image, timestamppb.New(n.since)
+			if n.lease != nil {
+				status.Held, status.Until = true, timeOut(n.lease.until)
+			}
 		}
 		all.Nodes = append(all.Nodes, status)
 	}

@@ -36,6 +36,7 @@ type operationEnded struct {
 type operationCounts struct {
 	id     string
 	ok, ko int
+	until  time.Time // it is over by then; zero: no limit is known
 }
 
 // open gives a request its nodes and has it put down. Only when that is durable its actor starts and its user is answered.

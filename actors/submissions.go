@@ -171,6 +171,11 @@ func (d *deployments) remember(key answerKey, answer proto.Message) {
 func busyText(busy []*message.Holder) string {
 	h := busy[0]
 	text := fmt.Sprintf("%s is held by %s of %s since %s", h.GetNode(), h.GetOperation(), h.GetUser(), h.GetSince().AsTime().Local().Format(time.DateTime))
+	if until := h.GetUntil(); until != nil {
+		text += fmt.Sprintf(", until %s at the latest", until.AsTime().Local().Format(time.DateTime))
+	} else {
+		text += ", without a limit"
+	}
 	if more := len(busy) - 1; more > 0 {
 		text += fmt.Sprintf(" (and %d more nodes)", more)
 	}

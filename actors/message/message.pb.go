@@ -978,6 +978,7 @@ type Holder struct {
 	Operation     string                 `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"` // id of the operation that holds it
 	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
 	Since         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=until,proto3" json:"until,omitempty"` // at the latest; none: no limit is known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1036,6 +1037,13 @@ func (x *Holder) GetUser() string {
 func (x *Holder) GetSince() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Since
+	}
+	return nil
+}
+
+func (x *Holder) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
 	}
 	return nil
 }
@@ -2652,7 +2660,9 @@ type NodeStatus struct {
 	User          string                 `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
 	Environment   string                 `protobuf:"bytes,7,opt,name=environment,proto3" json:"environment,omitempty"` // deployed
 	Since         *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=since,proto3" json:"since,omitempty"`
-	Image         string                 `protobuf:"bytes,9,opt,name=image,proto3" json:"image,omitempty"` // sha256 of the image deployed, hexadecimal
+	Image         string                 `protobuf:"bytes,9,opt,name=image,proto3" json:"image,omitempty"`  // sha256 of the image deployed, hexadecimal
+	Held          bool                   `protobuf:"varint,10,opt,name=held,proto3" json:"held,omitempty"`  // by the operation, which is under way
+	Until         *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=until,proto3" json:"until,omitempty"` // held: for so long at the latest; none: no limit is known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2748,6 +2758,20 @@ func (x *NodeStatus) GetImage() string {
 		return x.Image
 	}
 	return ""
+}
+
+func (x *NodeStatus) GetHeld() bool {
+	if x != nil {
+		return x.Held
+	}
+	return false
+}
+
+func (x *NodeStatus) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
 }
 
 // DisksRequest asks what disks nodes have; answered by Disks, a page of nodes at a time, in the order asked or of the configuration.
@@ -4846,6 +4870,7 @@ type PastOperation struct {
 	Total         uint32                 `protobuf:"varint,11,opt,name=total,proto3" json:"total,omitempty"`
 	MinNodes      uint32                 `protobuf:"varint,12,opt,name=min_nodes,json=minNodes,proto3" json:"min_nodes,omitempty"` // 0: every node
 	Resumed       uint32                 `protobuf:"varint,13,opt,name=resumed,proto3" json:"resumed,omitempty"`                   // how often a later server has taken it up
+	Took          *durationpb.Duration   `protobuf:"bytes,14,opt,name=took,proto3" json:"took,omitempty"`                          // up to now, while it is under way
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4969,6 +4994,13 @@ func (x *PastOperation) GetResumed() uint32 {
 		return x.Resumed
 	}
 	return 0
+}
+
+func (x *PastOperation) GetTook() *durationpb.Duration {
+	if x != nil {
+		return x.Took
+	}
+	return nil
 }
 
 // ShowRequest asks what happened in an operation; answered by Shown, a page of nodes at a time. For the owner and admins.
@@ -5425,6 +5457,7 @@ type StatsRequest struct {
 	Steps         bool                   `protobuf:"varint,4,opt,name=steps,proto3" json:"steps,omitempty"` // what is wanted
 	Nodes         bool                   `protobuf:"varint,5,opt,name=nodes,proto3" json:"nodes,omitempty"`
 	Causes        bool                   `protobuf:"varint,6,opt,name=causes,proto3" json:"causes,omitempty"`
+	Kind          string                 `protobuf:"bytes,7,opt,name=kind,proto3" json:"kind,omitempty"` // of operations: deploy, reboot, power_on, ...; "": of every kind
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5499,6 +5532,13 @@ func (x *StatsRequest) GetCauses() bool {
 		return x.Causes
 	}
 	return false
+}
+
+func (x *StatsRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
 }
 
 type Stats struct {
@@ -5921,12 +5961,13 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12'\n" +
 	"\x04busy\x18\x03 \x03(\v2\x13.kadeploy.v1.HolderR\x04busy\x12\x1b\n" +
 	"\tclient_id\x18\x04 \x01(\tR\bclientId\x12\x14\n" +
-	"\x05files\x18\x05 \x03(\tR\x05files\"\x80\x01\n" +
+	"\x05files\x18\x05 \x03(\tR\x05files\"\xb2\x01\n" +
 	"\x06Holder\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1c\n" +
 	"\toperation\x18\x02 \x01(\tR\toperation\x12\x12\n" +
 	"\x04user\x18\x03 \x01(\tR\x04user\x120\n" +
-	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"d\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"d\n" +
 	"\tSubscribe\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x16\n" +
@@ -6058,7 +6099,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\"S\n" +
 	"\x05Nodes\x12-\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x17.kadeploy.v1.NodeStatusR\x05nodes\x12\x1b\n" +
-	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\x86\x02\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xcc\x02\n" +
 	"\n" +
 	"NodeStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -6069,7 +6110,10 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x04user\x18\x06 \x01(\tR\x04user\x12 \n" +
 	"\venvironment\x18\a \x01(\tR\venvironment\x120\n" +
 	"\x05since\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x14\n" +
-	"\x05image\x18\t \x01(\tR\x05image\"W\n" +
+	"\x05image\x18\t \x01(\tR\x05image\x12\x12\n" +
+	"\x04held\x18\n" +
+	" \x01(\bR\x04held\x120\n" +
+	"\x05until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"W\n" +
 	"\fDisksRequest\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x14\n" +
 	"\x05nodes\x18\x02 \x03(\tR\x05nodes\x12\x14\n" +
@@ -6236,7 +6280,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\n" +
 	"operations\x18\x01 \x03(\v2\x1a.kadeploy.v1.PastOperationR\n" +
 	"operations\x12\x1b\n" +
-	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xfe\x02\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xad\x03\n" +
 	"\rPastOperation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -6251,7 +6295,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	" \x01(\rR\x02ko\x12\x14\n" +
 	"\x05total\x18\v \x01(\rR\x05total\x12\x1b\n" +
 	"\tmin_nodes\x18\f \x01(\rR\bminNodes\x12\x18\n" +
-	"\aresumed\x18\r \x01(\rR\aresumed\"P\n" +
+	"\aresumed\x18\r \x01(\rR\aresumed\x12-\n" +
+	"\x04took\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\x04took\"P\n" +
 	"\vShowRequest\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
@@ -6291,14 +6336,15 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x02at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12-\n" +
 	"\x04took\x18\a \x01(\v2\x19.google.protobuf.DurationR\x04took\x121\n" +
 	"\aoutcome\x18\b \x01(\x0e2\x17.kadeploy.v1.TryOutcomeR\aoutcome\x12\x14\n" +
-	"\x05cause\x18\t \x01(\tR\x05cause\"\xd3\x01\n" +
+	"\x05cause\x18\t \x01(\tR\x05cause\"\xe7\x01\n" +
 	"\fStatsRequest\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x120\n" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
 	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x14\n" +
 	"\x05steps\x18\x04 \x01(\bR\x05steps\x12\x14\n" +
 	"\x05nodes\x18\x05 \x01(\bR\x05nodes\x12\x16\n" +
-	"\x06causes\x18\x06 \x01(\bR\x06causes\"\xd8\x01\n" +
+	"\x06causes\x18\x06 \x01(\bR\x06causes\x12\x12\n" +
+	"\x04kind\x18\a \x01(\tR\x04kind\"\xd8\x01\n" +
 	"\x05Stats\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12,\n" +
 	"\x05steps\x18\x02 \x03(\v2\x16.kadeploy.v1.StepStatsR\x05steps\x12,\n" +
@@ -6485,86 +6531,89 @@ var file_actors_message_message_proto_depIdxs = []int32{
 	2,  // 7: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
 	12, // 8: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
 	76, // 9: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
-	76, // 10: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
-	17, // 11: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
-	19, // 12: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
-	20, // 13: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
-	23, // 14: kadeploy.v1.Event.ended:type_name -> kadeploy.v1.Ended
-	22, // 15: kadeploy.v1.Event.note:type_name -> kadeploy.v1.Note
-	21, // 16: kadeploy.v1.Event.skip:type_name -> kadeploy.v1.ChainSkip
-	0,  // 17: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
-	18, // 18: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
-	3,  // 19: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
-	76, // 20: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
-	4,  // 21: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
-	24, // 22: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	77, // 23: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
-	3,  // 24: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
-	25, // 25: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
-	26, // 26: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
-	77, // 27: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	77, // 28: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
-	21, // 29: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
-	30, // 30: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	76, // 31: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
-	0,  // 32: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	76, // 33: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
-	4,  // 34: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
-	33, // 35: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	76, // 36: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
-	36, // 37: kadeploy.v1.Disks.nodes:type_name -> kadeploy.v1.NodeDisks
-	76, // 38: kadeploy.v1.NodeDisks.seen:type_name -> google.protobuf.Timestamp
-	37, // 39: kadeploy.v1.NodeDisks.disks:type_name -> kadeploy.v1.Disk
-	39, // 40: kadeploy.v1.Disk.content:type_name -> kadeploy.v1.DiskContent
-	38, // 41: kadeploy.v1.Disk.partitions:type_name -> kadeploy.v1.DiskPartition
-	39, // 42: kadeploy.v1.DiskPartition.content:type_name -> kadeploy.v1.DiskContent
-	42, // 43: kadeploy.v1.PowerStates.nodes:type_name -> kadeploy.v1.PowerState
-	76, // 44: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
-	47, // 45: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
-	48, // 46: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
-	76, // 47: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
-	76, // 48: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
-	77, // 49: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
-	54, // 50: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
-	77, // 51: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
-	54, // 52: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
-	76, // 53: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
-	7,  // 54: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
-	56, // 55: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
-	56, // 56: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
-	56, // 57: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
-	76, // 58: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
-	61, // 59: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
-	4,  // 60: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
-	76, // 61: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
-	76, // 62: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
-	65, // 63: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
-	76, // 64: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
-	76, // 65: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
-	4,  // 66: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
-	65, // 67: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
-	69, // 68: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
-	70, // 69: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
-	68, // 70: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
-	3,  // 71: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
-	3,  // 72: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
-	76, // 73: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
-	77, // 74: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
-	5,  // 75: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
-	76, // 76: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
-	76, // 77: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
-	73, // 78: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
-	74, // 79: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
-	75, // 80: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
-	77, // 81: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
-	77, // 82: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
-	77, // 83: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
-	77, // 84: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
-	85, // [85:85] is the sub-list for method output_type
-	85, // [85:85] is the sub-list for method input_type
-	85, // [85:85] is the sub-list for extension type_name
-	85, // [85:85] is the sub-list for extension extendee
-	0,  // [0:85] is the sub-list for field type_name
+	76, // 10: kadeploy.v1.Holder.until:type_name -> google.protobuf.Timestamp
+	76, // 11: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
+	17, // 12: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
+	19, // 13: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
+	20, // 14: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
+	23, // 15: kadeploy.v1.Event.ended:type_name -> kadeploy.v1.Ended
+	22, // 16: kadeploy.v1.Event.note:type_name -> kadeploy.v1.Note
+	21, // 17: kadeploy.v1.Event.skip:type_name -> kadeploy.v1.ChainSkip
+	0,  // 18: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
+	18, // 19: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
+	3,  // 20: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
+	76, // 21: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
+	4,  // 22: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
+	24, // 23: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
+	77, // 24: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	3,  // 25: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
+	25, // 26: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
+	26, // 27: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
+	77, // 28: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	77, // 29: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
+	21, // 30: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
+	30, // 31: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
+	76, // 32: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	0,  // 33: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
+	76, // 34: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	4,  // 35: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
+	33, // 36: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
+	76, // 37: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	76, // 38: kadeploy.v1.NodeStatus.until:type_name -> google.protobuf.Timestamp
+	36, // 39: kadeploy.v1.Disks.nodes:type_name -> kadeploy.v1.NodeDisks
+	76, // 40: kadeploy.v1.NodeDisks.seen:type_name -> google.protobuf.Timestamp
+	37, // 41: kadeploy.v1.NodeDisks.disks:type_name -> kadeploy.v1.Disk
+	39, // 42: kadeploy.v1.Disk.content:type_name -> kadeploy.v1.DiskContent
+	38, // 43: kadeploy.v1.Disk.partitions:type_name -> kadeploy.v1.DiskPartition
+	39, // 44: kadeploy.v1.DiskPartition.content:type_name -> kadeploy.v1.DiskContent
+	42, // 45: kadeploy.v1.PowerStates.nodes:type_name -> kadeploy.v1.PowerState
+	76, // 46: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
+	47, // 47: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
+	48, // 48: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
+	76, // 49: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
+	76, // 50: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
+	77, // 51: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
+	54, // 52: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
+	77, // 53: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
+	54, // 54: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
+	76, // 55: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
+	7,  // 56: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
+	56, // 57: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
+	56, // 58: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
+	56, // 59: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
+	76, // 60: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
+	61, // 61: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
+	4,  // 62: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
+	76, // 63: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
+	76, // 64: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
+	65, // 65: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
+	76, // 66: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
+	76, // 67: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
+	4,  // 68: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
+	77, // 69: kadeploy.v1.PastOperation.took:type_name -> google.protobuf.Duration
+	65, // 70: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
+	69, // 71: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
+	70, // 72: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
+	68, // 73: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
+	3,  // 74: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
+	3,  // 75: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
+	76, // 76: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
+	77, // 77: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
+	5,  // 78: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
+	76, // 79: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
+	76, // 80: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
+	73, // 81: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
+	74, // 82: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
+	75, // 83: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
+	77, // 84: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
+	77, // 85: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
+	77, // 86: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
+	77, // 87: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
+	88, // [88:88] is the sub-list for method output_type
+	88, // [88:88] is the sub-list for method input_type
+	88, // [88:88] is the sub-list for extension type_name
+	88, // [88:88] is the sub-list for extension extendee
+	0,  // [0:88] is the sub-list for field type_name
 }
 
 func init() { file_actors_message_message_proto_init() }

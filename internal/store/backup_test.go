@@ -104,7 +104,7 @@ func whole(s *store.Store) int {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(s.Count(ctx, "SELECT count(*) FROM events")).To(Equal(2 * steps))
 	counted := 0
-	times, err := s.StepTimes(ctx, noon, noon.Add(1))
+	times, err := s.StepTimes(ctx, "", noon, noon.Add(1))
 	Expect(err).NotTo(HaveOccurred())
 	for _, t := range times {
 		counted += t.OK

@@ -21,11 +21,11 @@ var million = []string{
 		1700000000000000 + n * 30000000, 1700000000000000 + n * 30000000 + 1, CASE WHEN n % 100000 = 7 THEN 'failed' ELSE 'all_ok' END, '', 0, '', '' FROM series`,
 	`INSERT INTO results (operation, node, cluster, phase, state, cause, tries, at) ` +
 		series + `SELECT 'D-' || n, 'node-' || (n % 1000), 'c', 'ok', '', '', 1, 1700000000000000 + n * 30000000 FROM series`,
-	`INSERT INTO step_counts (unit, period, cluster, macro, instance, micro, outcome, bucket, steps, longest) ` +
-		series + `SELECT 'day', 19675 + n / 2700, 'cluster-' || (n / 540 % 5), 'macro-' || (n / 180 % 3), 'instance', 'micro-' || (n / 20 % 9), 'ok', n % 20 + n / 2700 % 10, 7, 1000000 FROM series`,
-	`INSERT INTO step_counts (unit, period, cluster, macro, instance, micro, outcome, bucket, steps, longest)
-		SELECT 'month', 24286 + (period - 19663) / 30, cluster, macro, instance, micro, outcome, bucket, SUM(steps), MAX(longest)
-		FROM step_counts WHERE $1 > 0 AND unit = 'day' GROUP BY 2, cluster, macro, instance, micro, outcome, bucket`,
+	`INSERT INTO step_counts (unit, period, op_kind, cluster, macro, instance, micro, outcome, bucket, steps, longest) ` +
+		series + `SELECT 'day', 19675 + n / 2700, 'deploy', 'cluster-' || (n / 540 % 5), 'macro-' || (n / 180 % 3), 'instance', 'micro-' || (n / 20 % 9), 'ok', n % 20 + n / 2700 % 10, 7, 1000000 FROM series`,
+	`INSERT INTO step_counts (unit, period, op_kind, cluster, macro, instance, micro, outcome, bucket, steps, longest)
+		SELECT 'month', 24286 + (period - 19663) / 30, op_kind, cluster, macro, instance, micro, outcome, bucket, SUM(steps), MAX(longest)
+		FROM step_counts WHERE $1 > 0 AND unit = 'day' GROUP BY 2, op_kind, cluster, macro, instance, micro, outcome, bucket`,
 }
 
 // fillMillion makes it once for all benchmarks of one database.
@@ -117,7 +117,7 @@ func benchmarkMillion(b *testing.B, s *store.Store, url string) {
 		b.Run(fmt.Sprintf("steptimes/%d days", days), func(b *testing.B) {
 			since := time.UnixMicro(1700000000000000)
 			for b.Loop() {
-				times, err := s.StepTimes(ctx, since, since.Add(time.Duration(days)*24*time.Hour))
+				times, err := s.StepTimes(ctx, "", since, since.Add(time.Duration(days)*24*time.Hour))
 				if err != nil || len(times) == 0 {
 					b.Fatal(len(times), err)
 				}

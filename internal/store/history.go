@@ -16,7 +16,8 @@ import (
 type Query struct {
 	User, Kind   string
 	Outcomes     []string  // ended with one of these
-	Node         string    // operations in which this node has a result
+	Node         string    // operations in which this node has a result, and those of Underway
+	Underway     []string  // ids: operations without an end that Node is in; they have no results yet
 	Since, Until time.Time // begun at Since or later, and before Until
 	Before       string    // id of an operation: only those after it in the list, to page on
 	Limit        int       // 100 when 0; at most 1000
@@ -30,10 +31,8 @@ const (
 // History lists operations, the newest first, without Request and Answer. It fails with ErrUnknown when that of Before is gone.
 func (s *Store) History(ctx context.Context, q Query) ([]Operation, error) {
 	var c conditions
-	from := "operations"
 	if q.Node != "" {
-		from = "results JOIN operations ON operations.id = results.operation"
-		c.add("results.node = ?", name(q.Node))
+		c.with(q.Node, q.Underway)
 	}
 	for column, value := range map[string]string{"username": q.User, "kind": q.Kind} {
 		if value != "" {
@@ -57,7 +56,7 @@ func (s *Store) History(ctx context.Context, q Query) ([]Operation, error) {
 		c.add("(operations.since, operations.id) < (?, ?)", since, name(q.Before))
 	}
 	limit := min(cmp.Or(max(q.Limit, 0), usualHistory), maxHistory)
-	query := "SELECT " + qualified(operationColumns) + " FROM " + from + c.where() +
+	query := "SELECT " + operationColumns + " FROM operations" + c.where() +
 		fmt.Sprintf(" ORDER BY operations.since DESC, operations.id DESC LIMIT %d", limit)
 	return list(ctx, s, func(r *sql.Rows) (Operation, error) { return scanOperation(r) }, query, c.args...)
 }
@@ -69,10 +68,6 @@ func (s *Store) begun(ctx context.Context, id string) (since int64, err error) {
 		return 0, fmt.Errorf("operation %s %w", fit.Clip(id, 40), ErrUnknown)
 	}
 	return since, s.explain(err)
-}
-
-func qualified(columns string) string {
-	return "operations." + strings.ReplaceAll(columns, ", ", ", operations.")
 }
 
 // conditions are the parts of a WHERE, with their arguments in order.
@@ -92,12 +87,26 @@ func (c *conditions) add(part string, args ...any) {
 
 // in adds that a column is one of some values.
 func (c *conditions) in(column string, values []string) {
+	c.parts = append(c.parts, column+" IN ("+c.marks(values)+")")
+}
+
+// with adds that a node is in the operation.
+func (c *conditions) with(node string, underway []string) {
+	ended := "SELECT operation FROM results WHERE node = " + c.marks([]string{node})
+	if len(underway) > 0 {
+		ended += " UNION ALL SELECT id FROM operations WHERE until = 0 AND id IN (" + c.marks(underway) + ")"
+	}
+	c.parts = append(c.parts, "operations.id IN ("+ended+")")
+}
+
+// marks takes values as arguments and returns their marks.
+func (c *conditions) marks(values []string) string {
 	marks := make([]string, len(values))
 	for i, v := range values {
 		c.args = append(c.args, name(v))
 		marks[i] = fmt.Sprintf("$%d", len(c.args))
 	}
-	c.parts = append(c.parts, column+" IN ("+strings.Join(marks, ", ")+")")
+	return strings.Join(marks, ", ")
 }
 
 // where holds when all do, and when there are none.

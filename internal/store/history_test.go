@@ -64,6 +64,22 @@ var _ = onBoth("The history", func(fresh func() string) {
 		Entry("a page of a user", store.Query{User: "bob", Before: "D-004"}, "D-003", "D-000"),
 		Entry("nothing", store.Query{User: "eve"}))
 
+	It("lists with a node what is under way there, which has no results yet", func() {
+		Expect(s.Write(ctx, store.Batch{Begin: []store.Operation{{ID: "D-now", User: "ada", Kind: "deploy", Since: at(3600)}}})).To(Succeed())
+		found := func(q store.Query) []string {
+			all, err := s.History(ctx, q)
+			Expect(err).NotTo(HaveOccurred())
+			return ids(all)
+		}
+		q := store.Query{Node: "node-1", Underway: []string{"D-now", "D-028", "D-gone"}, Limit: 2}
+		Expect(found(q)).To(HaveExactElements("D-now", "D-029"), "D-028 has ended, and node-1 was not in it")
+		q.User = "bob"
+		Expect(found(q)).To(HaveExactElements("D-021", "D-009"))
+		Expect(found(store.Query{Node: "node-9", Underway: []string{"D-now"}})).To(HaveExactElements("D-now"))
+		Expect(s.Write(ctx, store.Batch{Ends: []store.End{{Operation: "D-now", Until: at(3700)}}})).To(Succeed())
+		Expect(found(store.Query{Node: "node-9", Underway: []string{"D-now"}})).To(BeEmpty())
+	})
+
 	It("gives 100 when no number is asked for, and leaves the long parts out", func() {
 		all, err := s.History(ctx, store.Query{})
 		Expect(err).NotTo(HaveOccurred())
@@ -130,12 +146,12 @@ var _ = onBoth("Pruning", func(fresh func() string) {
 
 	It("leaves statistics alone, which go by their own age", func() {
 		Expect(s.Prune(ctx, at(99999), nil)).To(Equal(30))
-		Expect(s.StepTimes(ctx, noon, noon)).To(HaveExactElements(HaveField("OK", 30)))
+		Expect(s.StepTimes(ctx, "", noon, noon)).To(HaveExactElements(HaveField("OK", 30)))
 		Expect(s.PruneStatistics(ctx, noon)).To(Succeed())
-		Expect(s.StepTimes(ctx, noon, noon)).To(HaveLen(1), "the day is not over")
+		Expect(s.StepTimes(ctx, "", noon, noon)).To(HaveLen(1), "the day is not over")
 		Expect(s.PruneStatistics(ctx, noon.AddDate(0, 0, 1))).To(Succeed())
-		Expect(s.StepTimes(ctx, noon, noon)).To(BeEmpty())
-		Expect(s.StepTimes(ctx, time.Time{}, time.Time{})).To(HaveLen(1), "the month is not over")
+		Expect(s.StepTimes(ctx, "", noon, noon)).To(BeEmpty())
+		Expect(s.StepTimes(ctx, "", time.Time{}, time.Time{})).To(HaveLen(1), "the month is not over")
 		Expect(s.PruneStatistics(ctx, noon.AddDate(0, 1, 0))).To(Succeed())
 		for _, table := range []string{"step_counts", "node_counts", "cause_counts"} {
 			Expect(s.Count(ctx, "SELECT count(*) FROM "+table)).To(BeZero())

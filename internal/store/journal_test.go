@@ -130,7 +130,7 @@ var _ = onBoth("A store", func(fresh func() string) {
 		late.Ends[0].Outcome, late.Ends[0].Until = "failed", at(99)
 		Expect(s.Write(ctx, late)).To(Succeed())
 		Expect(s.Operation(ctx, "D-1")).To(And(HaveField("Outcome", "quorum"), HaveField("Until", at(10))))
-		Expect(s.NodeRates(ctx, at(0), at(1))).To(HaveExactElements(
+		Expect(s.NodeRates(ctx, "", at(0), at(1))).To(HaveExactElements(
 			store.NodeRate{Node: "blue-1", Cluster: "blue", OK: 1, Retries: 1}, store.NodeRate{Node: "blue-2", Cluster: "blue", KO: 1, Retries: 2}))
 	})
 
@@ -248,7 +248,7 @@ var _ = onBoth("A store that is opened again", func(fresh func() string) {
 			}()
 		}
 		Expect([]error{<-writing, <-writing}).To(HaveEach(BeNil()))
-		Expect(one.StepTimes(ctx, noon, noon.Add(1))).To(And(HaveLen(4), HaveEach(HaveField("OK", 60))))
+		Expect(one.StepTimes(ctx, "", noon, noon.Add(1))).To(And(HaveLen(4), HaveEach(HaveField("OK", 60))))
 	})
 
 	It("may be opened by two at once while it is still empty", func() {

@@ -74,10 +74,14 @@ func stretches(since, until time.Time) []stretch {
 	return all
 }
 
-// within is a condition on the columns unit and period; never true when there are no stretches.
-func within(all []stretch) conditions {
+// within is a condition on the columns unit, period and op_kind; never true when there are no stretches. kind "" is every kind.
+func within(all []stretch, kind string) conditions {
 	var c conditions
 	for _, s := range all {
+		if kind != "" {
+			c.add("(unit = ? AND period >= ? AND period <= ? AND op_kind = ?)", s.unit, s.first, s.last, name(kind))
+			continue
+		}
 		c.add("(unit = ? AND period >= ? AND period <= ?)", s.unit, s.first, s.last)
 	}
 	return c

@@ -30,15 +30,16 @@ type Cause struct {
 	Example                   string // a node where it happened
 }
 
-// StepTimes are those of the days (UTC) that touch a span of time; a zero since is the beginning, a zero until no end. By cluster, macro, instance, micro.
-func (s *Store) StepTimes(ctx context.Context, since, until time.Time) ([]StepTimes, error) {
+// StepTimes are those of operations of a kind ("": of every one), of the days (UTC) that touch a span of time; a zero since is the beginning,
+// a zero until no end. By cluster, macro, instance, micro.
+func (s *Store) StepTimes(ctx context.Context, kind string, since, until time.Time) ([]StepTimes, error) {
 	type row struct {
 		StepTimes
 		outcome       string
 		bucket, steps int
 		longest       int64
 	}
-	c := within(stretches(since, until))
+	c := within(stretches(since, until), kind)
 	rows, err := list(ctx, s, func(r *sql.Rows) (w row, err error) {
 		err = r.Scan(&w.Cluster, &w.Macro, &w.Instance, &w.Micro, &w.outcome, &w.bucket, &w.steps, &w.longest)
 		return w, err
@@ -70,9 +71,9 @@ func (s *Store) StepTimes(ctx context.Context, since, until time.Time) ([]StepTi
 	return all, nil
 }
 
-// NodeRates are those of the days that touch a span of time, as in StepTimes. By node, then cluster.
-func (s *Store) NodeRates(ctx context.Context, since, until time.Time) ([]NodeRate, error) {
-	c := within(stretches(since, until))
+// NodeRates are those of a kind and of the days that touch a span of time, as in StepTimes. By node, then cluster.
+func (s *Store) NodeRates(ctx context.Context, kind string, since, until time.Time) ([]NodeRate, error) {
+	c := within(stretches(since, until), kind)
 	return list(ctx, s, func(r *sql.Rows) (n NodeRate, err error) {
 		err = r.Scan(&n.Node, &n.Cluster, &n.OK, &n.KO, &n.Retries)
 		return n, err
@@ -83,9 +84,9 @@ func (s *Store) NodeRates(ctx context.Context, since, until time.Time) ([]NodeRa
 // maxCauses bounds the list of causes.
 const maxCauses = 1000
 
-// Causes are the 1000 most frequent of the days that touch a span of time, as in StepTimes. The most frequent first.
-func (s *Store) Causes(ctx context.Context, since, until time.Time) ([]Cause, error) {
-	c := within(stretches(since, until))
+// Causes are the 1000 most frequent of a kind and of the days that touch a span of time, as in StepTimes. The most frequent first.
+func (s *Store) Causes(ctx context.Context, kind string, since, until time.Time) ([]Cause, error) {
+	c := within(stretches(since, until), kind)
 	return list(ctx, s, func(r *sql.Rows) (one Cause, err error) {
 		err = r.Scan(&one.Macro, &one.Micro, &one.Kind, &one.Cause, &one.Count, &one.Example)
 		return one, err

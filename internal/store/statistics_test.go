@@ -3,6 +3,8 @@ package store_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"regexp"
 	"slices"
 	"time"
 
@@ -14,8 +16,10 @@ import (
 
 var _ = onBoth("Statistics", func(fresh func() string) {
 	var s *store.Store
+	var url string
 	BeforeEach(func() {
-		s = opened(fresh())
+		url = fresh()
+		s = opened(url)
 		Expect(s.Write(ctx, store.Batch{Begin: []store.Operation{{ID: "D-1", Since: noon}}})).To(Succeed())
 	})
 
@@ -37,7 +41,7 @@ var _ = onBoth("Statistics", func(fresh func() string) {
 		for piece := range slices.Chunk(b.Steps, 100) {
 			Expect(s.Write(ctx, store.Batch{Steps: piece})).To(Succeed())
 		}
-		all, err := s.StepTimes(ctx, noon, noon.Add(time.Hour))
+		all, err := s.StepTimes(ctx, "", noon, noon.Add(time.Hour))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(all).To(HaveLen(1))
 		slices.Sort(took)
@@ -55,14 +59,14 @@ var _ = onBoth("Statistics", func(fresh func() string) {
 		for _, steps := range [][]store.Step{{a}, {a}, {a, b}, {b, a, a}} {
 			Expect(s.Write(ctx, store.Batch{Steps: steps})).To(Succeed())
 		}
-		Expect(s.StepTimes(ctx, noon, noon.Add(1))).To(HaveExactElements(And(HaveField("OK", 1), HaveField("Failed", 1))))
-		Expect(s.Causes(ctx, noon, noon.Add(1))).To(HaveExactElements(HaveField("Count", 1)))
+		Expect(s.StepTimes(ctx, "", noon, noon.Add(1))).To(HaveExactElements(And(HaveField("OK", 1), HaveField("Failed", 1))))
+		Expect(s.Causes(ctx, "", noon, noon.Add(1))).To(HaveExactElements(HaveField("Count", 1)))
 	})
 
 	It("count nothing of a batch that failed", func() {
 		bad := store.Batch{Steps: []store.Step{step(1, noon, time.Second, store.StepOK)}, Ends: []store.End{{Operation: "D-9", Until: noon}}}
 		Expect(s.Write(ctx, bad)).To(MatchError(store.ErrUnknown))
-		Expect(s.StepTimes(ctx, time.Time{}, time.Time{})).To(BeEmpty())
+		Expect(s.StepTimes(ctx, "", time.Time{}, time.Time{})).To(BeEmpty())
 	})
 
 	It("are those of the days that touch the span, as a sum over days and whole months", func() {
@@ -73,7 +77,7 @@ var _ = onBoth("Statistics", func(fresh func() string) {
 		}
 		Expect(s.Write(ctx, b)).To(Succeed())
 		count := func(since, until time.Time) (n int) {
-			all, err := s.StepTimes(ctx, since, until)
+			all, err := s.StepTimes(ctx, "", since, until)
 			Expect(err).NotTo(HaveOccurred())
 			for _, t := range all {
 				n += t.OK
@@ -101,8 +105,64 @@ var _ = onBoth("Statistics", func(fresh func() string) {
 			b.Results = append(b.Results, store.Result{Operation: id, Node: "blue-1", Cluster: "blue", Phase: phase, Tries: i, At: noon})
 		}
 		Expect(s.Write(ctx, b)).To(Succeed())
-		Expect(s.NodeRates(ctx, noon, noon.Add(1))).To(Equal([]store.NodeRate{{Node: "blue-1", Cluster: "blue", OK: 2, KO: 1, Retries: 0 + 0 + 1 + 2 + 3}}))
-		Expect(s.NodeRates(ctx, noon.AddDate(0, 0, 1), time.Time{})).To(BeEmpty())
+		Expect(s.NodeRates(ctx, "", noon, noon.Add(1))).To(Equal([]store.NodeRate{{Node: "blue-1", Cluster: "blue", OK: 2, KO: 1, Retries: 0 + 0 + 1 + 2 + 3}}))
+		Expect(s.NodeRates(ctx, "", noon.AddDate(0, 0, 1), time.Time{})).To(BeEmpty())
+	})
+
+	It("are those of operations of one kind, or of all", func() {
+		reboot := store.Step{Operation: "R-1", Node: "blue-7", Cluster: "blue", Macro: "BootNewEnv", Instance: "Classical", Micro: "reboot", At: noon, Took: time.Hour,
+			Outcome: store.StepFailed, Cause: "no power"}
+		Expect(s.Write(ctx, store.Batch{
+			Begin: []store.Operation{{ID: "D-2", Kind: "deploy", Since: noon}, {ID: "R-1", Kind: "reboot", Since: noon}},
+			Steps: []store.Step{reboot, {Operation: "D-2", Node: "blue-7", Cluster: "blue", Macro: "BootNewEnv", Instance: "Classical", Micro: "reboot", At: noon,
+				Took: time.Second, Outcome: store.StepOK}},
+			Results: []store.Result{{Operation: "R-1", Node: "blue-7", Phase: store.PhaseKO, Tries: 1, At: noon}, {Operation: "D-2", Node: "blue-7", Phase: store.PhaseOK, Tries: 2, At: noon}},
+		})).To(Succeed())
+		for kind, want := range map[string][3]int{"deploy": {1, 0, 0}, "reboot": {0, 1, 1}, "": {1, 1, 1}, "power_on": {0, 0, 0}} {
+			times, err := s.StepTimes(ctx, kind, noon, noon.Add(1))
+			Expect(err).NotTo(HaveOccurred())
+			rates, err := s.NodeRates(ctx, kind, noon, noon.Add(1))
+			Expect(err).NotTo(HaveOccurred())
+			causes, err := s.Causes(ctx, kind, noon, noon.Add(1))
+			Expect(err).NotTo(HaveOccurred())
+			var got [3]int
+			for _, t := range times {
+				got[0], got[1] = got[0]+t.OK, got[1]+t.Failed
+			}
+			for _, c := range causes {
+				got[2] += c.Count
+			}
+			Expect(got).To(Equal(want), kind)
+			ok, ko := 0, 0
+			for _, r := range rates {
+				ok, ko = ok+r.OK, ko+r.KO
+			}
+			Expect([]int{ok, ko}).To(Equal(want[:2]), kind)
+		}
+	})
+
+	It("are kept when a database of before kinds were told apart is opened: what the macro-step tells of them is known", func() {
+		first, err := os.ReadFile("migrations/001_facts.sql")
+		Expect(err).NotTo(HaveOccurred())
+		for _, table := range []string{"step_counts", "node_counts", "cause_counts"} {
+			Expect(s.Exec(ctx, "DROP TABLE "+table)).To(Succeed())
+			Expect(s.Exec(ctx, regexp.MustCompile(`(?s)CREATE TABLE `+table+` \(.*?\n\)`).FindString(string(first)))).To(Succeed())
+		}
+		Expect(s.Exec(ctx, "DELETE FROM schema_versions WHERE version_id = 5")).To(Succeed())
+		day := noon.Unix() / 86400
+		for _, macro := range []string{"BootNewEnv", "Reboot", "Power"} {
+			Expect(s.Exec(ctx, "INSERT INTO step_counts VALUES ('day', $1, 'blue', $2, 'Simple', '', 'ok', 3, 1, 1000)", day, macro)).To(Succeed())
+			Expect(s.Exec(ctx, "INSERT INTO cause_counts VALUES ('day', $1, $2, 'reboot', 'retry', 'no power', 1, 'blue-7')", day, macro)).To(Succeed())
+		}
+		Expect(s.Exec(ctx, "INSERT INTO node_counts VALUES ('day', $1, 'blue-7', 'blue', 1, 2, 3)", day)).To(Succeed())
+		Expect(s.Close()).To(Succeed())
+		s = opened(url)
+		for kind, n := range map[string]int{"deploy": 1, "reboot": 1, "power_on": 0, "": 3} {
+			Expect(s.StepTimes(ctx, kind, noon, noon.Add(1))).To(HaveLen(n), kind)
+			Expect(s.Causes(ctx, kind, noon, noon.Add(1))).To(HaveLen(n), kind)
+		}
+		Expect(s.NodeRates(ctx, "deploy", noon, noon.Add(1))).To(BeEmpty())
+		Expect(s.NodeRates(ctx, "", noon, noon.Add(1))).To(Equal([]store.NodeRate{{Node: "blue-7", Cluster: "blue", OK: 1, KO: 2, Retries: 3}}))
 	})
 
 	It("bring together failures of one cause on different nodes, the most frequent first", func() {
@@ -117,7 +177,7 @@ var _ = onBoth("Statistics", func(fresh func() string) {
 		odd.Kind, odd.Cause = "fatal", "no disk"
 		b.Steps = append(b.Steps, odd)
 		Expect(s.Write(ctx, b)).To(Succeed())
-		Expect(s.Causes(ctx, noon, noon.Add(1))).To(HaveExactElements(
+		Expect(s.Causes(ctx, "", noon, noon.Add(1))).To(HaveExactElements(
 			And(HaveField("Count", 5), HaveField("Cause", "NODE: N.N.N.N does not answer after Ns"), HaveField("Kind", "retry"),
 				HaveField("Micro", "reboot"), HaveField("Example", HavePrefix("blue-"))),
 			store.Cause{Macro: "BootNewEnv", Micro: "reboot", Kind: "fatal", Cause: "no disk", Count: 1, Example: "blue-7"}))

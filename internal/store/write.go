@@ -18,7 +18,7 @@ func (s *Store) Write(ctx context.Context, b Batch) error {
 		return err
 	}
 	write := func(ctx context.Context, tx *sql.Tx) error {
-		w := writing{ctx, tx, newCounts()}
+		w := writing{ctx, tx, newCounts(), make(map[string]string)}
 		return w.batch(b)
 	}
 	if b.begins() {
@@ -41,6 +41,7 @@ type writing struct {
 	ctx context.Context
 	tx  *sql.Tx
 	counts
+	kinds map[string]string // of operations, as far as they were asked for
 }
 
 func (w *writing) batch(b Batch) error {
