@@ -29,9 +29,9 @@ func (c *client) shown(id string) *message.Shown {
 	return answer.(*message.Shown)
 }
 
-func (c *client) stats() *message.Stats {
+func (c *client) stats(kind string) *message.Stats {
 	GinkgoHelper()
-	answer := c.ask(&message.StatsRequest{ClientId: "stats", Steps: true, Nodes: true, Causes: true})
+	answer := c.ask(&message.StatsRequest{ClientId: "stats", Steps: true, Nodes: true, Causes: true, Kind: kind})
 	Expect(answer).To(BeAssignableToTypeOf(&message.Stats{}), fmt.Sprint(answer))
 	return answer.(*message.Stats)
 }
@@ -98,6 +98,23 @@ var _ = Describe("The history", func() {
 		Expect(s.client().past(&message.HistoryRequest{})).To(HaveExactElements(HaveField("Until", BeNil())))
 	})
 
+	It("of a node has the operation that is under way there, with the time that it has taken up to now", func() {
+		s := newSite(blueprint{memory: true, nodes: 2, node: map[int]string{1: "sandbox_fault=never-boots timeout_reboot=600"}})
+		ended := s.run(s.deployment("node-2"))
+		o := s.begin(s.deployment("node-1", "node-2"))
+		o.enters("node-1", "wait_reboot")
+		of := func(node string) []*message.PastOperation {
+			return s.client().past(&message.HistoryRequest{Node: node})
+		}
+		Expect(of("node-1")).To(HaveExactElements(HaveField("Id", o.id)))
+		Expect(of("node-2")).To(HaveExactElements(HaveField("Id", o.id), HaveField("Id", ended.id)))
+		Expect(of("node-1")[0].GetUntil()).To(BeNil())
+		Expect(of("node-1")[0].GetTook().AsDuration()).To(BeNumerically(">", 0))
+		Expect(s.client().past(&message.HistoryRequest{Node: "node-1", Outcomes: []message.Outcome{message.Outcome_FAILED}})).To(BeEmpty())
+		s.give(add("bob", "node-2"))
+		Expect(s.clientOf("bob").past(&message.HistoryRequest{Node: "node-2"})).To(BeEmpty(), "it is another's")
+	})
+
 	It("outlives the server, and is read in pages", func() {
 		s := newSite(blueprint{memory: true, nodes: 1})
 		first, second := s.run(s.deployment()), s.run(s.deployment())
@@ -120,7 +137,8 @@ var _ = Describe("The history", func() {
 		Expect(bob.shown(bobs.id).GetResults()).To(HaveLen(1))
 		Expect(bob.refused(&message.ShowRequest{ClientId: "s", Id: adas.id}).GetCode()).To(Equal(message.Refusal_FORBIDDEN))
 
-		stats := bob.stats()
+		Expect(bob.stats("reboot")).To(HaveField("Nodes", BeEmpty()))
+		stats := bob.stats("deploy")
 		Expect(prototext.Format(stats)).NotTo(Or(ContainSubstring("ada"), ContainSubstring("bob")))
 		Expect(stats.GetDatabaseBytes()).To(BeNumerically(">", 4096))
 		Expect(stats.GetNodes()).To(HaveLen(2))

@@ -73,6 +73,7 @@ var _ = Describe("A server that was killed in the middle of an operation", func(
 		s.restart()
 		o = s.resumed(o)
 		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.String())
+		Expect(o.report("node-2").GetTries()).To(BeEquivalentTo(1), "it is the same try")
 		var entered []string
 		for _, e := range o.events {
 			if n := e.GetNode(); n.GetMacro() == "SetDeploymentEnv" && n.GetPhase() == message.NodePhase_RUNNING {

@@ -14,8 +14,8 @@ import (
 // the tree and is touched by the deployments actor only.
 type nodeStates struct {
 	known  map[string]*nodeState
-	leases map[string]*lease // by operation
-	disks map[string]*message.NodeDisks // as they were seen last
+	leases map[string]*lease             // by operation
+	disks  map[string]*message.NodeDisks // as they were seen last
 }
 
 type nodeState struct {

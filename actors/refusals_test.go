@@ -108,17 +108,26 @@ var _ = Describe("A request", func() {
 		}, "max_preinstall_size"),
 	)
 
-	It("on nodes that are held is refused with who holds them and since when", func() {
+	It("on nodes that are held is refused with who holds them, since when, and until when at the latest", func() {
 		s := newSite(blueprint{cluster: map[string]string{"sandbox_boot_delay": "0.2"}})
 		first := s.begin(s.deployment("node-1", "node-2"))
+		first.enters("node-2", "reboot")
+		Expect(s.state("node-2").GetHeld()).To(BeTrue())
+		Expect(s.state("node-3").GetHeld()).To(BeFalse())
+		until := s.state("node-2").GetUntil()
+		Expect(until.AsTime()).To(BeTemporally(">", time.Now()))
 		no := s.client().refused(s.deployment("node-2", "node-3"))
 		Expect(no.GetCode()).To(Equal(message.Refusal_BUSY))
 		Expect(no.GetText()).To(ContainSubstring("node-2 is held by " + first.id + " of ada since "))
+		Expect(no.GetText()).To(ContainSubstring(", until " + until.AsTime().Local().Format(time.DateTime) + " at the latest"))
 		Expect(no.GetBusy()).To(HaveLen(1))
+		Expect(no.GetBusy()[0].GetUntil().AsTime()).To(Equal(until.AsTime()))
 		Expect(no.GetBusy()[0].GetOperation()).To(Equal(first.id))
 		Expect(no.GetBusy()[0].GetSince().AsTime()).To(BeTemporally("~", time.Now(), time.Minute))
 		Expect(s.states()).To(Equal([]string{"deploying", "deploying", "free"}))
 		first.end()
+		Expect(s.state("node-2").GetHeld()).To(BeFalse())
+		Expect(s.state("node-2").GetUntil()).To(BeNil())
 		Expect(s.run(s.deployment("node-2", "node-3")).ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK))
 	})
 

@@ -174,7 +174,7 @@ func busyText(busy []*message.Holder) string {
 	if until := h.GetUntil(); until != nil {
 		text += fmt.Sprintf(", until %s at the latest", until.AsTime().Local().Format(time.DateTime))
 	} else {
-		text += ", without a limit"
+		text += ", no limit"
 	}
 	if more := len(busy) - 1; more > 0 {
 		text += fmt.Sprintf(" (and %d more nodes)", more)

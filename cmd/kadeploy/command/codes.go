@@ -148,6 +148,11 @@ func holders(busy []*message.Holder) []string {
 		if since := h.GetSince(); since != nil {
 			line += " since " + since.AsTime().Local().Format(time.DateTime)
 		}
+		if until := h.GetUntil(); until != nil {
+			line += ", until " + until.AsTime().Local().Format(time.DateTime) + " at the latest"
+		} else {
+			line += ", " + noLimit
+		}
 		lines = append(lines, wording.Clean(line))
 	}
 	return lines

@@ -32,6 +32,13 @@ func nodeFlags() []cli.Flag {
 	}
 }
 
+// tableFormats are those of results that are a table.
+var tableFormats = []string{"text", "csv", "json"}
+
+func tableFlag() cli.Flag {
+	return &cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT` of the result on standard output: " + either(tableFormats)}
+}
+
 func outputFlag() cli.Flag {
 	return &cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT` of the result on standard output: text or json"}
 }

@@ -32,7 +32,7 @@ type pastOperation struct {
 	Since       string  `json:"since"` // RFC 3339
 	Until       string  `json:"until"` // RFC 3339; "" while running
 	Running     bool    `json:"running"`
-	Seconds     float64 `json:"seconds"` // 0 while running
+	Seconds     float64 `json:"seconds"` // up to now while running
 	Outcome     string  `json:"outcome"` // as in the report; "" while running
 	Total       uint32  `json:"total"`
 	OK          uint32  `json:"ok"`
@@ -47,20 +47,20 @@ func (r *runner) historyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "history", Usage: "show what was done, also long ago", Description: historyHelp,
 		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "node", Usage: "operations that `NODE` was in, once they have ended"},
+			&cli.StringFlag{Name: "node", Usage: "operations that `NODE` was in, or is"},
 			&cli.StringFlag{Name: "user", Usage: "operations of `USER` (for admins)"},
 		}, spanFlags(""), []cli.Flag{
 			&cli.StringFlag{Name: "kind", Usage: "only `KIND`: " + strings.Join(kinds(), " or ")},
 			toggle("only those that failed, altogether or on some nodes", "failed"),
 			&cli.IntFlag{Name: "limit", Value: 50, Usage: "at most `N` operations, up to 1000"},
 			&cli.StringFlag{Name: "before", Usage: "those that come after `ID` in the list, to read on"},
-			outputFlag(),
+			tableFlag(),
 		}, serverFlags()),
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			asJSON, err := wantsJSON(c)
+			format, err := formatOf(c, tableFormats...)
 			if err != nil {
 				return err
 			}
@@ -68,7 +68,7 @@ func (r *runner) historyCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return r.withServer(c, func(svc Service) error { return r.history(c.Context, svc, request, asJSON) })
+			return r.withServer(c, func(svc Service) error { return r.history(c.Context, svc, request, format) })
 		},
 	}
 }
@@ -110,30 +110,36 @@ func historyRequest(c *cli.Context) (*message.HistoryRequest, error) {
 	return m, err
 }
 
-func (r *runner) history(ctx context.Context, svc Service, m *message.HistoryRequest, asJSON bool) error {
+func (r *runner) history(ctx context.Context, svc Service, m *message.HistoryRequest, format string) error {
 	answer, err := await(ctx, r, 0, func(ctx context.Context) (*message.History, error) { return svc.History(ctx, m) })
 	if err != nil {
 		return err
 	}
 	found := []pastOperation{}
-	rows := [][]string{{"ID", "OPERATION", "USER", "SINCE", "TOOK", "OUTCOME", "NODES", "OK", "KO", "ENVIRONMENT", "TEXT"}}
+	l := &listing{shown: []string{"ID", "OPERATION", "USER", "SINCE", "TOOK", "OUTCOME", "NODES", "OK", "KO", "ENVIRONMENT", "TEXT"},
+		names: []string{"id", "operation", "user", "since", "until", "running", "seconds", "outcome", "total", "ok", "ko", "min_nodes", "environment", "text", "resumed"}}
 	for _, o := range answer.GetOperations() {
 		p := newPastOperation(o)
 		found = append(found, p)
-		rows = append(rows, p.cells())
+		l.add(p.cells(), p.row())
 	}
 	next := ""
 	if len(found) > 0 && len(found) == int(m.GetLimit()) {
 		next = found[len(found)-1].ID
 	}
 	switch {
-	case asJSON:
+	case format == "json":
 		return r.writeJSON(operations{found, next})
+	case format == "csv":
+		if err := r.writeCSV(l); err != nil {
+			return err
+		}
 	case len(found) == 0:
 		fmt.Fprintln(r.Stdout, "no operations")
 		return nil
+	default:
+		wording.Table(r.Stdout, append([][]string{l.shown}, l.text...))
 	}
-	wording.Table(r.Stdout, rows)
 	if next != "" {
 		fmt.Fprintf(r.Stderr, "there may be older ones: add --before %s\n", next)
 	}
@@ -147,7 +153,9 @@ func newPastOperation(o *message.PastOperation) pastOperation {
 		Running: o.GetUntil() == nil, Total: o.GetTotal(), OK: o.GetOk(), KO: o.GetKo(), MinNodes: o.GetMinNodes(),
 		Environment: clean(o.GetEnvironment()), Text: clean(o.GetText()), Resumed: o.GetResumed(),
 	}
-	if !p.Running {
+	if p.Running {
+		p.Seconds = seconds(o.GetTook())
+	} else {
 		p.Outcome = lower(o.GetOutcome())
 		p.Seconds = max(o.GetUntil().AsTime().Sub(o.GetSince().AsTime()), 0).Seconds()
 	}
@@ -155,11 +163,17 @@ func newPastOperation(o *message.PastOperation) pastOperation {
 }
 
 func (p *pastOperation) cells() []string {
-	took, outcome, ok, ko := "-", "running", "-", "-"
+	outcome, ok, ko := "running", "-", "-"
 	if !p.Running {
-		took, outcome, ok, ko = elapsed(p.Seconds), p.Outcome, fmt.Sprint(p.OK), fmt.Sprint(p.KO)
+		outcome, ok, ko = p.Outcome, fmt.Sprint(p.OK), fmt.Sprint(p.KO)
 	}
-	return []string{p.ID, p.Operation, p.User, local(p.Since), took, outcome, fmt.Sprint(p.Total), ok, ko, dash(p.Environment), p.Text}
+	return []string{p.ID, p.Operation, p.User, local(p.Since), elapsed(p.Seconds), outcome, fmt.Sprint(p.Total), ok, ko, dash(p.Environment), p.Text}
+}
+
+// row is what the JSON has.
+func (p *pastOperation) row() []string {
+	return []string{p.ID, p.Operation, p.User, p.Since, p.Until, fmt.Sprint(p.Running), fmt.Sprintf("%.3f", p.Seconds), p.Outcome,
+		fmt.Sprint(p.Total), fmt.Sprint(p.OK), fmt.Sprint(p.KO), fmt.Sprint(p.MinNodes), p.Environment, p.Text, fmt.Sprint(p.Resumed)}
 }
 
 func elapsed(seconds float64) string {

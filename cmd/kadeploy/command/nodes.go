@@ -23,17 +23,19 @@ type nodeStatus struct {
 	Environment string `json:"environment"` // deployed
 	Image       string `json:"image"`       // its sha256; "" when unknown
 	Since       string `json:"since"`       // RFC 3339
+	Held        bool   `json:"held"`        // by the operation, which is under way
+	Until       string `json:"until"`       // RFC 3339: held for so long at the latest; "": no limit, or not held
 }
 
 func (r *runner) nodesCommand() *cli.Command {
 	return &cli.Command{
 		Name: "nodes", Usage: "show nodes and their states", Description: nodesHelp,
-		Flags: join(nodeFlags(), []cli.Flag{toggle("show the nodes' disks, as their deployment systems found them last", "disks"), outputFlag()}, serverFlags()),
+		Flags: join(nodeFlags(), []cli.Flag{toggle("show the nodes' disks, as their deployment systems found them last", "disks"), tableFlag()}, serverFlags()),
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			asJSON, err := wantsJSON(c)
+			format, err := formatOf(c, tableFormats...)
 			if err != nil {
 				return err
 			}
@@ -43,15 +45,18 @@ func (r *runner) nodesCommand() *cli.Command {
 					return err
 				}
 			}
-			if c.Bool("disks") {
-				return r.withServer(c, func(svc Service) error { return r.disks(c.Context, svc, only, asJSON) })
+			if !c.Bool("disks") {
+				return r.withServer(c, func(svc Service) error { return r.nodes(c.Context, svc, only, format) })
 			}
-			return r.withServer(c, func(svc Service) error { return r.nodes(c.Context, svc, only, asJSON) })
+			if format == "csv" {
+				return usage("nodes", "--disks --output csv: disks have parts, which is no table; text or json")
+			}
+			return r.withServer(c, func(svc Service) error { return r.disks(c.Context, svc, only, format == "json") })
 		},
 	}
 }
 
-func (r *runner) nodes(ctx context.Context, svc Service, only []string, asJSON bool) error {
+func (r *runner) nodes(ctx context.Context, svc Service, only []string, format string) error {
 	answer, err := await(ctx, r, 0, svc.Nodes)
 	if err != nil {
 		return err
@@ -60,15 +65,30 @@ func (r *runner) nodes(ctx context.Context, svc Service, only []string, asJSON b
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	if format == "json" {
 		return r.writeJSON(map[string]any{"nodes": nodes})
 	}
-	rows := [][]string{{"NODE", "CLUSTER", "ADDRESS", "STATE", "SINCE", "OPERATION", "USER", "ENVIRONMENT", "IMAGE"}}
+	l := &listing{shown: []string{"NODE", "CLUSTER", "ADDRESS", "STATE", "SINCE", "UNTIL", "OPERATION", "USER", "ENVIRONMENT", "IMAGE"},
+		names: []string{"name", "cluster", "address", "state", "operation", "user", "environment", "image", "since", "held", "until"}}
 	for _, n := range nodes {
-		rows = append(rows, []string{n.Name, n.Cluster, n.Address, n.State, local(n.Since), dash(n.Operation), dash(n.User), dash(n.Environment), dash(short(n.Image))})
+		l.add([]string{n.Name, n.Cluster, n.Address, n.State, local(n.Since), n.heldUntil(), dash(n.Operation), dash(n.User), dash(n.Environment), dash(short(n.Image))},
+			[]string{n.Name, n.Cluster, n.Address, n.State, n.Operation, n.User, n.Environment, n.Image, n.Since, fmt.Sprint(n.Held), n.Until})
 	}
-	wording.Table(r.Stdout, rows)
+	if format == "csv" {
+		return r.writeCSV(l)
+	}
+	wording.Table(r.Stdout, append([][]string{l.shown}, l.text...))
 	return nil
+}
+
+// noLimit is said of a hold whose end nobody can tell.
+const noLimit = "no limit"
+
+func (n *nodeStatus) heldUntil() string {
+	if n.Held && n.Until == "" {
+		return noLimit
+	}
+	return local(n.Until)
 }
 
 // choose picks the nodes asked for, in the order asked; nil is all of them, in the server's order.
@@ -102,7 +122,7 @@ func newNodeStatus(n *message.NodeStatus) nodeStatus {
 	clean := wording.Clean
 	return nodeStatus{Name: clean(n.GetName()), Cluster: clean(n.GetCluster()), Address: clean(n.GetAddress()), State: clean(n.GetState()),
 		Operation: clean(n.GetOperation()), User: clean(n.GetUser()), Environment: clean(n.GetEnvironment()),
-		Image: clean(n.GetImage()), Since: rfc3339(n.GetSince())}
+		Image: clean(n.GetImage()), Since: rfc3339(n.GetSince()), Held: n.GetHeld(), Until: rfc3339(n.GetUntil())}
 }
 
 // lower is the name of a value of the protocol as JSON has it.

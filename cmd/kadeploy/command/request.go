@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -91,14 +92,23 @@ func newResults(c *cli.Context) (results, error) {
 }
 
 func wantsJSON(c *cli.Context) (bool, error) {
-	switch f := c.String("output"); f {
-	case "text":
-		return false, nil
-	case "json":
-		return true, nil
-	default:
-		return false, usage(c.Command.Name, "--output %s: not a format; text or json", f)
+	format, err := formatOf(c, "text", "json")
+	return format == "json", err
+}
+
+// formatOf is the --output, which is one of some.
+func formatOf(c *cli.Context, formats ...string) (string, error) {
+	format := c.String("output")
+	if !slices.Contains(formats, format) {
+		return "", usage(c.Command.Name, "--output %s: not a format; %s", format, either(formats))
 	}
+	return format, nil
+}
+
+// either lists words, one of which is wanted: "text, csv or json".
+func either(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 func checkScript(command, name string) (string, error) {

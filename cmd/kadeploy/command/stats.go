@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 type statistics struct {
 	Since         string        `json:"since"` // RFC 3339; the whole of its day (UTC) is counted
 	Until         string        `json:"until"` // likewise; "" is now
+	Kind          string        `json:"kind"`  // of the operations: deploy, ..., or all
 	DatabaseBytes uint64        `json:"database_bytes"`
 	Nodes         *[]nodeRate   `json:"nodes,omitempty"`
 	Steps         *[]stepTime   `json:"steps,omitempty"`
@@ -53,6 +55,9 @@ type cause struct {
 	Example string `json:"example"` // a node
 }
 
+// everyKind is, as a kind, each of them.
+const everyKind = "all"
+
 func (r *runner) statsCommand() *cli.Command {
 	return &cli.Command{
 		Name: "stats", Usage: "show failure rates, times and causes", Description: statsHelp,
@@ -61,6 +66,7 @@ func (r *runner) statsCommand() *cli.Command {
 			toggle("how long each macro-step takes", "steps"),
 			toggle("why tries failed", "failures"),
 			toggle("timeouts for macrostep that the times suggest; nothing is changed", "timeouts"),
+			&cli.StringFlag{Name: "kind", Value: "deploy", Usage: "of operations of `KIND`: " + either(append(kinds(), everyKind))},
 			&cli.StringFlag{Name: "output", Value: "text", Usage: "`FORMAT` of the result on standard output: text, csv (of one of the four) or json"},
 		}, serverFlags()),
 		Action: r.stats,
@@ -77,17 +83,22 @@ func (r *runner) stats(c *cli.Context) error {
 			wanted = append(wanted, what)
 		}
 	}
-	format := c.String("output")
+	format, err := formatOf(c, tableFormats...)
+	kind := c.String("kind")
 	switch {
-	case format != "text" && format != "csv" && format != "json":
-		return usage("stats", "--output %s: not a format; text, csv or json", format)
+	case err != nil:
+		return err
+	case kind != everyKind && !slices.Contains(kinds(), kind):
+		return usage("stats", "--kind %s: not a kind; %s", kind, either(append(kinds(), everyKind)))
 	case format == "csv" && len(wanted) != 1:
 		return usage("stats", "--output csv is one table: say one of --nodes, --steps, --failures and --timeouts")
 	case len(wanted) == 0:
 		wanted = []string{"nodes", "steps", "failures"}
 	}
 	m := &message.StatsRequest{}
-	var err error
+	if kind != everyKind {
+		m.Kind = kind
+	}
 	if m.Since, m.Until, err = spanOf(c, time.Now()); err != nil {
 		return err
 	}
@@ -101,12 +112,12 @@ func (r *runner) stats(c *cli.Context) error {
 			return err
 		}
 		s := newStatistics(answer, wanted)
-		s.Since, s.Until = rfc3339(m.GetSince()), rfc3339(m.GetUntil())
+		s.Since, s.Until, s.Kind = rfc3339(m.GetSince()), rfc3339(m.GetUntil()), kind
 		switch format {
 		case "json":
 			return r.writeJSON(s)
 		case "csv":
-			return r.writeCSV(s)
+			return r.writeCSV(s.tables()[0]) // the one that was asked for
 		}
 		return r.writeStatistics(s)
 	})

@@ -54,7 +54,7 @@ type suggestion struct {
 func suggestions(all []stepTime) []suggestion {
 	rows := []suggestion{}
 	for _, t := range all {
-		if t.Macro == string(workflow.Reboot) { // has no macrostep
+		if t.Macro == string(workflow.Reboot) || t.Macro == string(workflow.Power) { // have no macrostep
 			continue
 		}
 		s := suggestion{Cluster: t.Cluster, Macro: t.Macro, Instance: t.Instance, Tries: t.OK, P99: t.P99, Max: t.Max}

@@ -16,7 +16,7 @@ func (r *runner) writeStatistics(s *statistics) error {
 	if s.Until != "" {
 		until = local(s.Until)
 	}
-	fmt.Fprintf(&b, "from %s to %s, whole days; database %s\n", local(s.Since), until, wording.Size(s.DatabaseBytes))
+	fmt.Fprintf(&b, "%s operations from %s to %s, whole days; database %s\n", s.Kind, local(s.Since), until, wording.Size(s.DatabaseBytes))
 	for _, t := range s.tables() {
 		fmt.Fprintln(&b)
 		if len(t.rows) == 0 {
@@ -31,13 +31,10 @@ func (r *runner) writeStatistics(s *statistics) error {
 	return r.write(b.Bytes())
 }
 
-// writeCSV writes the one table that was asked for.
-func (r *runner) writeCSV(s *statistics) error {
+// writeCSV writes a table for programs.
+func (r *runner) writeCSV(t *listing) error {
 	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	for _, t := range s.tables() {
-		_ = w.WriteAll(append([][]string{t.names}, t.rows...)) // a buffer does not fail
-	}
+	_ = csv.NewWriter(&b).WriteAll(append([][]string{t.names}, t.rows...)) // a buffer does not fail
 	return r.write(b.Bytes())
 }
 

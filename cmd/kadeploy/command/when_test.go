@@ -68,7 +68,7 @@ var _ = Describe("The server is asked for the past", func() {
 
 	DescribeTable("and for the counts that are shown, no others", func(steps, nodes, causes bool, args ...string) {
 		got := asked(append([]string{"stats", "--since", "2026-11-01T00:00:00Z"}, args...)...)
-		Expect(proto.Equal(got, &message.StatsRequest{Since: at("2026-11-01T00:00:00Z"), Steps: steps, Nodes: nodes, Causes: causes})).To(BeTrue(), "%v", got)
+		Expect(proto.Equal(got, &message.StatsRequest{Since: at("2026-11-01T00:00:00Z"), Kind: "deploy", Steps: steps, Nodes: nodes, Causes: causes})).To(BeTrue(), "%v", got)
 	},
 		Entry(nil, true, true, true),
 		Entry(nil, false, true, false, "--nodes"),
@@ -77,6 +77,11 @@ var _ = Describe("The server is asked for the past", func() {
 		Entry(nil, true, false, false, "--timeouts"),
 		Entry(nil, true, false, false, "--timeouts", "--output", "csv"),
 	)
+
+	It("of operations of a kind, or of all", func() {
+		Expect(asked("stats", "--kind", "reboot").(*message.StatsRequest).GetKind()).To(Equal("reboot"))
+		Expect(asked("stats", "--kind", "all").(*message.StatsRequest).GetKind()).To(BeEmpty())
+	})
 
 	It("of the last thirty days, when nothing else is said", func() {
 		since := asked("stats").(*message.StatsRequest).GetSince().AsTime()

@@ -1,0 +1,58 @@
+package actors
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+)
+
+// told makes events of places, a second after each other: "SetDeploymentEnv 1", "retrying BroadcastEnv 2"; "stop" is what a server says that
+// takes an operation up in the try that the event before has.
+func told(places ...string) (events []*message.Event) {
+	var last *message.NodeChanged
+	for i, place := range places {
+		n := &message.NodeChanged{Node: "n1", Phase: message.NodePhase_RUNNING, Instance: "Simple", Micro: "sync"}
+		words := strings.Fields(place)
+		if words[0] == "stop" {
+			n.Macro, n.Try, words[0] = last.GetMacro(), last.GetTry(), "retrying"
+		}
+		if words[0] == "retrying" {
+			n.Phase, words = message.NodePhase_RETRYING, words[1:]
+		}
+		if len(words) == 2 {
+			_, err := fmt.Sscan(words[1], &n.Try)
+			Expect(err).NotTo(HaveOccurred())
+			n.Macro = words[0]
+		}
+		last = n
+		events = append(events, &message.Event{Time: timestamppb.New(time.Unix(int64(i), 0)), Fact: &message.Event_Node{Node: n}})
+	}
+	return events
+}
+
+var _ = DescribeTable("The past of a node counts its tries of each macro-step, and not what is begun again after a stop of the server in the try that it was in",
+	func(want string, places ...string) {
+		var got []string
+		for _, m := range pastOf(time.Unix(0, 0), told(places...)).nodes["n1"].Macros {
+			got = append(got, fmt.Sprintf("%d(%d)", m.Tries, m.Try))
+		}
+		Expect(strings.Join(got, " ")).To(Equal(want), "tries and, in brackets, the one under way")
+	},
+	Entry("as they come", "1(0) 1(1)", "SetDeploymentEnv 1", "SetDeploymentEnv 1", "BroadcastEnv 1"),
+	Entry("tried again", "2(0) 1(1)", "SetDeploymentEnv 1", "retrying SetDeploymentEnv 1", "SetDeploymentEnv 2", "BroadcastEnv 1"),
+	Entry("gone back for a lost agent: both are tried again", "2(0) 2(2)",
+		"SetDeploymentEnv 1", "BroadcastEnv 1", "retrying BroadcastEnv 1", "SetDeploymentEnv 1", "BroadcastEnv 2"),
+	Entry("stopped while it booted", "1(1)", "SetDeploymentEnv 1", "stop", "SetDeploymentEnv 1"),
+	Entry("stopped in the broadcast: only the boot is another", "2(0) 1(1)",
+		"SetDeploymentEnv 1", "BroadcastEnv 1", "stop", "SetDeploymentEnv 1", "BroadcastEnv 1"),
+	Entry("stopped again on the way back: the broadcast is still in its second try", "2(1) 2(2)",
+		"SetDeploymentEnv 1", "BroadcastEnv 1", "retrying BroadcastEnv 1", "BroadcastEnv 2", "stop", "SetDeploymentEnv 1", "stop", "SetDeploymentEnv 1"),
+	Entry("stopped before it left for the new system: what was done is done once more", "2(0) 2(0) 1(1)",
+		"SetDeploymentEnv 1", "BroadcastEnv 1", "BootNewEnv 1", "stop", "SetDeploymentEnv 1", "BroadcastEnv 1", "BootNewEnv 1"),
+)
