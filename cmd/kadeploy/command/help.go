@@ -133,18 +133,20 @@ EXAMPLES:
    kadeploy status --output json`
 
 const historyHelp = `Shows operations, the newest first, from the server's database: also those that ended long ago, until they are forgotten
-(history_keep). Yours, or for admins everybody's. With --node they are those that have ended on it. kadeploy show ID tells more of one.
+(history_keep), and those that are under way (running), with the time that they have taken up to now. Yours, or for admins everybody's.
+kadeploy show ID tells more of one.
 
 TIME is so long ago (90m, 12h, 7d, 4w), a date (from midnight on, here) or an exact time.
 
 With --output json: {"operations": [{"id", "operation", "user", "since", "until", "running", "seconds", "outcome", "total", "ok", "ko",
-"min_nodes", "environment", "text", "resumed"}], "next"}; next, when not "", is for --before: there may be more.
+"min_nodes", "environment", "text", "resumed"}], "next"}; next, when not "", is for --before: there may be more. --output csv has the same
+names, in one table.
 
 EXAMPLES:
    kadeploy history
    kadeploy history --node node-7.demo --since 30d
    kadeploy history --failed --since 2026-11-01 --until 2026-12-01
-   kadeploy history --user alice --kind deploy --limit 1000 --output json`
+   kadeploy history --user alice --kind deploy --limit 1000 --output csv`
 
 const showHelp = `Shows what happened in an operation: what was asked for, what became of every node, the seconds it was in each macro-step,
 and the tries that failed, with their causes. Of an operation that is under way it shows what is known up to now.
@@ -165,9 +167,9 @@ user is named. What has been counted stays counted when operations are forgotten
 --nodes: operations that ended OK and KO on a node, and tries beyond the first. --steps: the times that 50, 90 and 99 of 100 tries did
 not exceed (within 3 %), and the longest, of tries that were OK. --failures: causes without names and numbers, the most frequent
 first. --timeouts: half as long again as P99, of at least 20 tries; times beyond the present timeout were never seen, so a step that
-often fails by it needs more than is suggested. Without any of them: the first three.
+often fails by it needs more than is suggested. Without any of them: the first three. They are of deployments; --kind says of what else.
 
-With --output json: {"since", "until", "database_bytes", "nodes": [{"node", "cluster", "ok", "ko", "failure_rate", "retries"}],
+With --output json: {"since", "until", "kind", "database_bytes", "nodes": [{"node", "cluster", "ok", "ko", "failure_rate", "retries"}],
    "steps": [{"cluster", "macro", "instance", "ok", "failed", "cut", "p50", "p90", "p99", "max"}],
    "failures": [{"count", "macro", "micro", "cause", "example"}],
    "timeouts": [{"cluster", "macro", "instance", "tries", "p99", "max", "timeout"}]}
@@ -177,18 +179,25 @@ EXAMPLES:
    kadeploy stats
    kadeploy stats --nodes --since 7d
    kadeploy stats --timeouts
+   kadeploy stats --steps --kind reboot
    kadeploy stats --steps --since 2026-01-01 --output csv`
 
 const nodesHelp = `Shows the nodes and their states: since when, from which operation and of whom, and for those deployed the environment and the first
 digits of its image's sha256. With --disks it shows their disks, as their deployment systems found them when they last booted, before
 anything was written. A node that was never seen is booted once with kadeploy reboot --kind deploy_env.
 
+UNTIL is when the operation that holds the node is over at the latest, by the tries and seconds that its nodes have left: a bound, mostly a
+far one, and nothing ends by it. "no limit": while the image is read, in reboots and power operations, and where macrostep has no seconds.
+
+With --output json: {"nodes": [{"name", "cluster", "address", "state", "operation", "user", "environment", "image", "since", "held",
+"until"}]}; until is "" without a limit, and when the node is not held. --output csv has the same names, in one table.
 With --disks --output json: {"nodes": [{"node", "seen", "disks": [{"device", "model", "serial", "wwid", "path", "size", "in_use",
 "filesystem", "label", "uuid", "partitions": [{"number", "start", "size", "mounted", "filesystem", "label", "uuid"}]}]}]}
 
 EXAMPLES:
    kadeploy nodes
    kadeploy nodes -m 'node-[1-4].demo' --output json
+   kadeploy nodes --output csv
    kadeploy nodes -m node-1.demo --disks`
 
 const watchHelp = `Follows an operation, from its beginning, until it ends. Interrupting leaves it alone.
