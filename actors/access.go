@@ -9,12 +9,14 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/store"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
 // access answers what clients ask about rights and users, and is the only one that changes them. Changes are carried out in
-// a task, one batch after the other, and are in the file before they are answered. When a grant ends, or is taken away,
-// deployments and consoles are told who lost what.
+// a task, one batch after the other, and are written down before they are answered. When a grant ends, or is taken away,
+// deployments and consoles are told who lost what. A change that could not be written down may be there all the same: the book in
+// force is written over it as soon as that is possible.
 type access struct {
 	ledger *ledger
 	cfg    accessConfig
@@ -53,11 +55,11 @@ func newAccess(l *ledger, cfg accessConfig, log *slog.Logger) *access {
 func (a *access) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		if err := a.ledger.open(); err != nil {
-			supervisor.StartFailed(ctx, err)
+		supervisor.Ready(ctx)
+		if a.ledger.unsure.Load() { // so that who cannot write any more does not live for long
+			a.begin(ctx)
 			return
 		}
-		supervisor.Ready(ctx)
 		a.sleep(ctx)
 	case *actor.Stopping, *actor.Restarting:
 		a.tasks.CancelAll()
@@ -77,11 +79,15 @@ func (a *access) Receive(ctx actor.Context) {
 	}
 }
 
-// sleep sets the alarm to the next end.
+// sleep sets the alarm to the next end, or to the next try to write the book down.
 func (a *access) sleep(ctx actor.Context) {
 	a.timers.Stop(a.alarm)
-	if next, ok := a.ledger.book.Load().NextExpiry(); ok {
+	next, ends := a.ledger.book.Load().NextExpiry()
+	switch {
+	case ends:
 		a.alarm = a.timers.After(ctx, min(max(time.Until(next), restart), lookAtClock), wakeUp{})
+	case a.ledger.unsure.Load():
+		a.alarm = a.timers.After(ctx, lookAtClock, wakeUp{})
 	}
 }
 
@@ -89,7 +95,8 @@ func (a *access) awake(ctx actor.Context) {
 	if a.busy { // a batch takes away what is over, too, and sleep follows it
 		return
 	}
-	if next, ok := a.ledger.book.Load().NextExpiry(); ok && !time.Now().Before(next) {
+	next, ends := a.ledger.book.Load().NextExpiry()
+	if ends && !time.Now().Before(next) || a.ledger.unsure.Load() {
 		a.begin(ctx)
 		return
 	}
@@ -149,20 +156,23 @@ func (a *access) begin(ctx actor.Context) {
 }
 
 func (a *access) done(ctx actor.Context, m supervisor.TaskDone) {
-	outcomes, _ := m.Value.([]outcome)
+	carried, _ := m.Value.(carriedOut)
 	if m.Panic != nil {
 		a.log.Error("bug while rights were changed", "reason", m.Panic, "stack", string(m.Panic.Stack))
 	}
 	for i, c := range a.batch {
 		o := outcome{err: &unavailableError{errors.New("internal error: see the server's log")}}
-		if i < len(outcomes) {
-			o = outcomes[i]
+		if i < len(carried.outcomes) {
+			o = carried.outcomes[i]
 		}
 		if c.sender != nil {
 			ctx.Send(c.sender, c.reply(o))
 		}
 	}
 	a.busy, a.batch = false, nil
+	if errors.Is(carried.unwritten, store.ErrFenced) { // as the journal: its supervisor ends this server
+		panic(&fencedError{carried.unwritten})
+	}
 	if len(a.queue) > 0 {
 		a.begin(ctx)
 		return

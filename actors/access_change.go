@@ -31,6 +31,12 @@ type outcome struct {
 	err    error
 }
 
+// carriedOut is what became of a batch of changes.
+type carriedOut struct {
+	outcomes  []outcome
+	unwritten error // why the book could not be written down
+}
+
 // unavailableError is a change that was right, but could not be carried out.
 type unavailableError struct{ error }
 
@@ -55,22 +61,23 @@ func (c *change) reply(o outcome) proto.Message {
 	return no
 }
 
-// carryOut takes away what is over, applies a batch of changes, saves the book, puts it in force, and tells who lost what. It
-// runs in a task; one whose actor crashed meanwhile ends its work all the same, and the next waits for it.
-func (l *ledger) carryOut(batch []*change, tell func(endOperations), log *slog.Logger) []outcome {
+// carryOut takes away what is over, applies a batch of changes, writes the book down, puts it in force, and tells who lost what. It
+// runs in a task; one whose actor crashed meanwhile ends its work all the same, and the next waits for it. An empty batch makes sure that
+// the book in force is the one that is kept.
+func (l *ledger) carryOut(batch []*change, tell func(endOperations), log *slog.Logger) carriedOut {
 	l.changing.Lock()
 	defer l.changing.Unlock()
 	now := time.Now()
 	book := l.book.Load().Clone()
 	over := book.Expire(now)
-	l.book.Store(book) // what is over is over, whatever becomes of the file
+	l.book.Store(book) // what is over is over, whether or not it can be written down
 	for _, lost := range over {
 		tell(endOperations{lost: lost, why: fmt.Sprintf("the right of %s to %s is over", who(lost.User), folded(lost.Nodes))})
 	}
 
 	outcomes := make([]outcome, len(batch))
 	losses := make([][]rights.Loss, len(batch))
-	changed := len(over) > 0
+	changed := len(over) > 0 || l.unsure.Load()
 	for i, c := range batch {
 		next := book.Clone()
 		next.Appoint(l.appointed())
@@ -81,14 +88,14 @@ func (l *ledger) carryOut(batch []*change, tell func(endOperations), log *slog.L
 		}
 	}
 	if changed {
-		if err := rights.Save(l.path, book); err != nil {
-			log.Error("rights not saved: they stay as they were", "error", err)
+		if err := l.keep(book); err != nil {
+			log.Error("users and rights stay as they were", "reason", err)
 			for i := range outcomes {
 				if outcomes[i].err == nil {
 					outcomes[i].err = &unavailableError{err}
 				}
 			}
-			return outcomes
+			return carriedOut{outcomes, err}
 		}
 	}
 	l.book.Store(book)
@@ -100,5 +107,5 @@ func (l *ledger) carryOut(batch []*change, tell func(endOperations), log *slog.L
 			outcomes[i].answer, outcomes[i].err = c.answer(book, losses[i])
 		}
 	}
-	return outcomes
+	return carriedOut{outcomes: outcomes}
 }

@@ -1,9 +1,9 @@
 package actors_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -14,7 +14,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors"
 	"github.com/kadeploy/kadeploy/actors/message"
-	"github.com/kadeploy/kadeploy/supervisor"
+	"github.com/kadeploy/kadeploy/internal/store"
 )
 
 func add(user string, nodes ...string) *message.RightsAdd {
@@ -229,7 +229,7 @@ var _ = Describe("Rights", func() {
 	})
 
 	It("survive a crash of who keeps them, and the end of the daemon", func() {
-		s := newSite(blueprint{})
+		s := newSite(blueprint{memory: true})
 		s.give(add("bob", "node-1"))
 		s.crash("root/access", actors.Poison("access"))
 		Eventually(func() bool { return s.alive("root/access") }).Should(BeTrue())
@@ -242,26 +242,37 @@ var _ = Describe("Rights", func() {
 		Expect(s.clientOf("bob").refused(s.deployment("node-3")).GetCode()).To(Equal(message.Refusal_FORBIDDEN))
 	})
 
-	It("that cannot be written stay as they were", func() {
-		s := newSite(blueprint{})
+	It("that cannot be written stay as they were, and what they allow goes on", func() {
+		var db *ailing
+		s := newSite(blueprint{memory: true, node: map[int]string{1: "sandbox_fault=slow-boot:1.5 timeout_reboot=5"}, store: func(kept actors.Store) actors.Store {
+			db = &ailing{Store: kept}
+			return db
+		}})
 		s.give(add("bob", "node-1"))
-		Expect(os.MkdirAll(filepath.Join(s.snapshot.Global.StateDir, "rights.json.new", "in the way"), 0o755)).To(Succeed())
-		no := s.client().refused(add("bob", "node-2"))
-		Expect(no.GetCode()).To(Equal(message.Refusal_UNAVAILABLE))
-		Expect(no.GetText()).To(ContainSubstring("rights.json"))
+		o := s.begin(as("bob", s.deployment("node-1")))
+		o.enters("node-1", "wait_reboot")
+		away := errors.New("database x: the database does not answer")
+		db.noRights.Store(&away)
+		for _, r := range []proto.Message{add("bob", "node-2"), &message.RightsDel{ClientId: "d", User: "bob", Nodes: []string{"*"}, Part: "*"}} {
+			no := s.client().refused(r)
+			Expect(no.GetCode()).To(Equal(message.Refusal_UNAVAILABLE))
+			Expect(no.GetText()).To(Equal("nothing was changed: it cannot be written down: database x: the database does not answer"))
+		}
+		Expect(s.clientOf("bob").rights("")).To(Equal([]string{"bob node-1 part * by ada"}))
+		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.String())
+		s.restart()
 		Expect(s.clientOf("bob").rights("")).To(Equal([]string{"bob node-1 part * by ada"}))
 	})
 
-	It("whose file is garbage keep the server from starting, which says what to do", func() {
-		s := newSite(blueprint{})
-		s.close()
-		path := filepath.Join(s.snapshot.Global.StateDir, "rights.json")
-		Expect(os.WriteFile(path, []byte("garbage"), 0o600)).To(Succeed())
-		system, _ := supervisor.NewSystem(s.logger())
-		_, err := supervisor.StartTree(system, actors.Tree(actors.Config{Snapshot: s.snapshot, Load: s.load, Log: s.logger(), Authority: s.pki}))
-		Expect(err).To(MatchError(And(ContainSubstring(path), ContainSubstring("not a book of rights"), ContainSubstring("mend the file"))))
-		system.Shutdown()
-		Expect(os.Remove(path)).To(Succeed())
-		s.start()
+	It("whose database is another server's end this one", func() {
+		var db *ailing
+		s := newSite(blueprint{memory: true, store: func(kept actors.Store) actors.Store {
+			db = &ailing{Store: kept}
+			return db
+		}})
+		fenced := store.ErrFenced
+		db.noRights.Store(&fenced)
+		Expect(s.client().refused(add("bob", "node-1")).GetCode()).To(Equal(message.Refusal_UNAVAILABLE))
+		Eventually(s.tree.Failed()).Should(Receive(MatchError(ContainSubstring("another server has taken the database over"))))
 	})
 })

@@ -81,7 +81,7 @@ func inLibrary(keep time.Duration, refuses error, body func(*library)) {
 			}
 		}))
 		l.pid = l.system.Root.Spawn(supervisor.Props(func() actor.Actor {
-			h := newHistory(nil, newLedger(nil, inForce), inForce, discard)
+			h := newHistory(nil, newLedger(nil, nil, inForce), inForce, discard)
 			h.archive = l.slowArchive
 			return h
 		}))
@@ -199,7 +199,7 @@ func ledgerShelf() (*store.Store, reading) {
 	DeferCleanup(db.Close)
 	inForce := &snapshot{}
 	inForce.Store(&config.Snapshot{Global: config.Global{StateDir: dir}})
-	return db, reading{db, newLedger([]string{"ada"}, inForce)}
+	return db, reading{db, newLedger([]string{"ada"}, nil, inForce)}
 }
 
 // show is all pages of an operation.

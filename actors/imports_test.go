@@ -34,7 +34,7 @@ func TestImportDirections(t *testing.T) {
 		{pkg: "internal/depot", forbidden: []string{protoactor}, allowed: []string{"internal/wording"}},
 		{pkg: "internal/imagecache", forbidden: []string{protoactor}, allowed: []string{"internal/wording"}},
 		{pkg: "internal/catalogue", forbidden: []string{protoactor}, allowed: []string{}},
-		{pkg: "internal/store", forbidden: []string{protoactor}, allowed: []string{"internal/wording", "internal/store/fit"}},
+		{pkg: "internal/store", forbidden: []string{protoactor}, allowed: []string{"internal/wording", "internal/store/fit", "internal/rights", "internal/nodeset"}},
 		{pkg: "internal/mysqldump", forbidden: []string{protoactor}, allowed: []string{}},
 		{pkg: "internal/kadeploy3", forbidden: []string{protoactor, us + "actors", us + "supervisor"}},
 		{pkg: "internal/pki", forbidden: []string{protoactor}, allowed: []string{}},

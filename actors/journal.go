@@ -171,7 +171,7 @@ func (j *journal) unwritten(ctx actor.Context, err error) {
 	j.timers.After(ctx, writeAgain, tryAgain{})
 }
 
-// fencedError ends a journal whose database is another server's.
+// fencedError ends who writes when the database is another server's.
 type fencedError struct{ error }
 
 // Expected marks it as a failure by plan, for the supervisor.

@@ -1,7 +1,8 @@
 package actors
 
 import (
-	"path/filepath"
+	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -10,39 +11,39 @@ import (
 	"github.com/kadeploy/kadeploy/internal/rights"
 )
 
-// ledger is the book of rights in force, and its file. It outlives the actors. Only access replaces the book; anybody may
+// ledger is the book of rights in force, and where it is kept. It outlives the actors. Only access replaces the book; anybody may
 // read it: a book in force is never changed. So whoever decides something does it and looks at the rights in one step, and
 // hears of each later loss by endOperations.
 type ledger struct {
-	path   string
+	store  Store    // nil: the book is forgotten with the process
 	admins []string // by birth: the daemon's own user
 	config *snapshot
 	book   atomic.Pointer[rights.Book]
-	opened atomic.Bool
 
-	changing sync.Mutex // held from reading a book to putting its successor in force
+	changing sync.Mutex  // held from reading a book to putting its successor in force
+	unsure   atomic.Bool // the store may hold another book than the one in force
 }
 
-// rightsFile is the book's file, below the state directory.
-const rightsFile = "rights.json"
-
-func newLedger(admins []string, inForce *snapshot) *ledger {
-	l := &ledger{path: filepath.Join(inForce.Load().Global.StateDir, rightsFile), admins: admins, config: inForce}
+func newLedger(admins []string, m *Memory, inForce *snapshot) *ledger {
+	l := &ledger{admins: admins, config: inForce}
 	l.book.Store(rights.New())
+	if m != nil {
+		l.store = m.store
+		l.book.Store(m.rights)
+	}
 	return l
 }
 
-// open reads the file, once in the life of the tree: from then on memory is what counts.
-func (l *ledger) open() error {
-	if l.opened.Load() {
+// keep writes a book down. After an error nobody knows which one is there, the one before or this one.
+func (l *ledger) keep(b *rights.Book) error {
+	if l.store == nil {
 		return nil
 	}
-	b, err := rights.Load(l.path)
-	if err != nil {
-		return err
+	l.unsure.Store(true)
+	if err := l.store.KeepRights(context.Background(), b); err != nil { // the store bounds the time, and whoever asked may be gone
+		return fmt.Errorf("nothing was changed: it cannot be written down: %w", err)
 	}
-	l.book.Store(b)
-	l.opened.Store(true)
+	l.unsure.Store(false)
 	return nil
 }
 

@@ -1,8 +1,10 @@
 package actors
 
 import (
-	"path/filepath"
+	"context"
+	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -24,6 +26,7 @@ type office struct {
 	system *actor.ActorSystem
 	pid    *actor.PID
 	ledger *ledger
+	kept   cabinet
 
 	mu      sync.Mutex
 	ended   []string // what deployments is told, and when
@@ -32,15 +35,58 @@ type office struct {
 	client  *actor.PID
 }
 
+// cabinet is a store that keeps one book, unless it is broken: then it keeps it all the same, or not, and says that it failed.
+type cabinet struct {
+	Store
+	mu     sync.Mutex
+	book   *rights.Book
+	broken error
+	keeps  bool // although it says that it failed
+	tries  int
+}
+
+func (c *cabinet) KeepRights(_ context.Context, b *rights.Book) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tries++
+	if c.broken == nil || c.keeps {
+		c.book = b
+	}
+	return c.broken
+}
+
+func (c *cabinet) breaks(err error, keeps bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.broken, c.keeps, c.tries = err, keeps, 0
+}
+
+// rows is what is kept, in words.
+func (c *cabinet) rows() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := []string{}
+	for _, r := range c.book.List(nil) {
+		all = append(all, r.User+" "+strings.Join(r.Nodes, " "))
+	}
+	return all
+}
+
+func (c *cabinet) tried() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tries
+}
+
 func inOffice(body func(*office)) {
 	GinkgoHelper()
-	dir := GinkgoT().TempDir()
 	synctest.Test(SuiteT, func(*testing.T) {
 		defer GinkgoRecover()
-		s := &config.Snapshot{Global: config.Global{StateDir: dir}, Nodes: []*config.Node{{Name: "n1"}, {Name: "n2"}}}
+		s := &config.Snapshot{Nodes: []*config.Node{{Name: "n1"}, {Name: "n2"}}}
 		inForce := &snapshot{}
 		inForce.Store(s)
-		o := &office{ledger: newLedger([]string{"root"}, inForce), began: time.Now()}
+		o := &office{began: time.Now()}
+		o.ledger = newLedger([]string{"root"}, &Memory{store: &o.kept, rights: rights.New()}, inForce)
 		o.system, _ = supervisor.NewSystem(discard)
 		deployments, err := o.system.Root.SpawnNamed(actor.PropsFromFunc(func(ctx actor.Context) {
 			if m, ok := ctx.Message().(endOperations); ok {
@@ -110,9 +156,7 @@ var _ = Describe("Who keeps the rights", func() {
 			synctest.Wait()
 			Expect(o.told()).To(Equal([]string{"30m0s: the right of bob to n2 is over", "2h0m0s: the right of bob to n1 is over"}))
 			Expect(o.may("bob", "n1")).To(BeFalse())
-			kept, err := rights.Load(o.ledger.path)
-			Expect(err).NotTo(HaveOccurred())
-			Expect(kept.List(nil)).To(BeEmpty(), "the file follows")
+			Expect(o.kept.rows()).To(BeEmpty(), "what is kept follows")
 		})
 	})
 
@@ -177,10 +221,55 @@ var _ = Describe("Who keeps the rights", func() {
 		})
 	})
 
-	It("writes below the state directory", func() {
+	It("writes a change down before it is answered, and answers no other", func() {
 		inOffice(func(o *office) {
 			o.ask(o.add("1", "bob", "n1", time.Hour))
-			Expect(filepath.Join(o.ledger.config.Load().Global.StateDir, "rights.json")).To(BeARegularFile())
+			Expect(o.kept.rows()).To(Equal([]string{"bob n1"}))
+			o.kept.breaks(errors.New("database x: no room on the disk: nothing was written; make room"), false)
+			o.ask(o.add("2", "carol", "n2", time.Hour))
+			o.ask(&message.RightsDel{ClientId: "3", User: "bob", Nodes: []string{"n1"}, Part: "*"})
+			Expect(o.may("carol", "n2")).To(BeFalse())
+			Expect(o.may("bob", "n1")).To(BeTrue(), "what is allowed goes on")
+			Expect(o.told()).To(BeEmpty())
+			for _, a := range o.got()[1:] {
+				no := a.(*message.Refused)
+				Expect(no.GetCode()).To(Equal(message.Refusal_UNAVAILABLE))
+				Expect(no.GetText()).To(Equal("nothing was changed: it cannot be written down: database x: no room on the disk: nothing was written; make room"))
+			}
+			o.kept.breaks(nil, false)
+			o.ask(o.add("4", "carol", "n2", time.Hour))
+			Expect(o.may("carol", "n2")).To(BeTrue())
+			Expect(o.kept.rows()).To(Equal([]string{"bob n1", "carol n2"}))
+		})
+	})
+
+	It("ends a right at its moment, also when that cannot be written down", func() {
+		inOffice(func(o *office) {
+			o.ask(o.add("1", "bob", "n1", time.Hour))
+			o.kept.breaks(errors.New("away"), false)
+			time.Sleep(time.Hour + time.Second)
+			synctest.Wait()
+			Expect(o.told()).To(Equal([]string{"1h0m0s: the right of bob to n1 is over"}))
+			o.kept.breaks(nil, false)
+			time.Sleep(lookAtClock)
+			synctest.Wait()
+			Expect(o.kept.rows()).To(BeEmpty())
+		})
+	})
+
+	It("writes over a change that is there although it was refused, and then leaves the database alone", func() {
+		inOffice(func(o *office) {
+			o.kept.breaks(errors.New("the database does not answer"), true)
+			o.ask(o.add("1", "bob", "n1", time.Hour))
+			Expect(o.got()).To(HaveExactElements(BeAssignableToTypeOf(&message.Refused{})))
+			Expect(o.kept.rows()).To(Equal([]string{"bob n1"}))
+			o.kept.breaks(nil, false)
+			time.Sleep(lookAtClock)
+			synctest.Wait()
+			Expect(o.kept.rows()).To(BeEmpty())
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			Expect(o.kept.tried()).To(Equal(1))
 		})
 	})
 })

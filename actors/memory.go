@@ -10,12 +10,15 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/rights"
 	"github.com/kadeploy/kadeploy/internal/store"
 )
 
-// Store is where a server's memory is kept: a *store.Store. What Write has returned from is there after a crash.
+// Store is where a server's memory is kept: a *store.Store. What Write or KeepRights has returned from is there after a crash.
 type Store interface {
 	Write(context.Context, store.Batch) error
+	Rights(context.Context) (*rights.Book, error)
+	KeepRights(context.Context, *rights.Book) error
 	Nodes(context.Context) ([]store.NodeState, error)
 	Disks(context.Context) ([]store.NodeDisks, error)
 	Archive
@@ -28,6 +31,7 @@ type Memory struct {
 	answers []store.Operation
 	nodes   []store.NodeState
 	disks   []*message.NodeDisks
+	rights  *rights.Book
 }
 
 // found is an operation that a server before this one has begun and not ended.
@@ -41,6 +45,10 @@ type found struct {
 // Recall reads what a server has to know before it starts.
 func Recall(ctx context.Context, s Store) (*Memory, error) {
 	m := &Memory{store: s}
+	var err error
+	if m.rights, err = s.Rights(ctx); err != nil {
+		return nil, err
+	}
 	unended, err := s.Unended(ctx)
 	if err != nil {
 		return nil, err

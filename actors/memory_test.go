@@ -13,6 +13,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors"
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/rights"
 	"github.com/kadeploy/kadeploy/internal/store"
 )
 
@@ -172,8 +173,16 @@ var _ = Describe("A server that was killed in the middle of an operation", func(
 // ailing is a database that can be made to fail, or to hang.
 type ailing struct {
 	actors.Store
-	broken atomic.Pointer[error]
-	mu     sync.Mutex // held by who wants writes to hang
+	broken   atomic.Pointer[error]
+	noRights atomic.Pointer[error]
+	mu       sync.Mutex // held by who wants writes to hang
+}
+
+func (a *ailing) KeepRights(ctx context.Context, b *rights.Book) error {
+	if err := a.noRights.Load(); err != nil {
+		return *err
+	}
+	return a.Store.KeepRights(ctx, b)
 }
 
 func (a *ailing) Write(ctx context.Context, b store.Batch) error {

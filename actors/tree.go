@@ -63,7 +63,7 @@ func Tree(cfg Config) supervisor.Config {
 	inForce := &snapshot{}
 	inForce.Store(cfg.Snapshot)
 	nodes := newNodeStates(cfg.Memory)
-	ledger := newLedger(cfg.Admins, inForce)
+	ledger := newLedger(cfg.Admins, cfg.Memory, inForce)
 	uplink := newLimiter(cfg.Snapshot.Global.ChainRateTotal)
 	from := sources{depot: cfg.Depot, cache: cfg.Cache, images: cfg.Images, holds: &holds{}}
 	examined := from

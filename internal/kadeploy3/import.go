@@ -143,16 +143,19 @@ func (r *Result) database(ctx context.Context, cfg Config, disk func(string) str
 			return err
 		}
 	}
-	path := filepath.Join(r.staging, "rights.json")
-	if err := rights.Save(path, d.book(cfg.Now, disk)); err != nil {
+	book, err := d.book(cfg.Now, disk).Encode()
+	if err != nil {
 		return err
 	}
-	if _, err := rights.Load(path); err != nil {
+	if err := r.write(rightsFile, book); err != nil {
 		return err
 	}
-	r.Files = append(r.Files, "rights.json")
-	return nil
+	_, err = rights.Load(filepath.Join(r.staging, rightsFile))
+	return err
 }
+
+// rightsFile is what a server takes over into its database when it finds it in its state directory.
+const rightsFile = "rights.json"
 
 func (r *Result) write(name string, text []byte) error {
 	if err := os.WriteFile(filepath.Join(r.staging, name), text, 0o600); err != nil {

@@ -64,6 +64,11 @@ func (b *Book) Clone() *Book {
 	return &Book{users: maps.Clone(b.users), held: maps.Clone(b.held), grants: b.grants, admins: b.admins}
 }
 
+// Equal says whether two books hold the same users and grants; who was appointed does not count.
+func (b *Book) Equal(other *Book) bool {
+	return maps.Equal(b.users, other.users) && maps.EqualFunc(b.held, other.held, slices.Equal)
+}
+
 // Appoint says who is an admin beside the users of the book, for instance by configuration. They are not saved.
 func (b *Book) Appoint(names []string) {
 	b.admins = make(map[string]bool, len(names))
@@ -86,7 +91,7 @@ func (b *Book) AddUser(name string, admin bool, now time.Time) (User, error) {
 		if len(b.users) >= MaxUsers {
 			return User{}, fmt.Errorf("there are %d users already; delete some first", MaxUsers)
 		}
-		u = User{Name: name, Since: now}
+		u = User{Name: name, Since: moment(now)}
 	}
 	u.Admin = u.Admin || admin
 	b.users[name] = u
@@ -110,6 +115,15 @@ func (b *Book) Enrolled(name string) bool {
 // Users returns the enrolled users by name.
 func (b *Book) Users() []User {
 	return slices.SortedFunc(maps.Values(b.users), func(x, y User) int { return strings.Compare(x.Name, y.Name) })
+}
+
+// Grants returns all grants, over or not, in no order.
+func (b *Book) Grants() []Grant {
+	all := make([]Grant, 0, b.grants)
+	for _, grants := range b.held {
+		all = append(all, grants...)
+	}
+	return all
 }
 
 // put stores a grant; one for the same user, node and partition is replaced.

@@ -2,14 +2,12 @@ package rights
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -45,19 +43,16 @@ type grantRow struct {
 	At    time.Time `json:"at"`
 }
 
-// Load reads a book. A file that does not exist is an empty book; one that is not as Save writes it is an error that says what is
-// wrong: a book that was read in part would take rights away, and end what runs.
+// Load reads a book from a file; fs.ErrNotExist when there is none. One that is not as Encode makes it is an error that says what
+// is wrong: a book that was read in part would take rights away, and end what runs.
 func Load(path string) (*Book, error) {
 	text, err := read(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return New(), nil
-	}
 	var b *Book
 	if err == nil {
 		b, err = decode(text)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("rights: %s: %w; mend the file, or move it away to begin without any right", path, bare(err))
+		return nil, fmt.Errorf("rights: %s: %w; mend the file, or move it away to begin without it", path, bare(err))
 	}
 	return b, nil
 }
@@ -101,7 +96,7 @@ func decode(text []byte) (*Book, error) {
 	}
 	b := New()
 	for i, u := range f.Users {
-		if _, twice := b.users[u.Name]; twice {
+		if b.Enrolled(u.Name) {
 			return nil, fmt.Errorf("user %d: %s is there twice", i+1, u.Name)
 		}
 		if _, err := b.AddUser(u.Name, u.Admin, u.Since); err != nil {
@@ -109,35 +104,32 @@ func decode(text []byte) (*Book, error) {
 		}
 	}
 	for i, g := range f.Grants {
-		if err := b.restore(g); err != nil {
+		if err := b.putRow(g); err != nil {
 			return nil, fmt.Errorf("grant %d: %w", i+1, err)
 		}
 	}
 	return b, nil
 }
 
-// restore puts a row back. Its nodes need not be of the site any more.
-func (b *Book) restore(r grantRow) error {
-	if err := (Request{User: r.User, Part: r.Part}).check(r.At); err != nil {
-		return err
-	}
+// putRow puts the grants of a row into a book.
+func (b *Book) putRow(r grantRow) error {
 	nodes, err := nodeset.Expand(r.Nodes)
 	if err != nil {
 		return fmt.Errorf("nodes %.80s: %w", r.Nodes, err)
 	}
 	for _, n := range nodes {
-		b.put(Grant{User: r.User, Node: n, Part: r.Part, Until: r.Until, By: r.By, At: r.At})
-	}
-	if b.grants > MaxGrants {
-		return fmt.Errorf("more than %d rights", MaxGrants)
+		if err := b.Put(Grant{User: r.User, Node: n, Part: r.Part, Until: r.Until, By: r.By, At: r.At}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (b *Book) encode() ([]byte, error) {
+// Encode makes the text of a file that Load reads.
+func (b *Book) Encode() ([]byte, error) {
 	f := bookFile{Version: fileVersion, Users: []userRow{}, Grants: []grantRow{}}
 	for _, u := range b.Users() {
-		f.Users = append(f.Users, userRow{u.Name, u.Admin, moment(u.Since)})
+		f.Users = append(f.Users, userRow(u))
 	}
 	for _, r := range b.List(nil) {
 		for nodes := range slices.Chunk(r.Nodes, rowNodes) {
@@ -148,52 +140,7 @@ func (b *Book) encode() ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// Save writes a book, readable by its owner only, in one step: after a crash the file is the old one or the new one. Only one
-// program may save to a path, one Save at a time.
-func Save(path string, b *Book) error {
-	text, err := b.encode()
-	if err == nil {
-		err = replace(filepath.Dir(path), filepath.Base(path), text)
-	}
-	if err != nil {
-		return fmt.Errorf("rights: %s cannot be written: %w", path, bare(err))
-	}
-	return nil
-}
-
-// replace leaves at most one other file behind when it is killed, and takes it away the next time.
-func replace(dir, name string, text []byte) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	draft := name + ".new"
-	if err := root.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := root.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = cmp.Or(err, f.Close()); err == nil { // one error is one line
-		err = root.Rename(draft, name)
-	}
-	if err != nil {
-		return cmp.Or(err, root.Remove(draft))
-	}
-	parent, err := root.Open(".")
-	if err != nil {
-		return err
-	}
-	return cmp.Or(parent.Sync(), parent.Close())
-}
-
-// bare leaves out the operation and the path of a file error: Load and Save say the path.
+// bare leaves out the operation and the path of a file error: Load says the path.
 func bare(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

@@ -27,8 +27,7 @@ func (b *Book) List(keep func(Grant) bool) []Row {
 		for _, g := range grants {
 			if keep == nil || keep(g) {
 				key := g
-				// Times are equal when they are the same moment, wherever and however they were read.
-				key.Node, key.Until, key.At = "", moment(g.Until), moment(g.At)
+				key.Node = ""
 				rows[key] = append(rows[key], g.Node)
 			}
 		}
@@ -46,7 +45,8 @@ func (b *Book) List(keep func(Grant) bool) []Row {
 	return all
 }
 
-// moment is a time without its zone and its monotonic reading, to the second.
+// moment is a time without its zone and its monotonic reading, to the second: times of a book are equal when they are the same moment,
+// wherever and however they were read.
 func moment(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kadeploy/kadeploy/internal/rights"
 	"github.com/kadeploy/kadeploy/internal/store"
 	"github.com/kadeploy/kadeploy/internal/store/pgtest"
 )
@@ -141,5 +142,24 @@ func benchmarkMillion(b *testing.B, s *store.Store, url string) {
 		}
 		n, _ := s.Size(ctx)
 		b.ReportMetric(float64(n)/1e6, "MB")
+	})
+}
+
+// BenchmarkKeepRights is two changes of 100 rights in a book of 20,000, and all of them given and taken away.
+func BenchmarkKeepRights(b *testing.B) {
+	inBoth(b, func(b *testing.B, s *store.Store, _ string) {
+		big, less, none := manyRights("bob", 20_000), manyRights("bob", 19_900), rights.New()
+		keep := func(b *testing.B, books ...*rights.Book) {
+			for b.Loop() {
+				for _, book := range books {
+					if err := s.KeepRights(ctx, book); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		}
+		b.Run("all", func(b *testing.B) { keep(b, big, none) })
+		keep(b, big)
+		b.Run("100", func(b *testing.B) { keep(b, less, big) })
 	})
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // roles are what this binary is when it is not the suite. Each says line by line what it was promised.
-var roles = map[string]func(url string){"writer": writer, "full": full, "reign": reign}
+var roles = map[string]func(url string){"writer": writer, "full": full, "reign": reign, "keeper": keeper, "full of rights": fullOfRights}
 
 // writer writes pairs until it is killed.
 func writer(url string) {
@@ -43,7 +43,7 @@ var _ = onBoth("A daemon that is killed at any moment", func(fresh func() string
 	It("finds again all that it was promised, in whole batches, counted once", func() {
 		url := fresh()
 		for range 6 {
-			last := killed(url)
+			last := killed("writer", url)
 			s, err := store.Open(ctx, store.Config{URL: url})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(s.Check(ctx)).To(Succeed())
@@ -53,11 +53,11 @@ var _ = onBoth("A daemon that is killed at any moment", func(fresh func() string
 	})
 })
 
-// killed starts a writer, kills it at some moment after its first word, and gives the last number that it was promised.
-func killed(url string) (last int) {
+// killed starts a role, kills it at some moment after its first word, and gives the last number that it was promised.
+func killed(role, url string) (last int) {
 	GinkgoHelper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "STORE_ROLE=writer", "STORE_URL="+url)
+	cmd.Env = append(os.Environ(), "STORE_ROLE="+role, "STORE_URL="+url)
 	out, err := cmd.StdoutPipe()
 	Expect(err).NotTo(HaveOccurred())
 	Expect(cmd.Start()).To(Succeed())
@@ -78,17 +78,11 @@ func killed(url string) (last int) {
 
 // full writes until the disk is full, makes room, and goes on.
 func full(url string) {
-	ballast := filepath.Join(filepath.Dir(strings.TrimPrefix(url, "sqlite:")), "ballast")
 	s, err := store.Open(ctx, store.Config{URL: url})
 	say(err)
 	say(s.Write(ctx, store.Batch{Begin: []store.Operation{{ID: "D-1", Since: noon}}}))
-	if err := os.WriteFile(ballast, make([]byte, 64<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
-		say(fmt.Errorf("the disk is not full: %w", err))
-	}
-	var begun error
-	for n := 2; begun == nil; n++ {
-		begun = s.Write(ctx, store.Batch{Begin: []store.Operation{{ID: fmt.Sprintf("D-%d", n), Since: noon, Request: make([]byte, 64<<10)}}})
-	}
+	ballast := fill(url)
+	begun := beginAll(s)
 	fmt.Println("nothing begins:", errors.Is(begun, store.ErrFull), begun)
 	i := uint64(1)
 	for err = nil; err == nil; i++ {
@@ -113,6 +107,23 @@ func full(url string) {
 	fmt.Println("done")
 }
 
+// fill leaves no room on the disk of a file; what it gives back is in the way.
+func fill(url string) (ballast string) {
+	ballast = filepath.Join(filepath.Dir(strings.TrimPrefix(url, "sqlite:")), "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 64<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		say(fmt.Errorf("the disk is not full: %w", err))
+	}
+	return ballast
+}
+
+// beginAll begins operations until there is no room for another.
+func beginAll(s *store.Store) (err error) {
+	for n := 2; err == nil; n++ {
+		err = s.Write(ctx, store.Batch{Begin: []store.Operation{{ID: fmt.Sprintf("D-%d", n), Since: noon, Request: make([]byte, 64<<10)}}})
+	}
+	return err
+}
+
 func say(err error) {
 	if err != nil {
 		fmt.Println("error", err)
@@ -120,16 +131,22 @@ func say(err error) {
 	}
 }
 
+// onSmallDisk gives the lines that a role says with a SQLite file on a disk of its own.
+func onSmallDisk(role string) []string {
+	GinkgoHelper()
+	if out, err := exec.Command("unshare", "--mount", "true").CombinedOutput(); err != nil {
+		Skip("no right to a small disk of its own: " + string(out))
+	}
+	cmd := exec.Command("unshare", "--mount", "sh", "-c", `mount -t tmpfs -o size=24m none "$1" && exec "$2"`, "-", GinkgoT().TempDir(), os.Args[0])
+	cmd.Env = append(os.Environ(), "STORE_ROLE="+role, "STORE_URL=sqlite:"+cmd.Args[len(cmd.Args)-2]+"/kadeploy.db")
+	out, err := cmd.CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(out))
+	return strings.Split(string(out), "\n")
+}
+
 var _ = Describe("A disk that is full", func() {
 	It("refuses a batch in one line, loses nothing, and takes the next when there is room", func() {
-		if out, err := exec.Command("unshare", "--mount", "true").CombinedOutput(); err != nil {
-			Skip("no right to a small disk of its own: " + string(out))
-		}
-		cmd := exec.Command("unshare", "--mount", "sh", "-c", `mount -t tmpfs -o size=24m none "$1" && exec "$2"`, "-", GinkgoT().TempDir(), os.Args[0])
-		cmd.Env = append(os.Environ(), "STORE_ROLE=full", "STORE_URL=sqlite:"+cmd.Args[len(cmd.Args)-2]+"/kadeploy.db")
-		out, err := cmd.CombinedOutput()
-		Expect(err).NotTo(HaveOccurred(), string(out))
-		Expect(strings.Split(string(out), "\n")).To(HaveExactElements(
+		Expect(onSmallDisk("full")).To(HaveExactElements(
 			And(HavePrefix("nothing begins: true database "), ContainSubstring("what runs is still recorded")),
 			"room for what runs: true",
 			And(HavePrefix("refused: true database "), ContainSubstring("no room on the disk: nothing was written")),

@@ -1,6 +1,6 @@
 // Package store keeps what the daemon must not forget: operations with their events, steps and results, what runs on which
-// node and what disks it has, the counts that statistics are made of, and the catalogue of environments. It knows no actor and no protocol: the
-// fact of an event and the text of a request are bytes.
+// node and what disks it has, the counts that statistics are made of, the catalogue of environments, and the book of users and
+// rights. It knows no actor and no protocol: the fact of an event and the text of a request are bytes.
 //
 // One schema and one set of queries serve two databases: a SQLite file (the default; nothing to install) and PostgreSQL.
 // Times are kept in microseconds, UTC. Texts are kept without NUL bytes and as valid UTF-8, names cut at 255 bytes and free

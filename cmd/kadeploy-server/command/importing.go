@@ -87,7 +87,7 @@ const importHelp = `Reads what a site of Kadeploy3 has, the database as mysqldum
 key = value files of 2009 to 2012, or the YAML files of 3.1.5 to 3.3), and makes a directory of what this server reads:
    deploy.conf, cluster-NAME.conf, nodes.conf, cmd    the configuration; the server could load it
    environments/NAME-VERSION.yaml                     a description for each environment and version
-   rights.json                                        users' rights, for state_dir
+   rights.json                                        users' rights: the first start takes it over from state_dir
    report.txt, report.json                            what was taken, and each thing that was not: where it stands, and why
 Nothing is changed where it is read. Nothing is made when the input is of no use; the directory appears complete or not at all.
 

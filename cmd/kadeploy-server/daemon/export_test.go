@@ -43,3 +43,6 @@ func Reread(started *config.Snapshot, log *slog.Logger) (*config.Snapshot, error
 
 // Library is the handler of the actor library's log.
 func Library(next slog.Handler) slog.Handler { return library{next} }
+
+// TakeOver is what a start does with a file of rights.
+var TakeOver = takeOver

@@ -28,6 +28,9 @@ func recall(g *config.Global, log *slog.Logger) (*store.Store, *actors.Memory, e
 	if err := db.Claim(ctx, fmt.Sprintf("%s, pid %d", host, os.Getpid())); err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
+	if err := takeOver(ctx, db, g.StateDir, log); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
 	memory, err := actors.Recall(ctx, db)
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
