@@ -28,6 +28,7 @@ func (d *draft) build() *Environment {
 	e.Version, e.Versioned = d.version(), d.has("version")
 	e.Format = d.format
 	e.Destructive = d.destructive()
+	e.PhoneHome = d.phoneHome()
 	e.PartitionType = d.partitionType()
 	e.Image = d.image()
 	e.PreInstall, e.PostInstall = d.archives()
@@ -103,6 +104,17 @@ func (d *draft) destructive() bool {
 	yes, err := parseBool(f.text)
 	d.check("destructive", err)
 	return yes
+}
+
+// phoneHome is nil when the description leaves it to the site.
+func (d *draft) phoneHome() *bool {
+	f, found := d.fields["phone_home"]
+	if !found {
+		return nil
+	}
+	yes, err := parseBool(f.text)
+	d.check("phone_home", err)
+	return &yes
 }
 
 var partitionTypeHex = regexp.MustCompile(`^[0-9a-fA-F]{1,2}$`)

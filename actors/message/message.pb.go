@@ -1575,6 +1575,8 @@ type NodeChanged struct {
 	BootUntil     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=boot_until,json=bootUntil,proto3" json:"boot_until,omitempty"` // until when
 	Agent         []byte                 `protobuf:"bytes,40,opt,name=agent,proto3" json:"agent,omitempty"`                          // first step behind that: sha256 of the certificate of the agent that called
 	Stopped       bool                   `protobuf:"varint,41,opt,name=stopped,proto3" json:"stopped,omitempty"`                     // OK, and at the breakpoint before `micro`
+	Call          []byte                 `protobuf:"bytes,42,opt,name=call,proto3" json:"call,omitempty"`                            // phone_home: sha256 of the token of the call that the new system is to make
+	Said          string                 `protobuf:"bytes,43,opt,name=said,proto3" json:"said,omitempty"`                            // it has called: the sha256 of the image that it says it is, hexadecimal
 	Root          string                 `protobuf:"bytes,50,opt,name=root,proto3" json:"root,omitempty"`                            // mount_deploy_part: what a kernel calls the partition, where that is not the name that the configuration has
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1699,6 +1701,20 @@ func (x *NodeChanged) GetStopped() bool {
 		return x.Stopped
 	}
 	return false
+}
+
+func (x *NodeChanged) GetCall() []byte {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *NodeChanged) GetSaid() string {
+	if x != nil {
+		return x.Said
+	}
+	return ""
 }
 
 func (x *NodeChanged) GetRoot() string {
@@ -1959,8 +1975,9 @@ type NodeReport struct {
 	State         string                 `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"` // where it stopped: "SetDeploymentEnv/Untrusted/wait_reboot"
 	Cause         string                 `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`
 	Evidence      string                 `protobuf:"bytes,8,opt,name=evidence,proto3" json:"evidence,omitempty"`
-	Transfer      *NodeTransfer          `protobuf:"bytes,9,opt,name=transfer,proto3" json:"transfer,omitempty"` // of the last broadcast that it was in
-	Stopped       bool                   `protobuf:"varint,20,opt,name=stopped,proto3" json:"stopped,omitempty"` // OK, and at the breakpoint before `state`: it has no new system
+	Transfer      *NodeTransfer          `protobuf:"bytes,9,opt,name=transfer,proto3" json:"transfer,omitempty"`     // of the last broadcast that it was in
+	Stopped       bool                   `protobuf:"varint,20,opt,name=stopped,proto3" json:"stopped,omitempty"`     // OK, and at the breakpoint before `state`: it has no new system
+	Confirmed     bool                   `protobuf:"varint,40,opt,name=confirmed,proto3" json:"confirmed,omitempty"` // OK, and the new system itself has said that it is this image
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2061,6 +2078,13 @@ func (x *NodeReport) GetTransfer() *NodeTransfer {
 func (x *NodeReport) GetStopped() bool {
 	if x != nil {
 		return x.Stopped
+	}
+	return false
+}
+
+func (x *NodeReport) GetConfirmed() bool {
+	if x != nil {
+		return x.Confirmed
 	}
 	return false
 }
@@ -2652,7 +2676,8 @@ type NodeStatus struct {
 	User          string                 `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
 	Environment   string                 `protobuf:"bytes,7,opt,name=environment,proto3" json:"environment,omitempty"` // deployed
 	Since         *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=since,proto3" json:"since,omitempty"`
-	Image         string                 `protobuf:"bytes,9,opt,name=image,proto3" json:"image,omitempty"` // sha256 of the image deployed, hexadecimal
+	Image         string                 `protobuf:"bytes,9,opt,name=image,proto3" json:"image,omitempty"`           // sha256 of the image deployed, hexadecimal
+	Confirmed     bool                   `protobuf:"varint,40,opt,name=confirmed,proto3" json:"confirmed,omitempty"` // by the system that was deployed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2748,6 +2773,13 @@ func (x *NodeStatus) GetImage() string {
 		return x.Image
 	}
 	return ""
+}
+
+func (x *NodeStatus) GetConfirmed() bool {
+	if x != nil {
+		return x.Confirmed
+	}
+	return false
 }
 
 // DisksRequest asks what disks nodes have; answered by Disks, a page of nodes at a time, in the order asked or of the configuration.
@@ -5965,7 +5997,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\bNodeInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\tR\acluster\x12\x18\n" +
-	"\aaddress\x18\x03 \x01(\tR\aaddress\"\x84\x03\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\"\xac\x03\n" +
 	"\vNodeChanged\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12,\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x16.kadeploy.v1.NodePhaseR\x05phase\x12\x14\n" +
@@ -5982,6 +6014,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"boot_until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tbootUntil\x12\x14\n" +
 	"\x05agent\x18( \x01(\fR\x05agent\x12\x18\n" +
 	"\astopped\x18) \x01(\bR\astopped\x12\x12\n" +
+	"\x04call\x18* \x01(\fR\x04call\x12\x12\n" +
+	"\x04said\x18+ \x01(\tR\x04said\x12\x12\n" +
 	"\x04root\x182 \x01(\tR\x04root\"8\n" +
 	"\fChainChanged\x12\x14\n" +
 	"\x05order\x18\x01 \x03(\tR\x05order\x12\x12\n" +
@@ -5998,7 +6032,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x14.kadeploy.v1.OutcomeR\aoutcome\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12-\n" +
 	"\x05nodes\x18\x03 \x03(\v2\x17.kadeploy.v1.NodeReportR\x05nodes\x12-\n" +
-	"\x04took\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04took\"\xc7\x02\n" +
+	"\x04took\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04took\"\xe5\x02\n" +
 	"\n" +
 	"NodeReport\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -6010,7 +6044,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x05cause\x18\a \x01(\tR\x05cause\x12\x1a\n" +
 	"\bevidence\x18\b \x01(\tR\bevidence\x125\n" +
 	"\btransfer\x18\t \x01(\v2\x19.kadeploy.v1.NodeTransferR\btransfer\x12\x18\n" +
-	"\astopped\x18\x14 \x01(\bR\astopped\"\x82\x01\n" +
+	"\astopped\x18\x14 \x01(\bR\astopped\x12\x1c\n" +
+	"\tconfirmed\x18( \x01(\bR\tconfirmed\"\x82\x01\n" +
 	"\tMacroTime\x12\x14\n" +
 	"\x05macro\x18\x01 \x01(\tR\x05macro\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x14\n" +
@@ -6058,7 +6093,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\"S\n" +
 	"\x05Nodes\x12-\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x17.kadeploy.v1.NodeStatusR\x05nodes\x12\x1b\n" +
-	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\x86\x02\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xa4\x02\n" +
 	"\n" +
 	"NodeStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -6069,7 +6104,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x04user\x18\x06 \x01(\tR\x04user\x12 \n" +
 	"\venvironment\x18\a \x01(\tR\venvironment\x120\n" +
 	"\x05since\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x14\n" +
-	"\x05image\x18\t \x01(\tR\x05image\"W\n" +
+	"\x05image\x18\t \x01(\tR\x05image\x12\x1c\n" +
+	"\tconfirmed\x18( \x01(\bR\tconfirmed\"W\n" +
 	"\fDisksRequest\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x14\n" +
 	"\x05nodes\x18\x02 \x03(\tR\x05nodes\x12\x14\n" +
