@@ -20,9 +20,10 @@ type nodeStatus struct {
 	State       string `json:"state"`
 	Operation   string `json:"operation"` // last or current
 	User        string `json:"user"`
-	Environment string `json:"environment"` // deployed
-	Image       string `json:"image"`       // its sha256; "" when unknown
-	Since       string `json:"since"`       // RFC 3339
+	Environment string `json:"environment"`         // deployed
+	Image       string `json:"image"`               // its sha256; "" when unknown
+	Confirmed   bool   `json:"confirmed,omitempty"` // the system itself has said that it is that image
+	Since       string `json:"since"`               // RFC 3339
 }
 
 func (r *runner) nodesCommand() *cli.Command {
@@ -65,7 +66,11 @@ func (r *runner) nodes(ctx context.Context, svc Service, only []string, asJSON b
 	}
 	rows := [][]string{{"NODE", "CLUSTER", "ADDRESS", "STATE", "SINCE", "OPERATION", "USER", "ENVIRONMENT", "IMAGE"}}
 	for _, n := range nodes {
-		rows = append(rows, []string{n.Name, n.Cluster, n.Address, n.State, local(n.Since), dash(n.Operation), dash(n.User), dash(n.Environment), dash(short(n.Image))})
+		image := dash(short(n.Image))
+		if n.Confirmed {
+			image += " confirmed"
+		}
+		rows = append(rows, []string{n.Name, n.Cluster, n.Address, n.State, local(n.Since), dash(n.Operation), dash(n.User), dash(n.Environment), image})
 	}
 	wording.Table(r.Stdout, rows)
 	return nil
@@ -102,7 +107,7 @@ func newNodeStatus(n *message.NodeStatus) nodeStatus {
 	clean := wording.Clean
 	return nodeStatus{Name: clean(n.GetName()), Cluster: clean(n.GetCluster()), Address: clean(n.GetAddress()), State: clean(n.GetState()),
 		Operation: clean(n.GetOperation()), User: clean(n.GetUser()), Environment: clean(n.GetEnvironment()),
-		Image: clean(n.GetImage()), Since: rfc3339(n.GetSince())}
+		Image: clean(n.GetImage()), Confirmed: n.GetConfirmed(), Since: rfc3339(n.GetSince())}
 }
 
 // lower is the name of a value of the protocol as JSON has it.
