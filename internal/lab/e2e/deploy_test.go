@@ -103,7 +103,7 @@ var _ = Describe("A deployment", func() {
 		w.mustDeploy(w.tiny("tiny", nil))
 		expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
 		expectConsole(m, 0, "LAB-CALLED image=tiny")
-		Expect(w.run("kadeploy", "nodes")).To(MatchRegexp(`tiny:1 +[0-9a-f]{12} confirmed`))
+		Expect(w.run("kadeploy", "nodes", "-d", w.Conf)).To(MatchRegexp(`tiny:1 +[0-9a-f]{12} confirmed`))
 		Expect(fileOnDisk(m, 1, "/etc/kadeploy/phone-home.sh")).To(HavePrefix("#!/bin/sh"))
 		Eventually(fileOnDisk).WithArguments(m, 1, "/etc/kadeploy/phone-home").Should(BeEmpty(), "the token is gone")
 	})
