@@ -28,9 +28,9 @@ func (d *draft) build() *Environment {
 	e.Version, e.Versioned = d.version(), d.has("version")
 	e.Format = d.format
 	e.Destructive = d.destructive()
-	e.PhoneHome = d.phoneHome()
 	e.PartitionType = d.partitionType()
 	e.Image = d.image()
+	e.PhoneHome = d.phoneHome(e)
 	e.PreInstall, e.PostInstall = d.archives()
 	d.checkWords(e)
 	d.checkMandatory(e)
@@ -107,12 +107,15 @@ func (d *draft) destructive() bool {
 }
 
 // phoneHome is nil when the description leaves it to the site.
-func (d *draft) phoneHome() *bool {
+func (d *draft) phoneHome(e *Environment) *bool {
 	f, found := d.fields["phone_home"]
 	if !found {
 		return nil
 	}
 	yes, err := parseBool(f.text)
+	if err == nil && yes && e.Image.Kind == "dd" && e.Filesystem == "" {
+		err = &fault{msg: "nobody can lay a file into a raw image without a file system", hint: "name its filesystem, or leave this to the site"}
+	}
 	d.check("phone_home", err)
 	return &yes
 }

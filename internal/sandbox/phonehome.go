@@ -14,11 +14,14 @@ import (
 	"github.com/kadeploy/kadeploy/internal/phonehome"
 )
 
-// callAgain is how long a system waits before it calls again.
-const callAgain = 200 * time.Millisecond
+// A system that is not answered well calls again, as often as the script of real ones does, in a shorter time.
+const (
+	maxCalls  = 300
+	callAgain = 200 * time.Millisecond
+)
 
 // phoneHome does what the script of the deployed system does on a real machine: one call with the note that lies in its root file system,
-// tried until it is answered well or the power is cut. Then the note is gone.
+// tried until it is answered well, too often, or the power is cut. Unless it is cut, the note is gone then.
 func (m *machine) phoneHome(ctx context.Context, device string) {
 	if m.faults.neverCalls {
 		return
@@ -37,20 +40,24 @@ func (m *machine) phoneHome(ctx context.Context, device string) {
 	}
 	client := m.caller()
 	defer client.CloseIdleConnections()
-	for said := ""; ; {
+	said := ""
+	for range maxCalls {
+		text := "the server knows which image this is"
 		err := call(ctx, client, note)
-		if err == nil {
-			break
+		if err != nil {
+			text = err.Error()
 		}
-		if text := err.Error(); text != said {
+		if text != said {
 			said = text
 			m.console.printf("phone-home: %s", text)
+		}
+		if err == nil {
+			break
 		}
 		if pause(ctx, callAgain) != nil {
 			return
 		}
 	}
-	m.console.printf("phone-home: the server knows which image this is")
 	root.Remove(noteFile)
 }
 
