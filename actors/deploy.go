@@ -187,6 +187,12 @@ func (d *deploy) fromNodes(ctx actor.Context, m any) {
 		if d.current(m.incarnation) {
 			d.rooted(m)
 		}
+	case nodeCalls:
+		if d.current(m.incarnation) {
+			d.calls(m)
+		}
+	case systemCalled:
+		d.called(ctx, m)
 	case nodeFinished:
 		if d.current(m.incarnation) {
 			d.handle(ctx, workflow.Finished{Host: m.host})
@@ -243,7 +249,7 @@ func (d *deploy) apply(ctx actor.Context, actions []workflow.Action) {
 func (d *deploy) run(ctx actor.Context, a workflow.Run) {
 	d.views[a.Host].attempt = a.Attempt
 	if pid := d.PID(a.Host); pid != nil {
-		ctx.Send(pid, runAttempt{d.Incarnation(a.Host), a.Attempt, d.views[a.Host].root})
+		ctx.Send(pid, runAttempt{d.Incarnation(a.Host), a.Attempt, d.views[a.Host].root, d.views[a.Host].said})
 	}
 }
 

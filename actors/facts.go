@@ -21,6 +21,8 @@ type view struct {
 	bytes   int64
 	agent   []byte // digest of its certificate, to be told with the next step
 	root    string // what a kernel calls the deployed partition, when its node has said so
+	call    []byte // digest of the token that the deployed system is to call with; nil: it is not to call
+	said    string // sha256 of its image, by the deployed system's own word
 
 	chain    string                // the last broadcast that it was in
 	transfer *message.NodeTransfer // in that; nil before
@@ -168,6 +170,7 @@ func (d *deploy) report(r workflow.HostReport) *message.NodeReport {
 	n := &message.NodeReport{
 		Name: r.Host, Cluster: d.job.nodes[r.Host].node.Cluster, Phase: phases[r.Phase], Cause: line(r.Cause), Evidence: tail(r.Evidence, maxReport/len(d.job.order)),
 	}
+	n.Confirmed = r.Phase == workflow.PhaseOK && d.confirmed(r.Host)
 	n.Transfer = reported(d.views[r.Host].transfer, len(d.job.order))
 	for _, m := range r.Macros {
 		n.Macros = append(n.Macros, macroTime(m))

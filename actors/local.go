@@ -50,9 +50,10 @@ type (
 		resumed   bool // it was begun by a server before this one
 	}
 	appendFact struct {
-		id    string
-		fact  *message.Event    // without id, number and time
-		nodes []store.NodeState // of an end: what it leaves on the nodes
+		id      string
+		fact    *message.Event    // without id, number and time
+		nodes   []store.NodeState // of an end: what it leaves on the nodes
+		written func()            // it is; nil: nobody asks
 	}
 	readEvents struct {
 		id     string
@@ -215,6 +216,7 @@ type (
 		inc     int
 		attempt workflow.Attempt
 		root    string // as the node has said; "": not yet, or it is what the configuration says
+		said    string // as the deployed system has said, which may be that of an earlier attempt; "": not yet
 	}
 
 	// chain -> deployment, some of them on to nodes; chain is the broadcast's name in the crew

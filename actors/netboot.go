@@ -10,6 +10,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/phonehome"
 	"github.com/kadeploy/kadeploy/pxe"
 	"github.com/kadeploy/kadeploy/pxe/dhcp"
 	"github.com/kadeploy/kadeploy/pxe/http"
@@ -26,6 +27,7 @@ type netboot struct {
 	log     *slog.Logger
 	dir     *pxe.Dir
 	open    []listener
+	calls   *phonehome.Book // that deployed systems are to make; the tree's
 	tasks   supervisor.Tasks
 
 	queue   []setProfile // profiles are written one after the other, so that a node's last one wins
@@ -43,6 +45,10 @@ func (n *netboot) Receive(ctx actor.Context) {
 	case *actor.Stopping, *actor.Restarting:
 		n.tasks.CancelAll()
 		n.close()
+	case expectCall:
+		n.expectCall(m)
+	case forgetCalls:
+		n.calls.Forget(m.nodes...)
 	case setProfile:
 		n.queue = append(n.queue, m)
 		n.write(ctx)
@@ -92,7 +98,7 @@ func (n *netboot) start() (err error) {
 		return err
 	}
 	if g.HTTPListen != "" {
-		if err := n.listen(http.Start(http.Config{Listen: g.HTTPListen, Root: g.TFTPRoot, Serves: n.dir.Serves, Log: n.log})); err != nil {
+		if err := n.listen(http.Start(http.Config{Listen: g.HTTPListen, Root: g.TFTPRoot, Serves: n.dir.Serves, Calls: n.calls, Log: n.log})); err != nil {
 			return err
 		}
 	}

@@ -36,6 +36,7 @@ type node struct {
 	deploy   *actor.PID
 	received chan error    // what the chain says of this host, once
 	started  chan struct{} // closed when the chain starts with this host
+	heard    chan string   // what the deployed system says that its image is
 }
 
 func (n *node) Receive(ctx actor.Context) {
@@ -59,6 +60,11 @@ func (n *node) Receive(ctx actor.Context) {
 		case n.received <- m.err:
 		default: // it said so already
 		}
+	case systemSaid:
+		select {
+		case n.heard <- m.digest:
+		default: // it said so already, or is told with the next attempt
+		}
 	case supervisor.TaskDone:
 		if n.tasks.Accept(m) {
 			n.done(ctx, m)
@@ -68,11 +74,11 @@ func (n *node) Receive(ctx actor.Context) {
 
 func (n *node) walk(ctx actor.Context, m runAttempt) {
 	attempt := m.attempt
-	n.received, n.started = make(chan error, 1), make(chan struct{})
+	n.received, n.started, n.heard = make(chan error, 1), make(chan struct{}), make(chan string, 1)
 	w := &walker{
 		job: n.job, target: n.job.nodes[n.host], attempt: attempt,
 		system: ctx.ActorSystem(), deploy: n.deploy, incarnation: n.incarnation,
-		received: n.received, started: n.started, root: m.root,
+		received: n.received, started: n.started, heard: n.heard, root: m.root, said: m.said,
 	}
 	if n.inc == 1 && attempt.From > 0 { // it goes on waiting for a boot that a server before this one has ordered
 		w.boot = n.job.booting(n.host)
@@ -100,10 +106,12 @@ type walker struct {
 	deploy   *actor.PID
 	received <-chan error
 	started  <-chan struct{}
+	heard    <-chan string
 	before   *probe.System       // the system that a reboot is to end; nil when none answered
 	kexeced  bool                // the new system is started by its own kernel, without the firmware
 	boot     *agentlink.Expected // of the deployment system, once it is ordered
 	root     string              // what a kernel calls the deployed partition; "": as the configuration does
+	said     string              // sha256 of its image, by the deployed system's own word; "": it has not called
 }
 
 var errTimeout = errors.New("timeout")

@@ -24,6 +24,7 @@ type nodeState struct {
 	user        string
 	environment string // deployed there, "" when unknown
 	image       string // its sha256, hexadecimal, likewise
+	confirmed   bool   // by that system itself
 	since       time.Time
 	lease       *lease     // of the operation; nil: nobody holds it
 	before      *nodeState // while it is held: what it was, for a request that never touched it
@@ -45,7 +46,7 @@ func newNodeStates(m *Memory) *nodeStates {
 		return s
 	}
 	for _, n := range m.nodes {
-		s.known[n.Node] = &nodeState{state: n.State, operation: n.Operation, user: n.User, environment: n.Environment, image: n.Image, since: n.Since}
+		s.known[n.Node] = &nodeState{state: n.State, operation: n.Operation, user: n.User, environment: n.Environment, image: n.Image, confirmed: n.Confirmed, since: n.Since}
 	}
 	for _, n := range m.disks {
 		s.disks[n.GetNode()] = n
@@ -93,7 +94,7 @@ func (s *nodeStates) take(j *job) {
 		n.before = &was
 		n.state, n.operation, n.user, n.since, n.lease = state, j.id, j.request.GetUser(), time.Now(), l
 		if j.deploys() { // from now on nobody can promise what is on its disk
-			n.environment, n.image = "", ""
+			n.environment, n.image, n.confirmed = "", "", false
 		}
 	}
 }
@@ -129,6 +130,7 @@ func (s *nodeStates) release(j *job, end operationEnded) (left []store.NodeState
 				n.state = "deploy_env"
 			} else if j.deploys() {
 				n.environment, n.image = j.deployed()
+				n.confirmed = report.GetConfirmed()
 			}
 		case message.NodePhase_CUT, message.NodePhase_CANCELLED:
 			n.state = "aborted"
@@ -165,7 +167,7 @@ func (s *nodeStates) interrupt() (left []store.NodeState) {
 
 // row is what is written down of a node.
 func (n *nodeState) row(name string) store.NodeState {
-	return store.NodeState{Node: name, State: n.state, Operation: n.operation, User: n.user, Environment: n.environment, Image: n.image, Since: n.since}
+	return store.NodeState{Node: name, State: n.state, Operation: n.operation, User: n.user, Environment: n.environment, Image: n.image, Confirmed: n.confirmed, Since: n.since}
 }
 
 func (s *nodeStates) list(clientID string, snapshot *config.Snapshot) *message.Nodes {
@@ -174,6 +176,7 @@ func (s *nodeStates) list(clientID string, snapshot *config.Snapshot) *message.N
 		status := &message.NodeStatus{Name: c.Name, Cluster: c.Cluster, Address: c.Addr.String(), State: "free"}
 		if n := s.known[c.Name]; n != nil {
 			status.State, status.Operation, status.User = n.state, n.operation, n.user
+			status.Confirmed = n.confirmed
 			status.Environment, status.Image, status.Since = n.environment, n.image, timestamppb.New(n.since)
 			if n.lease != nil {
 				status.Held, status.Until = true, timeOut(n.lease.until)

@@ -145,6 +145,7 @@ func (d *deployments) end(ctx actor.Context, m operationEnded) {
 	o.ok, o.ko = count(m.ended)
 	if o.job.deploys() || o.job.reboots() { // before the next operation expects them; power may be another's business
 		ctx.Send(local(ctx.ActorSystem(), agentsName), forgetAgents{o.job.order})
+		ctx.Send(local(ctx.ActorSystem(), netbootName), forgetCalls{o.job.order})
 	}
 	o.left = d.nodes.release(o.job, m)
 	d.sources.holds.drop(m.id)
@@ -159,7 +160,7 @@ func (d *deployments) end(ctx actor.Context, m operationEnded) {
 }
 
 func (d *deployments) tellEnd(ctx actor.Context, o *operation) {
-	ctx.Send(local(ctx.ActorSystem(), journalName), appendFact{o.job.id, &message.Event{Fact: &message.Event_Ended{Ended: o.ended}}, o.left})
+	ctx.Send(local(ctx.ActorSystem(), journalName), appendFact{id: o.job.id, fact: &message.Event{Fact: &message.Event_Ended{Ended: o.ended}}, nodes: o.left})
 }
 
 func count(e *message.Ended) (ok, ko int) {

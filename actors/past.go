@@ -23,12 +23,14 @@ type past struct {
 	inside   map[string]time.Time          // since when a node is in its macro-step
 	boots    map[string]agentlink.Expected // that were waited for at the end, or whose agents had called
 	roots    map[string]string             // what kernels call the deployed partitions
+	calls    map[string][]byte             // that deployed systems are to make: digests of their tokens
+	said     map[string]string             // by those that have: the sha256 of their images
 }
 
 // pastOf reads events in their order.
 func pastOf(since time.Time, events []*message.Event) *past {
 	p := &past{since: since, last: since, clusters: make(map[string]string), nodes: make(map[string]*workflow.Past), inside: make(map[string]time.Time),
-		boots: make(map[string]agentlink.Expected), roots: make(map[string]string)}
+		boots: make(map[string]agentlink.Expected), roots: make(map[string]string), calls: make(map[string][]byte), said: make(map[string]string)}
 	for _, e := range events {
 		at := e.GetTime().AsTime()
 		p.last = at
@@ -67,6 +69,12 @@ func (p *past) moved(at time.Time, n *message.NodeChanged) {
 	p.awaits(host, n)
 	if root := n.GetRoot(); root != "" {
 		p.roots[host] = root
+	}
+	if call := n.GetCall(); len(call) == sha256.Size {
+		p.calls[host], p.said[host] = call, ""
+	}
+	if said := n.GetSaid(); said != "" {
+		p.said[host] = said
 	}
 	w.Phase, w.Cause, w.Evidence, w.Stopped = phasesBack[n.GetPhase()], n.GetCause(), n.GetEvidence(), n.GetStopped()
 	macro, instance, try := workflow.Macro(n.GetMacro()), n.GetInstance(), int(n.GetTry())
@@ -167,6 +175,7 @@ func (p *past) abandoned(hosts []string, why string) *message.Ended {
 				n.Tries += uint32(max(m.Tries-1, 0))
 			}
 			n.Stopped = w.Stopped
+			n.Confirmed = n.Phase == message.NodePhase_OK && p.said[host] != ""
 			if (n.Phase != message.NodePhase_OK || n.Stopped) && w.Macro != "" {
 				n.State = fmt.Sprintf("%s/%s/%s", w.Macro, w.Instance, w.Micro)
 			}

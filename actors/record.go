@@ -42,6 +42,7 @@ type operationLog struct {
 type leaf struct {
 	store.Batch
 	opened []string          // operations
+	told   []func()          // who waits for a fact of it
 	upTo   map[string]uint64 // by operation: the last of its events
 }
 
@@ -92,6 +93,9 @@ func (r *record) append(m appendFact) bool {
 	l.ended = e.GetEnded() != nil
 	if r.store == nil {
 		r.wrote(m.id, e.GetSeq())
+		if m.written != nil {
+			m.written()
+		}
 		return true
 	}
 	row, err := stored(e)
@@ -100,6 +104,9 @@ func (r *record) append(m appendFact) bool {
 	}
 	p := r.pending
 	p.Events, p.upTo[m.id] = append(p.Events, row), e.GetSeq()
+	if m.written != nil {
+		p.told = append(p.told, m.written)
+	}
 	steps, results := l.chronicle.see(e)
 	p.Steps, p.Results, p.Nodes = append(p.Steps, steps...), append(p.Results, results...), append(p.Nodes, m.nodes...)
 	if ended := e.GetEnded(); ended != nil {
@@ -138,6 +145,9 @@ func (r *record) landed() *leaf {
 	for id, upTo := range l.upTo {
 		r.wrote(id, upTo)
 	}
+	for _, tell := range l.told {
+		tell()
+	}
 	return l
 }
 
@@ -151,7 +161,7 @@ func (r *record) back() {
 	f.Begin, f.Resumed = append(f.Begin, p.Begin...), append(f.Resumed, p.Resumed...)
 	f.Events, f.Steps, f.Results = append(f.Events, p.Events...), append(f.Steps, p.Steps...), append(f.Results, p.Results...)
 	f.Nodes, f.Disks, f.Ends = append(f.Nodes, p.Nodes...), append(f.Disks, p.Disks...), append(f.Ends, p.Ends...)
-	f.opened = append(f.opened, p.opened...)
+	f.opened, f.told = append(f.opened, p.opened...), append(f.told, p.told...)
 	maps.Copy(f.upTo, p.upTo)
 }
 

@@ -50,6 +50,8 @@ func (w *walker) step(ctx context.Context, s workflow.Step, clock *clock) error 
 		return w.awaitAgent(ctx, clock)
 	case workflow.SendEnvironment:
 		return w.receive(ctx, clock)
+	case workflow.PhoneHome:
+		return w.phoneHome(ctx)
 	case workflow.InstallBootloader:
 		return w.installBootloader(ctx, s.Micro)
 	case workflow.CustomPre, workflow.CustomSub, workflow.CustomPost:
@@ -136,7 +138,7 @@ func (w *walker) bootsDeploymentSystem() bool {
 }
 
 // waitReboot waits for the machine's own word. The deployment system's is its agent calling home with the token of this very
-// boot, which no probe of ports could forge; the user's system is seen by its ports (Kadeploy3 1.5).
+// boot, which no probe of ports could forge; the user's system is seen by its ports (Kadeploy3 1.5), and by its call, where it is to make one.
 func (w *walker) waitReboot(ctx context.Context, boot workflow.Boot) error {
 	n := w.target.node
 	limit := n.TimeoutReboot
@@ -154,14 +156,26 @@ func (w *walker) waitReboot(ctx context.Context, boot workflow.Boot) error {
 		}
 		return context.Cause(ctx)
 	}
-	return probe.Wait(ctx, probe.WaitConfig{
+	var other error // than the deployed system runs
+	err := probe.Wait(ctx, probe.WaitConfig{
 		FirstProbe: n.FirstProbe, Interval: w.job.interval, Timeout: limit,
 	}, func(ctx context.Context) (bool, string) {
+		if other = w.listen(); other != nil {
+			return true, ""
+		}
 		if !w.before.Gone() {
 			return false, "the system that was to go down still runs"
 		}
-		return probe.UserSystem(ctx, n.Addr, n.SSHPort, n.MarkerPort)
+		if up, why := probe.UserSystem(ctx, n.Addr, n.SSHPort, n.MarkerPort); !up {
+			return false, why
+		}
+		why := w.unconfirmed()
+		return why == "", why
 	})
+	if err == nil {
+		err = other
+	}
+	return err
 }
 
 // receive stands before the chain until the deployment starts one with this host, and until that has spoken of it.

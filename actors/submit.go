@@ -164,6 +164,9 @@ func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a fileAccess)
 		}
 		j.add(n, p)
 	}
+	if err := j.checkCalls(&s.Global); err != nil {
+		return err
+	}
 	if err := j.checkVolumes(); err != nil {
 		return err
 	}
@@ -266,7 +269,7 @@ func (j *job) facts(n *config.Node) workflow.Facts {
 		AdminPreInstall: len(n.PreInstall) > 0, AdminPostInstall: len(n.PostInstall) > 0,
 		Bootloader: n.Bootloader, BootloaderScript: n.BootloaderScript != "", RebootTimeout: n.TimeoutReboot,
 		WholeDevice: j.wholeDevice(), NoEntry: n.Control.NoLogin(), DeployInitrds: len(n.DeployInitrd),
-		Key: len(j.key) > 0, FormatTmp: r.GetFormatTmp(), NoPartitioning: r.GetNoPartitioning(), NoKexec: r.GetNoKexec(),
+		PhoneHome: j.phonesHome(n), Key: len(j.key) > 0, FormatTmp: r.GetFormatTmp(), NoPartitioning: r.GetNoPartitioning(), NoKexec: r.GetNoKexec(),
 		PauseAfter: j.pauses(n), Breakpoint: j.breakpoint, Custom: j.customs,
 	}
 }

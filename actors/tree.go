@@ -13,6 +13,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/depot"
 	"github.com/kadeploy/kadeploy/internal/image"
 	"github.com/kadeploy/kadeploy/internal/imagecache"
+	"github.com/kadeploy/kadeploy/internal/phonehome"
 	"github.com/kadeploy/kadeploy/internal/pki"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/supervisor"
@@ -56,7 +57,7 @@ const closeTimeout = 3 * time.Second
 // Tree is the supervision tree of a server: its order is dependency, and shutdown is the reverse.
 //
 // What an incarnation must not take with it when it dies lives in this function: the journal's record, the snapshot in
-// force, the book of rights, the catalogue of environments, the states of the nodes, the boots under way, the holds on uploads and on what was fetched, and the limit of the server's uplink, which all
+// force, the book of rights, the catalogue of environments, the states of the nodes, the boots under way, the calls that deployed systems are to make, the holds on uploads and on what was fetched, and the limit of the server's uplink, which all
 // broadcasts share.
 func Tree(cfg Config) supervisor.Config {
 	record := newRecord(cfg.Memory)
@@ -70,6 +71,7 @@ func Tree(cfg Config) supervisor.Config {
 	examined.holds = &holds{}
 	boots := agentlink.NewBoots(nil)
 	cfg.Memory.restore(boots)
+	calls := phonehome.NewBook()
 	found := &findings{memory: cfg.Memory}
 	if cfg.Consoles == nil {
 		cfg.Consoles = console.NewHub(console.Config{})
@@ -92,7 +94,9 @@ func Tree(cfg Config) supervisor.Config {
 			permanent("config", func() actor.Actor {
 				return &settings{inForce: inForce, uplink: uplink, depot: cfg.Depot, cache: cfg.Cache, load: cfg.Load, log: log("config")}
 			}),
-			permanent("netboot", func() actor.Actor { return &netboot{global: global, inForce: inForce, log: log("netboot")} }),
+			permanent("netboot", func() actor.Actor {
+				return &netboot{global: global, inForce: inForce, calls: calls, log: log("netboot")}
+			}),
 			permanent("reboot", func() actor.Actor { return newReboot(inForce, cfg.Power, ledger, log("reboot")) }),
 			permanent("agents", func() actor.Actor {
 				return newAgents(global.AgentsListen, inForce, cfg.Authority, boots, log("agents"))

@@ -12,6 +12,8 @@ type Environment struct {
 	Destructive bool
 	OS          string // linux, xen, other
 
+	PhoneHome *bool // the system itself says which image it is, or the node is not OK; nil: as the site says
+
 	Image       Image
 	PreInstall  *Archive // nil when none; replaces the first macro-step's instances
 	PostInstall []Archive

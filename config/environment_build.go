@@ -30,6 +30,7 @@ func (d *draft) build() *Environment {
 	e.Destructive = d.destructive()
 	e.PartitionType = d.partitionType()
 	e.Image = d.image()
+	e.PhoneHome = d.phoneHome(e)
 	e.PreInstall, e.PostInstall = d.archives()
 	d.checkWords(e)
 	d.checkMandatory(e)
@@ -103,6 +104,20 @@ func (d *draft) destructive() bool {
 	yes, err := parseBool(f.text)
 	d.check("destructive", err)
 	return yes
+}
+
+// phoneHome is nil when the description leaves it to the site.
+func (d *draft) phoneHome(e *Environment) *bool {
+	f, found := d.fields["phone_home"]
+	if !found {
+		return nil
+	}
+	yes, err := parseBool(f.text)
+	if err == nil && yes && e.Image.Kind == "dd" && e.Filesystem == "" {
+		err = &fault{msg: "nobody can lay a file into a raw image without a file system", hint: "name its filesystem, or leave this to the site"}
+	}
+	d.check("phone_home", err)
+	return &yes
 }
 
 var partitionTypeHex = regexp.MustCompile(`^[0-9a-fA-F]{1,2}$`)

@@ -124,6 +124,7 @@ func descriptionFields() []descriptionField {
 		{"", "os", "environment_kind", text},
 		{"", "filesystem", "filesystem", text},
 		{"", "partition_type", "fdisktype", text},
+		{"", "phone_home", "phone_home", boolean},
 		{"", "multipart", "", boolean},
 		{"image", "file", "", text},
 		{"image", "kind", "", text},

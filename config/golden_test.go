@@ -54,6 +54,9 @@ func described(e *config.Environment) string {
 	show := func(name string, v any) { fmt.Fprintf(&text, "%s: %+v\n", name, v) }
 	show("name", fmt.Sprintf("%s version %d, %s, by %s", e.Name, e.Version, e.Description, e.Author))
 	show("visibility", fmt.Sprintf("%s, destructive %t", e.Visibility, e.Destructive))
+	if e.PhoneHome != nil {
+		show("phone home", *e.PhoneHome)
+	}
 	show("image", fmt.Sprintf("%+v", e.Image))
 	if e.PreInstall != nil {
 		show("preinstall", *e.PreInstall)

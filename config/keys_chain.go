@@ -28,6 +28,8 @@ func chainNodeKeys() []*key {
 			doc: "how long a node's own disk may hold up the chain before the node leaves it and is fed at the end, in seconds; 0 is for ever"},
 		{name: "chain_tls", scope: clusterScope, form: boolean, initial: one("false"), set: setBool(func(t *target) *bool { return &t.settings.ChainTLS }),
 			doc: "encrypt the broadcast; one such node is enough for all that are in a broadcast with it"},
+		{name: "phone_home", scope: clusterScope, form: boolean, initial: one("false"), set: setBool(func(t *target) *bool { return &t.settings.PhoneHome }),
+			doc: "a node is OK only when the deployed system itself has called the HTTP server and said which image it is; needs http_listen"},
 		{name: "verify_image", scope: clusterScope, form: boolean, initial: one("false"), set: setBool(func(t *target) *bool { return &t.settings.VerifyImage }),
 			doc: "read a dd image back from the disk after it was written, and compare; a tar image cannot be compared: what its files are on the disk is the file system's business"},
 		{name: "switch", scope: clusterScope, initial: one(""), set: setPlace("switch", func(t *target) *string { return &t.settings.Switch }),

@@ -143,6 +143,12 @@ func (b *builder) checkNetboot(s *Snapshot, layers stack) {
 		case n.PXEKind == "ipxe" && g.HTTPURL == "":
 			b.report.add(Error, where, "set http_url in deploy.conf", "%s boots by iPXE, but http_listen (%s) does not say what to call the server", n.Name, g.HTTPListen)
 			return
+		case n.PhoneHome && g.HTTPListen == "":
+			b.report.add(Error, where, "set http_listen in deploy.conf, or phone_home = false", "the system deployed on %s is to call the HTTP server (phone_home), but http_listen is off", n.Name)
+			return
+		case n.PhoneHome && g.HTTPURL == "":
+			b.report.add(Error, where, "set http_url in deploy.conf", "the system deployed on %s is to call the HTTP server (phone_home), but http_listen (%s) does not say what to call it", n.Name, g.HTTPListen)
+			return
 		case n.PXEKind == "pxelinux" && n.Firmware == "uefi":
 			b.report.add(Error, where, "set pxe_kind = ipxe or grub", "%s has UEFI, but PXELINUX is for a BIOS", n.Name)
 			return

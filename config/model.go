@@ -166,6 +166,7 @@ type Settings struct {
 	ChainRing    int64         // bytes kept for the next node of the chain
 	SlowDisk     time.Duration // chain_slow_disk: how long the node's disk may hold up the chain; 0: for ever
 	ChainTLS     bool
+	PhoneHome    bool   // phone_home: the deployed system itself says which image it is, or the node is not OK
 	VerifyImage  bool   // verify_image: dd images are read back from the disk and compared
 	Switch, Rack string // where the node is in the network; "": not known
 
@@ -264,6 +265,7 @@ type Sandbox struct {
 //	agent-crash:STEP   the agent is killed when it enters the micro-step, the first time only
 //	slow-disk:RATE     the disk takes RATE bytes a second
 //	slow-boot:SECONDS  every boot takes that much longer
+//	never-calls        the deployed system does not say which image it is (phone_home)
 //	hung-order:STEP    the agent never answers the order of this micro-step, the first time only
 type Fault struct {
 	Kind        string

@@ -26,6 +26,12 @@ var _ = Describe("Machines that start from the network", func() {
 		Expect(minimal().and("deploy.conf", "http_listen = :80\nhttp_url = http://deploy.lab/").load().Global.HTTPURL).To(Equal("http://deploy.lab"))
 	})
 
+	It("run systems that have to call where the site, the cluster or the node says so", func() {
+		site := minimal().and("deploy.conf", "http_listen = 127.0.0.1:25302\nphone_home = true").and("nodes.conf", "n3 127.1.0.3 c phone_home=false").load()
+		Expect(node(site, "n1").PhoneHome).To(BeTrue())
+		Expect(node(site, "n3").PhoneHome).To(BeFalse())
+	})
+
 	DescribeTable("are refused what cannot work",
 		func(lines, want string) {
 			_, problems := config.Load(minimal().and("deploy.conf", lines).and("cluster-c.conf", "power = command\ncmd_hard_reboot = true").write())
@@ -34,6 +40,9 @@ var _ = Describe("Machines that start from the network", func() {
 		},
 		Entry("iPXE without HTTP", "pxe_kind = ipxe", "http_listen is off"),
 		Entry("iPXE with a server that has no name", "pxe_kind = ipxe\nhttp_listen = :80", "does not say what to call the server"),
+		Entry("a system that is to call nobody", "phone_home = true", "(phone_home), but http_listen is off"),
+		Entry("a system that is to call a server that has no name", "phone_home = true\nhttp_listen = :80", "(phone_home), but http_listen (:80) does not say"),
+		Entry("a call that is no yes or no", "phone_home = perhaps", "phone_home"),
 		Entry("PXELINUX under UEFI", "firmware = uefi", "PXELINUX is for a BIOS"),
 		Entry("a loader nobody has", "pxe_kind = lilo", "pxe_kind: unknown value"),
 		Entry("a URL that firmware does not speak", "http_url = ftp://a/", "is not an HTTP URL"),

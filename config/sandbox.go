@@ -54,7 +54,7 @@ func parseFault(text string) (Fault, error) {
 		f.Probability = p
 	}
 	f.Kind, f.Arg, _ = strings.Cut(spec, ":")
-	if err := choice(f.Kind, "boot-fails", "never-boots", "disk-full", "slow-disk", "agent-crash", "slow-boot", "hung-order"); err != nil {
+	if err := choice(f.Kind, "boot-fails", "never-boots", "disk-full", "slow-disk", "agent-crash", "slow-boot", "never-calls", "hung-order"); err != nil {
 		return f, err
 	}
 	if err := checkFault(f); err != nil {
@@ -64,7 +64,7 @@ func parseFault(text string) (Fault, error) {
 }
 
 func checkFault(f Fault) (err error) {
-	if f.Arg == "" && f.Kind != "never-boots" {
+	if f.Arg == "" && f.Kind != "never-boots" && f.Kind != "never-calls" {
 		return faultf(0, "%s needs an argument: %s:...", f.Kind, f.Kind)
 	}
 	switch f.Kind {

@@ -1583,6 +1583,8 @@ type NodeChanged struct {
 	BootUntil     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=boot_until,json=bootUntil,proto3" json:"boot_until,omitempty"` // until when
 	Agent         []byte                 `protobuf:"bytes,40,opt,name=agent,proto3" json:"agent,omitempty"`                          // first step behind that: sha256 of the certificate of the agent that called
 	Stopped       bool                   `protobuf:"varint,41,opt,name=stopped,proto3" json:"stopped,omitempty"`                     // OK, and at the breakpoint before `micro`
+	Call          []byte                 `protobuf:"bytes,42,opt,name=call,proto3" json:"call,omitempty"`                            // phone_home: sha256 of the token of the call that the new system is to make
+	Said          string                 `protobuf:"bytes,43,opt,name=said,proto3" json:"said,omitempty"`                            // it has called: the sha256 of the image that it says it is, hexadecimal
 	Root          string                 `protobuf:"bytes,50,opt,name=root,proto3" json:"root,omitempty"`                            // mount_deploy_part: what a kernel calls the partition, where that is not the name that the configuration has
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1707,6 +1709,20 @@ func (x *NodeChanged) GetStopped() bool {
 		return x.Stopped
 	}
 	return false
+}
+
+func (x *NodeChanged) GetCall() []byte {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *NodeChanged) GetSaid() string {
+	if x != nil {
+		return x.Said
+	}
+	return ""
 }
 
 func (x *NodeChanged) GetRoot() string {
@@ -1967,8 +1983,9 @@ type NodeReport struct {
 	State         string                 `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"` // where it stopped: "SetDeploymentEnv/Untrusted/wait_reboot"
 	Cause         string                 `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`
 	Evidence      string                 `protobuf:"bytes,8,opt,name=evidence,proto3" json:"evidence,omitempty"`
-	Transfer      *NodeTransfer          `protobuf:"bytes,9,opt,name=transfer,proto3" json:"transfer,omitempty"` // of the last broadcast that it was in
-	Stopped       bool                   `protobuf:"varint,20,opt,name=stopped,proto3" json:"stopped,omitempty"` // OK, and at the breakpoint before `state`: it has no new system
+	Transfer      *NodeTransfer          `protobuf:"bytes,9,opt,name=transfer,proto3" json:"transfer,omitempty"`     // of the last broadcast that it was in
+	Stopped       bool                   `protobuf:"varint,20,opt,name=stopped,proto3" json:"stopped,omitempty"`     // OK, and at the breakpoint before `state`: it has no new system
+	Confirmed     bool                   `protobuf:"varint,40,opt,name=confirmed,proto3" json:"confirmed,omitempty"` // OK, and the new system itself has said that it is this image
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2069,6 +2086,13 @@ func (x *NodeReport) GetTransfer() *NodeTransfer {
 func (x *NodeReport) GetStopped() bool {
 	if x != nil {
 		return x.Stopped
+	}
+	return false
+}
+
+func (x *NodeReport) GetConfirmed() bool {
+	if x != nil {
+		return x.Confirmed
 	}
 	return false
 }
@@ -2660,9 +2684,10 @@ type NodeStatus struct {
 	User          string                 `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
 	Environment   string                 `protobuf:"bytes,7,opt,name=environment,proto3" json:"environment,omitempty"` // deployed
 	Since         *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=since,proto3" json:"since,omitempty"`
-	Image         string                 `protobuf:"bytes,9,opt,name=image,proto3" json:"image,omitempty"`  // sha256 of the image deployed, hexadecimal
-	Held          bool                   `protobuf:"varint,10,opt,name=held,proto3" json:"held,omitempty"`  // by the operation, which is under way
-	Until         *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=until,proto3" json:"until,omitempty"` // held: for so long at the latest; none: no limit is known
+	Image         string                 `protobuf:"bytes,9,opt,name=image,proto3" json:"image,omitempty"`           // sha256 of the image deployed, hexadecimal
+	Held          bool                   `protobuf:"varint,10,opt,name=held,proto3" json:"held,omitempty"`           // by the operation, which is under way
+	Until         *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=until,proto3" json:"until,omitempty"`          // held: for so long at the latest; none: no limit is known
+	Confirmed     bool                   `protobuf:"varint,40,opt,name=confirmed,proto3" json:"confirmed,omitempty"` // by the system that was deployed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2772,6 +2797,13 @@ func (x *NodeStatus) GetUntil() *timestamppb.Timestamp {
 		return x.Until
 	}
 	return nil
+}
+
+func (x *NodeStatus) GetConfirmed() bool {
+	if x != nil {
+		return x.Confirmed
+	}
+	return false
 }
 
 // DisksRequest asks what disks nodes have; answered by Disks, a page of nodes at a time, in the order asked or of the configuration.
@@ -6006,7 +6038,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\bNodeInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\tR\acluster\x12\x18\n" +
-	"\aaddress\x18\x03 \x01(\tR\aaddress\"\x84\x03\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\"\xac\x03\n" +
 	"\vNodeChanged\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12,\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x16.kadeploy.v1.NodePhaseR\x05phase\x12\x14\n" +
@@ -6023,6 +6055,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"boot_until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tbootUntil\x12\x14\n" +
 	"\x05agent\x18( \x01(\fR\x05agent\x12\x18\n" +
 	"\astopped\x18) \x01(\bR\astopped\x12\x12\n" +
+	"\x04call\x18* \x01(\fR\x04call\x12\x12\n" +
+	"\x04said\x18+ \x01(\tR\x04said\x12\x12\n" +
 	"\x04root\x182 \x01(\tR\x04root\"8\n" +
 	"\fChainChanged\x12\x14\n" +
 	"\x05order\x18\x01 \x03(\tR\x05order\x12\x12\n" +
@@ -6039,7 +6073,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x14.kadeploy.v1.OutcomeR\aoutcome\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12-\n" +
 	"\x05nodes\x18\x03 \x03(\v2\x17.kadeploy.v1.NodeReportR\x05nodes\x12-\n" +
-	"\x04took\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04took\"\xc7\x02\n" +
+	"\x04took\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04took\"\xe5\x02\n" +
 	"\n" +
 	"NodeReport\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -6051,7 +6085,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x05cause\x18\a \x01(\tR\x05cause\x12\x1a\n" +
 	"\bevidence\x18\b \x01(\tR\bevidence\x125\n" +
 	"\btransfer\x18\t \x01(\v2\x19.kadeploy.v1.NodeTransferR\btransfer\x12\x18\n" +
-	"\astopped\x18\x14 \x01(\bR\astopped\"\x82\x01\n" +
+	"\astopped\x18\x14 \x01(\bR\astopped\x12\x1c\n" +
+	"\tconfirmed\x18( \x01(\bR\tconfirmed\"\x82\x01\n" +
 	"\tMacroTime\x12\x14\n" +
 	"\x05macro\x18\x01 \x01(\tR\x05macro\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x12\x14\n" +
@@ -6099,7 +6134,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\"S\n" +
 	"\x05Nodes\x12-\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x17.kadeploy.v1.NodeStatusR\x05nodes\x12\x1b\n" +
-	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xcc\x02\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xea\x02\n" +
 	"\n" +
 	"NodeStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -6113,7 +6148,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x05image\x18\t \x01(\tR\x05image\x12\x12\n" +
 	"\x04held\x18\n" +
 	" \x01(\bR\x04held\x120\n" +
-	"\x05until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"W\n" +
+	"\x05until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1c\n" +
+	"\tconfirmed\x18( \x01(\bR\tconfirmed\"W\n" +
 	"\fDisksRequest\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x14\n" +
 	"\x05nodes\x18\x02 \x03(\tR\x05nodes\x12\x14\n" +

@@ -12,6 +12,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/rooted"
+	"github.com/kadeploy/kadeploy/internal/phonehome"
 )
 
 const (
@@ -69,12 +70,25 @@ func installKey(m machine.Storage, k *agentpb.InstallKey) error {
 	return nil
 }
 
+// phoneHome lays what the deployed system says when it is up into it.
+func phoneHome(m machine.Storage, k *agentpb.PhoneHome) error {
+	root, err := openRoot(m, k.Root)
+	if err != nil {
+		return fmt.Errorf("phone home: %w", err)
+	}
+	defer root.Close()
+	if err := phonehome.Install(root, phonehome.Note{URL: k.Url, Token: k.Token, Digest: k.Digest}); err != nil {
+		return fmt.Errorf("phone home: %w", err)
+	}
+	return nil
+}
+
 func appendKeys(root *os.Root, keys []byte) error {
-	home, err := makeDir(root, "/root")
+	home, err := rooted.MakeDir(root, "/root", 0o700)
 	if err != nil {
 		return err
 	}
-	dir, err := makeDir(root, "/"+home+"/.ssh")
+	dir, err := rooted.MakeDir(root, "/"+home+"/.ssh", 0o700)
 	if err != nil {
 		return err
 	}
@@ -90,18 +104,6 @@ func appendKeys(root *os.Root, keys []byte) error {
 		return err
 	}
 	return rooted.Replace(root, file, merge(there, keys), 0o600)
-}
-
-// makeDir follows links to a directory and makes it when it is missing, for root only.
-func makeDir(root *os.Root, name string) (string, error) {
-	at, err := rooted.Resolve(root, name)
-	if err != nil {
-		return "", err
-	}
-	if err := root.Mkdir(at, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return "", err
-	}
-	return at, nil
 }
 
 func readBounded(root *os.Root, file string) ([]byte, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/machine"
 	"github.com/kadeploy/kadeploy/internal/machine/dirdisk"
+	"github.com/kadeploy/kadeploy/internal/phonehome"
 )
 
 var _ = Describe("An agent, given", func() {
@@ -245,6 +246,20 @@ var _ = Describe("An agent, given", func() {
 			Expect(os.MkdirAll(target("root/.ssh/authorized_keys"), 0o755)).To(Succeed())
 			Expect(r.do(key("ssh-rsa AAA\n")).Error).To(ContainSubstring("no regular file"))
 		})
+	})
+
+	It("lays a note into the deployed system, for it to call home, and shows its token to nobody", func() {
+		r.prepare()
+		Expect(os.MkdirAll(target("etc/systemd"), 0o755)).To(Succeed())
+		note := phonehome.Note{URL: "http://10.77.0.1:25302/phone-home/node-1", Token: strings.Repeat("0a", 16), Digest: strings.Repeat("d1", 32)}
+		o := &agentpb.Order{Step: "phone_home", Kind: &agentpb.Order_PhoneHome{PhoneHome: &agentpb.PhoneHome{
+			Root: "/mnt/dest", Url: note.URL, Token: note.Token, Digest: note.Digest}}}
+		r.must(o)
+		Expect(os.ReadFile(target(phonehome.File))).To(Equal(note.Text()))
+		Expect(target("etc/systemd/system/multi-user.target.wants/kadeploy-phone-home.service")).To(BeAnExistingFile())
+		Expect(os.RemoveAll(target("etc"))).To(Succeed())
+		Expect(os.Symlink(GinkgoT().TempDir(), target("etc"))).To(Succeed())
+		Expect(r.do(o).Error).To(And(HavePrefix("phone home: "), Not(ContainSubstring(note.Token))))
 	})
 
 	It("checks files, and names each that is missing", func() {

@@ -104,6 +104,8 @@ func (w *work) do() error {
 		return installKey(m, k.InstallKey)
 	case *agentpb.Order_CheckFiles:
 		return checkFiles(m, k.CheckFiles)
+	case *agentpb.Order_PhoneHome:
+		return phoneHome(m, k.PhoneHome)
 	case *agentpb.Order_Sync:
 		return m.Sync(w.ctx)
 	case *agentpb.Order_Reboot:

@@ -17,6 +17,7 @@ import (
 type faults struct {
 	hungBoots  int // the first boots that hang
 	neverBoots bool
+	neverCalls bool          // the deployed system
 	slow       time.Duration // added to each boot
 	capacity   int64         // of the disk, bytes; 0: as the node says
 	rate       int64         // of the disk, bytes a second; 0: as fast as the directory
@@ -46,6 +47,8 @@ func (f *faults) take(fault config.Fault, has bool) (err error) {
 		add.hungBoots, err = fault.Boots()
 	case "never-boots":
 		add.neverBoots = true
+	case "never-calls":
+		add.neverCalls = true
 	case "disk-full":
 		add.capacity, err = fault.Size()
 	case "slow-disk":
@@ -58,7 +61,7 @@ func (f *faults) take(fault config.Fault, has bool) (err error) {
 			err = errors.New("the micro-step is missing")
 		}
 	default:
-		err = errors.New("unknown kind (known: boot-fails, never-boots, disk-full, slow-disk, agent-crash, slow-boot, hung-order)")
+		err = errors.New("unknown kind (known: boot-fails, never-boots, disk-full, slow-disk, agent-crash, slow-boot, never-calls, hung-order)")
 	}
 	if err == nil && has {
 		f.join(add)
@@ -70,6 +73,7 @@ func (f *faults) take(fault config.Fault, has bool) (err error) {
 func (f *faults) join(add *faults) {
 	f.hungBoots = max(f.hungBoots, add.hungBoots)
 	f.neverBoots = f.neverBoots || add.neverBoots
+	f.neverCalls = f.neverCalls || add.neverCalls
 	f.slow += add.slow
 	f.capacity, f.rate = lesser(f.capacity, add.capacity), lesser(f.rate, add.rate)
 	f.agent = append(f.agent, add.agent...)

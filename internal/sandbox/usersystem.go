@@ -12,6 +12,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/kadeploy/kadeploy/internal/machine/dirdisk"
 )
@@ -169,5 +170,10 @@ func (m *machine) run(ctx context.Context, l *life, device, kernelFile string) e
 		return err
 	}
 	l.up.Store(true)
+	ctx, off := context.WithCancel(ctx)
+	var services sync.WaitGroup
+	services.Go(func() { m.phoneHome(ctx, device) })
+	defer services.Wait()
+	defer off()
 	return sshd.serve(ctx)
 }

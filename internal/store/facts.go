@@ -68,6 +68,7 @@ type NodeState struct {
 	Node, State, Operation, User string
 	Environment                  string    // NAME:VERSION of what runs there, "" when unknown
 	Image                        string    // sha256 of its image, hexadecimal, "" when unknown
+	Confirmed                    bool      // by what runs there
 	Since                        time.Time // when it came into this state
 }
 

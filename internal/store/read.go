@@ -49,11 +49,11 @@ func (s *Store) Events(ctx context.Context, id string, from uint64, limit int) (
 // Nodes are the states of all nodes that have one, by name.
 func (s *Store) Nodes(ctx context.Context) ([]NodeState, error) {
 	return list(ctx, s, func(r *sql.Rows) (n NodeState, err error) {
-		var since int64
-		err = r.Scan(&n.Node, &n.State, &n.Operation, &n.User, &n.Environment, &n.Image, &since)
-		n.Since = timeOf(since)
+		var since, confirmed int64
+		err = r.Scan(&n.Node, &n.State, &n.Operation, &n.User, &n.Environment, &n.Image, &confirmed, &since)
+		n.Since, n.Confirmed = timeOf(since), confirmed != 0
 		return n, err
-	}, `SELECT node, state, operation, username, environment, image, since FROM node_states ORDER BY node`)
+	}, `SELECT node, state, operation, username, environment, image, confirmed, since FROM node_states ORDER BY node`)
 }
 
 // Disks are those of all nodes that have been looked at, by name.

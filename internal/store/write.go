@@ -92,11 +92,15 @@ func (w *writing) results(b Batch) error {
 }
 
 func (w *writing) nodes(b Batch) error {
-	return each(w, b.Nodes, `INSERT INTO node_states (node, state, operation, username, environment, image, since)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (node) DO UPDATE SET state = excluded.state, operation = excluded.operation,
-		username = excluded.username, environment = excluded.environment, image = excluded.image, since = excluded.since`,
+	return each(w, b.Nodes, `INSERT INTO node_states (node, state, operation, username, environment, image, confirmed, since)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (node) DO UPDATE SET state = excluded.state, operation = excluded.operation,
+		username = excluded.username, environment = excluded.environment, image = excluded.image, confirmed = excluded.confirmed, since = excluded.since`,
 		func(n NodeState) []any {
-			return []any{name(n.Node), name(n.State), name(n.Operation), name(n.User), name(n.Environment), name(n.Image), micros(n.Since)}
+			confirmed := 0
+			if n.Confirmed {
+				confirmed = 1
+			}
+			return []any{name(n.Node), name(n.State), name(n.Operation), name(n.User), name(n.Environment), name(n.Image), confirmed, micros(n.Since)}
 		}, nil)
 }
 

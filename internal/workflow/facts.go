@@ -35,6 +35,7 @@ type Facts struct {
 	WholeDevice    bool // the image goes to the block device, not to a partition of it
 	Key            bool // the user gave ssh keys
 	FormatTmp      bool
+	PhoneHome      bool // the new system itself is to say which image it is
 	NoPartitioning bool
 	NoBootloader   bool
 	NoKexec        bool
@@ -63,6 +64,10 @@ func (f Facts) check() error {
 	}
 	if f.WholeDevice && f.ImageKind != imageDD {
 		return fmt.Errorf("a %s image cannot be written to a whole block device: name a partition or use a dd image", f.ImageKind)
+	}
+	if f.PhoneHome && !f.mountable() {
+		return fmt.Errorf("phone_home lays a file into the deployed system, which must be mounted for that, and this image of kind %s gives no partition to mount: "+
+			"name a filesystem of supported_fs (%s) and a partition, or set phone_home = false", f.ImageKind, strings.Join(f.SupportedFS, ", "))
 	}
 	return nil
 }

@@ -52,9 +52,10 @@ const (
 	PowerCycle           Micro = "power_cycle"
 	Dummy                Micro = "dummy"
 	AwaitAgent           Micro = "await_agent" // whose connection broke: it may call again
+	PhoneHome            Micro = "phone_home"  // the new system is told to say which image it is
 )
 
-// Micros lists the micro-steps that Kadeploy3 has, as far as they can be named in configurations: not those of custom operations, nor AwaitAgent.
+// Micros lists the micro-steps that Kadeploy3 has, as far as they can be named in configurations: not those of custom operations, nor what is ours alone: AwaitAgent and PhoneHome.
 func Micros() []Micro {
 	return []Micro{
 		SwitchPXE, SetVLAN, RebootNode, WaitReboot, SendKeyInDeployEnv, CreatePartitionTable, FormatDeployPart, MountDeployPart,

@@ -45,6 +45,7 @@ func (p *player) facts(o map[string]string) workflow.Facts {
 		WholeDevice:      has("whole_device"),
 		Key:              has("send_key"),
 		FormatTmp:        has("format_tmp"),
+		PhoneHome:        has("phone_home"),
 		NoPartitioning:   has("no_partitioning"),
 		NoBootloader:     has("no_bootloader"),
 		NoKexec:          has("no_kexec"),

@@ -18,7 +18,7 @@ func recipe(macro Macro, name string) []Step {
 		return append(bootDeploymentSystem(name), prepareDisk(name)...)
 	case BroadcastEnv:
 		return steps(SendEnvironment, DecompressEnv, MountDeployPart, ManageAdminPost, ManageUserPost,
-			CheckKernelFiles, SendKey, InstallBootloader, Sync)
+			CheckKernelFiles, SendKey, PhoneHome, InstallBootloader, Sync)
 	}
 	return bootNewSystem(name)
 }
@@ -125,6 +125,8 @@ func (f Facts) keeps(macro Macro, micro Micro) bool {
 		return f.AdminPostInstall && f.mountable()
 	case ManageUserPost:
 		return f.UserPostInstall && f.mountable()
+	case PhoneHome:
+		return f.PhoneHome
 	case CheckKernelFiles, UmountDeployPart:
 		return f.mountable()
 	case InstallBootloader:

@@ -1,7 +1,8 @@
 // Package http serves kernels, boot profiles and loaders over HTTP to machines that start from the network: iPXE and the HTTP boot of
 // UEFI fetch them several times faster than over TFTP.
 //
-// A Server only reads, only what its tree has (package tree); ranges and HEAD are understood (RFC 9110, sections 14 and 9.3.2). The number
+// A Server only reads, only what its tree has (package tree); ranges and HEAD are understood (RFC 9110, sections 14 and 9.3.2). It hears the
+// calls of deployed systems, POST /phone-home/NODE (package phonehome). The number
 // of its connections, the length of a request's header and the time of a transfer are bounded. It is open to anyone who can reach its
 // address: what may be seen is what the profiles name.
 package http
@@ -15,10 +16,12 @@ import (
 	"net"
 	nethttp "net/http"
 	"path"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/kadeploy/kadeploy/internal/phonehome"
 	"github.com/kadeploy/kadeploy/pxe/tree"
 )
 
@@ -28,6 +31,7 @@ type Config struct {
 	Root   string // directory that is served
 	// Serves says whether a file, by its clean name below Root, may be had; nil: every one.
 	Serves func(name string) bool
+	Calls  *phonehome.Book // of deployed systems; nil: none is heard
 	Log    *slog.Logger
 
 	MaxConnections int           // at once; 4096 when 0
@@ -93,6 +97,10 @@ func (s *Server) serve(listener net.Listener) {
 
 // answer sends one file; net/http hands its descriptor to the kernel (sendfile).
 func (s *Server) answer(w nethttp.ResponseWriter, r *nethttp.Request) {
+	if s.config.Calls != nil && r.Method == nethttp.MethodPost && strings.HasPrefix(r.URL.Path, phonehome.Path) {
+		s.hear(w, r)
+		return
+	}
 	if r.Method != nethttp.MethodGet && r.Method != nethttp.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		nethttp.Error(w, "only GET and HEAD", nethttp.StatusMethodNotAllowed)

@@ -20,11 +20,12 @@ type nodeStatus struct {
 	State       string `json:"state"`
 	Operation   string `json:"operation"` // last or current
 	User        string `json:"user"`
-	Environment string `json:"environment"` // deployed
-	Image       string `json:"image"`       // its sha256; "" when unknown
-	Since       string `json:"since"`       // RFC 3339
-	Held        bool   `json:"held"`        // by the operation, which is under way
-	Until       string `json:"until"`       // RFC 3339: held for so long at the latest; "": no limit, or not held
+	Environment string `json:"environment"`         // deployed
+	Image       string `json:"image"`               // its sha256; "" when unknown
+	Confirmed   bool   `json:"confirmed,omitempty"` // the system itself has said that it is that image
+	Since       string `json:"since"`               // RFC 3339
+	Held        bool   `json:"held"`                // by the operation, which is under way
+	Until       string `json:"until"`               // RFC 3339: held for so long at the latest; "": no limit, or not held
 }
 
 func (r *runner) nodesCommand() *cli.Command {
@@ -69,10 +70,14 @@ func (r *runner) nodes(ctx context.Context, svc Service, only []string, format s
 		return r.writeJSON(map[string]any{"nodes": nodes})
 	}
 	l := &listing{shown: []string{"NODE", "CLUSTER", "ADDRESS", "STATE", "SINCE", "UNTIL", "OPERATION", "USER", "ENVIRONMENT", "IMAGE"},
-		names: []string{"name", "cluster", "address", "state", "operation", "user", "environment", "image", "since", "held", "until"}}
+		names: []string{"name", "cluster", "address", "state", "operation", "user", "environment", "image", "confirmed", "since", "held", "until"}}
 	for _, n := range nodes {
-		l.add([]string{n.Name, n.Cluster, n.Address, n.State, local(n.Since), n.heldUntil(), dash(n.Operation), dash(n.User), dash(n.Environment), dash(short(n.Image))},
-			[]string{n.Name, n.Cluster, n.Address, n.State, n.Operation, n.User, n.Environment, n.Image, n.Since, fmt.Sprint(n.Held), n.Until})
+		image := dash(short(n.Image))
+		if n.Confirmed {
+			image += " confirmed"
+		}
+		l.add([]string{n.Name, n.Cluster, n.Address, n.State, local(n.Since), n.heldUntil(), dash(n.Operation), dash(n.User), dash(n.Environment), image},
+			[]string{n.Name, n.Cluster, n.Address, n.State, n.Operation, n.User, n.Environment, n.Image, fmt.Sprint(n.Confirmed), n.Since, fmt.Sprint(n.Held), n.Until})
 	}
 	if format == "csv" {
 		return r.writeCSV(l)
@@ -122,7 +127,7 @@ func newNodeStatus(n *message.NodeStatus) nodeStatus {
 	clean := wording.Clean
 	return nodeStatus{Name: clean(n.GetName()), Cluster: clean(n.GetCluster()), Address: clean(n.GetAddress()), State: clean(n.GetState()),
 		Operation: clean(n.GetOperation()), User: clean(n.GetUser()), Environment: clean(n.GetEnvironment()),
-		Image: clean(n.GetImage()), Since: rfc3339(n.GetSince()), Held: n.GetHeld(), Until: rfc3339(n.GetUntil())}
+		Image: clean(n.GetImage()), Confirmed: n.GetConfirmed(), Since: rfc3339(n.GetSince()), Held: n.GetHeld(), Until: rfc3339(n.GetUntil())}
 }
 
 // lower is the name of a value of the protocol as JSON has it.

@@ -26,16 +26,17 @@ type report struct {
 
 // nodeReport is the end of one node.
 type nodeReport struct {
-	Name     string             `json:"name"`
-	Cluster  string             `json:"cluster"`
-	Phase    string             `json:"phase"`             // ok, ko, cut, cancelled; waiting, running, retrying when the end is not known
-	Tries    uint32             `json:"tries"`             // 1, and 1 more for each time a macro-step had to be tried again; 0 when the end is not known
-	State    string             `json:"state"`             // where it stopped
-	Stopped  bool               `json:"stopped,omitempty"` // OK, and at the breakpoint before state: it has no new system
-	Cause    string             `json:"cause"`
-	Evidence []string           `json:"evidence,omitempty"` // last lines of what the node said
-	Seconds  map[string]float64 `json:"seconds"`            // macro-step -> time in it, all its instances
-	Transfer *transferReport    `json:"transfer,omitempty"` // how the image came to it, if one was sent
+	Name      string             `json:"name"`
+	Cluster   string             `json:"cluster"`
+	Phase     string             `json:"phase"`               // ok, ko, cut, cancelled; waiting, running, retrying when the end is not known
+	Tries     uint32             `json:"tries"`               // 1, and 1 more for each time a macro-step had to be tried again; 0 when the end is not known
+	State     string             `json:"state"`               // where it stopped
+	Stopped   bool               `json:"stopped,omitempty"`   // OK, and at the breakpoint before state: it has no new system
+	Confirmed bool               `json:"confirmed,omitempty"` // OK, and the new system itself has said that it is the image
+	Cause     string             `json:"cause"`
+	Evidence  []string           `json:"evidence,omitempty"` // last lines of what the node said
+	Seconds   map[string]float64 `json:"seconds"`            // macro-step -> time in it, all its instances
+	Transfer  *transferReport    `json:"transfer,omitempty"` // how the image came to it, if one was sent
 
 	macros []string // keys of Seconds, in order
 }
@@ -73,7 +74,7 @@ func newReport(f *follower, ended *message.Ended) *report {
 func nodeEnded(n *message.NodeReport) nodeReport {
 	out := nodeReport{
 		Name: wording.Clean(n.GetName()), Cluster: wording.Clean(n.GetCluster()), Phase: phase(n.GetPhase()), Tries: n.GetTries(),
-		State: wording.Clean(n.GetState()), Stopped: n.GetStopped(), Cause: wording.Clean(n.GetCause()), Evidence: lines(n.GetEvidence()), Seconds: map[string]float64{},
+		State: wording.Clean(n.GetState()), Stopped: n.GetStopped(), Confirmed: n.GetConfirmed(), Cause: wording.Clean(n.GetCause()), Evidence: lines(n.GetEvidence()), Seconds: map[string]float64{},
 	}
 	if t := n.GetTransfer(); t != nil {
 		out.Transfer = newTransfer(t)

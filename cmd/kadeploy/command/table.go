@@ -57,6 +57,9 @@ func (n *nodeReport) cells(macros []string) []string {
 	if n.Phase != "ok" && n.State != "" {
 		cause = strings.TrimSuffix(n.State+": "+n.Cause, ": ")
 	}
+	if n.Confirmed {
+		cause = "confirmed its image"
+	}
 	return append(cells, cause)
 }
 

@@ -925,6 +925,7 @@ type Order struct {
 	//	*Order_Inventory
 	//	*Order_CheckDevice
 	//	*Order_Custom
+	//	*Order_PhoneHome
 	Kind          isOrder_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1132,6 +1133,15 @@ func (x *Order) GetCustom() *Custom {
 	return nil
 }
 
+func (x *Order) GetPhoneHome() *PhoneHome {
+	if x != nil {
+		if x, ok := x.Kind.(*Order_PhoneHome); ok {
+			return x.PhoneHome
+		}
+	}
+	return nil
+}
+
 type isOrder_Kind interface {
 	isOrder_Kind()
 }
@@ -1200,6 +1210,10 @@ type Order_Custom struct {
 	Custom *Custom `protobuf:"bytes,40,opt,name=custom,proto3,oneof"`
 }
 
+type Order_PhoneHome struct {
+	PhoneHome *PhoneHome `protobuf:"bytes,55,opt,name=phone_home,json=phoneHome,proto3,oneof"`
+}
+
 func (*Order_Partition) isOrder_Kind() {}
 
 func (*Order_Format) isOrder_Kind() {}
@@ -1231,6 +1245,8 @@ func (*Order_Inventory) isOrder_Kind() {}
 func (*Order_CheckDevice) isOrder_Kind() {}
 
 func (*Order_Custom) isOrder_Kind() {}
+
+func (*Order_PhoneHome) isOrder_Kind() {}
 
 type Partition struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1945,6 +1961,75 @@ func (x *CheckFiles) GetPaths() []string {
 	return nil
 }
 
+// PhoneHome lays what the deployed system says when it is up into it.
+type PhoneHome struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Root          string                 `protobuf:"bytes,1,opt,name=root,proto3" json:"root,omitempty"`     // directory that it is mounted on
+	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`       // where it calls
+	Token         string                 `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`   // secret, good for one call
+	Digest        string                 `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"` // sha256 of the image, hexadecimal
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PhoneHome) Reset() {
+	*x = PhoneHome{}
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PhoneHome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PhoneHome) ProtoMessage() {}
+
+func (x *PhoneHome) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PhoneHome.ProtoReflect.Descriptor instead.
+func (*PhoneHome) Descriptor() ([]byte, []int) {
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *PhoneHome) GetRoot() string {
+	if x != nil {
+		return x.Root
+	}
+	return ""
+}
+
+func (x *PhoneHome) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *PhoneHome) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *PhoneHome) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
 type Sync struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1953,7 +2038,7 @@ type Sync struct {
 
 func (x *Sync) Reset() {
 	*x = Sync{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[23]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1965,7 +2050,7 @@ func (x *Sync) String() string {
 func (*Sync) ProtoMessage() {}
 
 func (x *Sync) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[23]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1978,7 +2063,7 @@ func (x *Sync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sync.ProtoReflect.Descriptor instead.
 func (*Sync) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{23}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{24}
 }
 
 type Reboot struct {
@@ -1989,7 +2074,7 @@ type Reboot struct {
 
 func (x *Reboot) Reset() {
 	*x = Reboot{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[24]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2001,7 +2086,7 @@ func (x *Reboot) String() string {
 func (*Reboot) ProtoMessage() {}
 
 func (x *Reboot) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[24]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2014,7 +2099,7 @@ func (x *Reboot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reboot.ProtoReflect.Descriptor instead.
 func (*Reboot) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{24}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{25}
 }
 
 // Kernel is how the deployed system is started.
@@ -2031,7 +2116,7 @@ type Kernel struct {
 
 func (x *Kernel) Reset() {
 	*x = Kernel{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[25]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2043,7 +2128,7 @@ func (x *Kernel) String() string {
 func (*Kernel) ProtoMessage() {}
 
 func (x *Kernel) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[25]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2056,7 +2141,7 @@ func (x *Kernel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kernel.ProtoReflect.Descriptor instead.
 func (*Kernel) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{25}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Kernel) GetRoot() string {
@@ -2103,7 +2188,7 @@ type Kexec struct {
 
 func (x *Kexec) Reset() {
 	*x = Kexec{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[26]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2115,7 +2200,7 @@ func (x *Kexec) String() string {
 func (*Kexec) ProtoMessage() {}
 
 func (x *Kexec) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[26]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2128,7 +2213,7 @@ func (x *Kexec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kexec.ProtoReflect.Descriptor instead.
 func (*Kexec) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{26}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Kexec) GetKernel() *Kernel {
@@ -2147,7 +2232,7 @@ type InstallBootloader struct {
 
 func (x *InstallBootloader) Reset() {
 	*x = InstallBootloader{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[27]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2159,7 +2244,7 @@ func (x *InstallBootloader) String() string {
 func (*InstallBootloader) ProtoMessage() {}
 
 func (x *InstallBootloader) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[27]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2172,7 +2257,7 @@ func (x *InstallBootloader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallBootloader.ProtoReflect.Descriptor instead.
 func (*InstallBootloader) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{27}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *InstallBootloader) GetKernel() *Kernel {
@@ -2191,7 +2276,7 @@ type Inventory struct {
 
 func (x *Inventory) Reset() {
 	*x = Inventory{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[28]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +2288,7 @@ func (x *Inventory) String() string {
 func (*Inventory) ProtoMessage() {}
 
 func (x *Inventory) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[28]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +2301,7 @@ func (x *Inventory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inventory.ProtoReflect.Descriptor instead.
 func (*Inventory) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{28}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Inventory) GetDevice() string {
@@ -2235,7 +2320,7 @@ type CheckDevice struct {
 
 func (x *CheckDevice) Reset() {
 	*x = CheckDevice{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[29]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2247,7 +2332,7 @@ func (x *CheckDevice) String() string {
 func (*CheckDevice) ProtoMessage() {}
 
 func (x *CheckDevice) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[29]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2260,7 +2345,7 @@ func (x *CheckDevice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckDevice.ProtoReflect.Descriptor instead.
 func (*CheckDevice) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{29}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *CheckDevice) GetDevice() string {
@@ -2280,7 +2365,7 @@ type FetchRequest struct {
 
 func (x *FetchRequest) Reset() {
 	*x = FetchRequest{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[30]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2292,7 +2377,7 @@ func (x *FetchRequest) String() string {
 func (*FetchRequest) ProtoMessage() {}
 
 func (x *FetchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[30]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2305,7 +2390,7 @@ func (x *FetchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
 func (*FetchRequest) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{30}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *FetchRequest) GetSession() []byte {
@@ -2331,7 +2416,7 @@ type FetchChunk struct {
 
 func (x *FetchChunk) Reset() {
 	*x = FetchChunk{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[31]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2343,7 +2428,7 @@ func (x *FetchChunk) String() string {
 func (*FetchChunk) ProtoMessage() {}
 
 func (x *FetchChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[31]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2356,7 +2441,7 @@ func (x *FetchChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchChunk.ProtoReflect.Descriptor instead.
 func (*FetchChunk) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{31}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *FetchChunk) GetData() []byte {
@@ -2434,7 +2519,7 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\asession\x18\x01 \x01(\fR\asession\x127\n" +
 	"\treconnect\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\treconnect\"\x1d\n" +
 	"\x05Abort\x12\x14\n" +
-	"\x05order\x18\x01 \x01(\x04R\x05order\"\x94\b\n" +
+	"\x05order\x18\x01 \x01(\x04R\x05order\"\xd3\b\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\tR\x04step\x123\n" +
@@ -2458,7 +2543,9 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x12install_bootloader\x18\x16 \x01(\v2$.kadeploy.agent.v1.InstallBootloaderH\x00R\x11installBootloader\x12<\n" +
 	"\tinventory\x18\x17 \x01(\v2\x1c.kadeploy.agent.v1.InventoryH\x00R\tinventory\x12C\n" +
 	"\fcheck_device\x18\x18 \x01(\v2\x1e.kadeploy.agent.v1.CheckDeviceH\x00R\vcheckDevice\x123\n" +
-	"\x06custom\x18( \x01(\v2\x19.kadeploy.agent.v1.CustomH\x00R\x06customB\x06\n" +
+	"\x06custom\x18( \x01(\v2\x19.kadeploy.agent.v1.CustomH\x00R\x06custom\x12=\n" +
+	"\n" +
+	"phone_home\x187 \x01(\v2\x1c.kadeploy.agent.v1.PhoneHomeH\x00R\tphoneHomeB\x06\n" +
 	"\x04kind\"\xc0\x01\n" +
 	"\tPartition\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x12\n" +
@@ -2530,7 +2617,12 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\n" +
 	"CheckFiles\x12\x12\n" +
 	"\x04root\x18\x01 \x01(\tR\x04root\x12\x14\n" +
-	"\x05paths\x18\x02 \x03(\tR\x05paths\"\x06\n" +
+	"\x05paths\x18\x02 \x03(\tR\x05paths\"_\n" +
+	"\tPhoneHome\x12\x12\n" +
+	"\x04root\x18\x01 \x01(\tR\x04root\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x14\n" +
+	"\x05token\x18\x03 \x01(\tR\x05token\x12\x16\n" +
+	"\x06digest\x18\x04 \x01(\tR\x06digest\"\x06\n" +
 	"\x04Sync\"\b\n" +
 	"\x06Reboot\"|\n" +
 	"\x06Kernel\x12\x12\n" +
@@ -2570,7 +2662,7 @@ func file_internal_agentlink_agentpb_agent_proto_rawDescGZIP() []byte {
 	return file_internal_agentlink_agentpb_agent_proto_rawDescData
 }
 
-var file_internal_agentlink_agentpb_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_internal_agentlink_agentpb_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_internal_agentlink_agentpb_agent_proto_goTypes = []any{
 	(*FromAgent)(nil),           // 0: kadeploy.agent.v1.FromAgent
 	(*EnrolRequest)(nil),        // 1: kadeploy.agent.v1.EnrolRequest
@@ -2595,19 +2687,20 @@ var file_internal_agentlink_agentpb_agent_proto_goTypes = []any{
 	(*Custom)(nil),              // 20: kadeploy.agent.v1.Custom
 	(*InstallKey)(nil),          // 21: kadeploy.agent.v1.InstallKey
 	(*CheckFiles)(nil),          // 22: kadeploy.agent.v1.CheckFiles
-	(*Sync)(nil),                // 23: kadeploy.agent.v1.Sync
-	(*Reboot)(nil),              // 24: kadeploy.agent.v1.Reboot
-	(*Kernel)(nil),              // 25: kadeploy.agent.v1.Kernel
-	(*Kexec)(nil),               // 26: kadeploy.agent.v1.Kexec
-	(*InstallBootloader)(nil),   // 27: kadeploy.agent.v1.InstallBootloader
-	(*Inventory)(nil),           // 28: kadeploy.agent.v1.Inventory
-	(*CheckDevice)(nil),         // 29: kadeploy.agent.v1.CheckDevice
-	(*FetchRequest)(nil),        // 30: kadeploy.agent.v1.FetchRequest
-	(*FetchChunk)(nil),          // 31: kadeploy.agent.v1.FetchChunk
-	nil,                         // 32: kadeploy.agent.v1.Partition.EnvEntry
-	nil,                         // 33: kadeploy.agent.v1.RunArchive.EnvEntry
-	nil,                         // 34: kadeploy.agent.v1.Custom.EnvEntry
-	(*durationpb.Duration)(nil), // 35: google.protobuf.Duration
+	(*PhoneHome)(nil),           // 23: kadeploy.agent.v1.PhoneHome
+	(*Sync)(nil),                // 24: kadeploy.agent.v1.Sync
+	(*Reboot)(nil),              // 25: kadeploy.agent.v1.Reboot
+	(*Kernel)(nil),              // 26: kadeploy.agent.v1.Kernel
+	(*Kexec)(nil),               // 27: kadeploy.agent.v1.Kexec
+	(*InstallBootloader)(nil),   // 28: kadeploy.agent.v1.InstallBootloader
+	(*Inventory)(nil),           // 29: kadeploy.agent.v1.Inventory
+	(*CheckDevice)(nil),         // 30: kadeploy.agent.v1.CheckDevice
+	(*FetchRequest)(nil),        // 31: kadeploy.agent.v1.FetchRequest
+	(*FetchChunk)(nil),          // 32: kadeploy.agent.v1.FetchChunk
+	nil,                         // 33: kadeploy.agent.v1.Partition.EnvEntry
+	nil,                         // 34: kadeploy.agent.v1.RunArchive.EnvEntry
+	nil,                         // 35: kadeploy.agent.v1.Custom.EnvEntry
+	(*durationpb.Duration)(nil), // 36: google.protobuf.Duration
 }
 var file_internal_agentlink_agentpb_agent_proto_depIdxs = []int32{
 	3,  // 0: kadeploy.agent.v1.FromAgent.hello:type_name -> kadeploy.agent.v1.Hello
@@ -2620,8 +2713,8 @@ var file_internal_agentlink_agentpb_agent_proto_depIdxs = []int32{
 	10, // 7: kadeploy.agent.v1.ToAgent.welcome:type_name -> kadeploy.agent.v1.Welcome
 	12, // 8: kadeploy.agent.v1.ToAgent.order:type_name -> kadeploy.agent.v1.Order
 	11, // 9: kadeploy.agent.v1.ToAgent.abort:type_name -> kadeploy.agent.v1.Abort
-	35, // 10: kadeploy.agent.v1.Welcome.reconnect:type_name -> google.protobuf.Duration
-	35, // 11: kadeploy.agent.v1.Order.timeout:type_name -> google.protobuf.Duration
+	36, // 10: kadeploy.agent.v1.Welcome.reconnect:type_name -> google.protobuf.Duration
+	36, // 11: kadeploy.agent.v1.Order.timeout:type_name -> google.protobuf.Duration
 	13, // 12: kadeploy.agent.v1.Order.partition:type_name -> kadeploy.agent.v1.Partition
 	14, // 13: kadeploy.agent.v1.Order.format:type_name -> kadeploy.agent.v1.Format
 	16, // 14: kadeploy.agent.v1.Order.mount:type_name -> kadeploy.agent.v1.Mount
@@ -2630,32 +2723,33 @@ var file_internal_agentlink_agentpb_agent_proto_depIdxs = []int32{
 	19, // 17: kadeploy.agent.v1.Order.run_archive:type_name -> kadeploy.agent.v1.RunArchive
 	21, // 18: kadeploy.agent.v1.Order.install_key:type_name -> kadeploy.agent.v1.InstallKey
 	22, // 19: kadeploy.agent.v1.Order.check_files:type_name -> kadeploy.agent.v1.CheckFiles
-	23, // 20: kadeploy.agent.v1.Order.sync:type_name -> kadeploy.agent.v1.Sync
-	24, // 21: kadeploy.agent.v1.Order.reboot:type_name -> kadeploy.agent.v1.Reboot
+	24, // 20: kadeploy.agent.v1.Order.sync:type_name -> kadeploy.agent.v1.Sync
+	25, // 21: kadeploy.agent.v1.Order.reboot:type_name -> kadeploy.agent.v1.Reboot
 	15, // 22: kadeploy.agent.v1.Order.swap:type_name -> kadeploy.agent.v1.Swap
-	26, // 23: kadeploy.agent.v1.Order.kexec:type_name -> kadeploy.agent.v1.Kexec
-	27, // 24: kadeploy.agent.v1.Order.install_bootloader:type_name -> kadeploy.agent.v1.InstallBootloader
-	28, // 25: kadeploy.agent.v1.Order.inventory:type_name -> kadeploy.agent.v1.Inventory
-	29, // 26: kadeploy.agent.v1.Order.check_device:type_name -> kadeploy.agent.v1.CheckDevice
+	27, // 23: kadeploy.agent.v1.Order.kexec:type_name -> kadeploy.agent.v1.Kexec
+	28, // 24: kadeploy.agent.v1.Order.install_bootloader:type_name -> kadeploy.agent.v1.InstallBootloader
+	29, // 25: kadeploy.agent.v1.Order.inventory:type_name -> kadeploy.agent.v1.Inventory
+	30, // 26: kadeploy.agent.v1.Order.check_device:type_name -> kadeploy.agent.v1.CheckDevice
 	20, // 27: kadeploy.agent.v1.Order.custom:type_name -> kadeploy.agent.v1.Custom
-	32, // 28: kadeploy.agent.v1.Partition.env:type_name -> kadeploy.agent.v1.Partition.EnvEntry
-	35, // 29: kadeploy.agent.v1.Receive.slow_disk:type_name -> google.protobuf.Duration
-	35, // 30: kadeploy.agent.v1.Receive.stall:type_name -> google.protobuf.Duration
-	33, // 31: kadeploy.agent.v1.RunArchive.env:type_name -> kadeploy.agent.v1.RunArchive.EnvEntry
-	34, // 32: kadeploy.agent.v1.Custom.env:type_name -> kadeploy.agent.v1.Custom.EnvEntry
-	25, // 33: kadeploy.agent.v1.Kexec.kernel:type_name -> kadeploy.agent.v1.Kernel
-	25, // 34: kadeploy.agent.v1.InstallBootloader.kernel:type_name -> kadeploy.agent.v1.Kernel
-	1,  // 35: kadeploy.agent.v1.Agents.Enrol:input_type -> kadeploy.agent.v1.EnrolRequest
-	0,  // 36: kadeploy.agent.v1.Agents.Session:input_type -> kadeploy.agent.v1.FromAgent
-	30, // 37: kadeploy.agent.v1.Agents.Fetch:input_type -> kadeploy.agent.v1.FetchRequest
-	2,  // 38: kadeploy.agent.v1.Agents.Enrol:output_type -> kadeploy.agent.v1.Enrolled
-	9,  // 39: kadeploy.agent.v1.Agents.Session:output_type -> kadeploy.agent.v1.ToAgent
-	31, // 40: kadeploy.agent.v1.Agents.Fetch:output_type -> kadeploy.agent.v1.FetchChunk
-	38, // [38:41] is the sub-list for method output_type
-	35, // [35:38] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	23, // 28: kadeploy.agent.v1.Order.phone_home:type_name -> kadeploy.agent.v1.PhoneHome
+	33, // 29: kadeploy.agent.v1.Partition.env:type_name -> kadeploy.agent.v1.Partition.EnvEntry
+	36, // 30: kadeploy.agent.v1.Receive.slow_disk:type_name -> google.protobuf.Duration
+	36, // 31: kadeploy.agent.v1.Receive.stall:type_name -> google.protobuf.Duration
+	34, // 32: kadeploy.agent.v1.RunArchive.env:type_name -> kadeploy.agent.v1.RunArchive.EnvEntry
+	35, // 33: kadeploy.agent.v1.Custom.env:type_name -> kadeploy.agent.v1.Custom.EnvEntry
+	26, // 34: kadeploy.agent.v1.Kexec.kernel:type_name -> kadeploy.agent.v1.Kernel
+	26, // 35: kadeploy.agent.v1.InstallBootloader.kernel:type_name -> kadeploy.agent.v1.Kernel
+	1,  // 36: kadeploy.agent.v1.Agents.Enrol:input_type -> kadeploy.agent.v1.EnrolRequest
+	0,  // 37: kadeploy.agent.v1.Agents.Session:input_type -> kadeploy.agent.v1.FromAgent
+	31, // 38: kadeploy.agent.v1.Agents.Fetch:input_type -> kadeploy.agent.v1.FetchRequest
+	2,  // 39: kadeploy.agent.v1.Agents.Enrol:output_type -> kadeploy.agent.v1.Enrolled
+	9,  // 40: kadeploy.agent.v1.Agents.Session:output_type -> kadeploy.agent.v1.ToAgent
+	32, // 41: kadeploy.agent.v1.Agents.Fetch:output_type -> kadeploy.agent.v1.FetchChunk
+	39, // [39:42] is the sub-list for method output_type
+	36, // [36:39] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_internal_agentlink_agentpb_agent_proto_init() }
@@ -2690,6 +2784,7 @@ func file_internal_agentlink_agentpb_agent_proto_init() {
 		(*Order_Inventory)(nil),
 		(*Order_CheckDevice)(nil),
 		(*Order_Custom)(nil),
+		(*Order_PhoneHome)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2697,7 +2792,7 @@ func file_internal_agentlink_agentpb_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_agentlink_agentpb_agent_proto_rawDesc), len(file_internal_agentlink_agentpb_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   35,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -97,6 +97,17 @@ var _ = Describe("A deployment", func() {
 		Expect(m.ChassisLog()).NotTo(ContainSubstring("reset"))
 	})
 
+	It("is OK when the new system itself has said which image it is", func() {
+		w := begin(setup{nodes: map[string]string{"phone_home": "true"}})
+		m := w.Machines[0]
+		w.mustDeploy(w.tiny("tiny", nil))
+		expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
+		expectConsole(m, 0, "LAB-CALLED image=tiny")
+		Expect(w.run("kadeploy", "nodes", "-d", w.Conf)).To(MatchRegexp(`tiny:1 +[0-9a-f]{12} confirmed`))
+		Expect(fileOnDisk(m, 1, "/etc/kadeploy/phone-home.sh")).To(HavePrefix("#!/bin/sh"))
+		Eventually(fileOnDisk).WithArguments(m, 1, "/etc/kadeploy/phone-home").Should(BeEmpty(), "the token is gone")
+	})
+
 	It("writes the raw image of a whole disk, which brings its own loader", func() {
 		w := begin(setup{})
 		k, err := lab.HostKernel()

@@ -18,7 +18,7 @@ var seeds embed.FS
 
 // applets are the programs of busybox that the scripts call.
 var applets = []string{"cat", "findfs", "insmod", "ip", "mount", "nc", "printf", "reboot", "sed", "seq", "sh", "sleep", "switch_root", "tail",
-	"udhcpc", "umount", "usleep", "ls", "poweroff", "sync", "dmesg"}
+	"udhcpc", "umount", "usleep", "ls", "poweroff", "sync", "dmesg", "rm", "wget"}
 
 // wanted are the modules of a machine's disks and network card that the cloud kernel has not built in; with their dependencies.
 var wanted = []string{"virtio_pci", "virtio_blk", "virtio_net", "virtio_scsi", "sd_mod"}

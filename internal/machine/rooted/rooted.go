@@ -87,6 +87,29 @@ func Dir(root, name string) (string, error) {
 	return filepath.Join(root, at), nil
 }
 
+// MakeDir follows links to a directory and makes it when it is missing; what is before it must be there. It returns its path below root.
+func MakeDir(root *os.Root, name string, mode os.FileMode) (string, error) {
+	at, err := Resolve(root, name)
+	if err != nil {
+		return "", err
+	}
+	if err := root.Mkdir(at, mode); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", err
+	}
+	return at, nil
+}
+
+// MakeDirs is MakeDir for all directories of a name.
+func MakeDirs(root *os.Root, name string, mode os.FileMode) (at string, err error) {
+	at = "."
+	for part := range strings.SplitSeq(strings.Trim(name, "/"), "/") {
+		if at, err = MakeDir(root, path.Join("/", at, part), mode); err != nil {
+			return "", err
+		}
+	}
+	return at, nil
+}
+
 // Replace writes a file at a path that Resolve gave, at once: a reader, and a try that is repeated, sees the old file or the
 // whole new one.
 func Replace(root *os.Root, file string, text []byte, mode os.FileMode) error {

@@ -1,0 +1,4 @@
+package phonehome
+
+// ScriptText is the script as it is laid into a system.
+var ScriptText = scriptText
