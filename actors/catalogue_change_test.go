@@ -27,16 +27,19 @@ var _ = Describe("Changing what the catalogue has", func() {
 		kept = &drawer{}
 		s = newSite(blueprint{nodes: 1, uploads: true, envs: kept, memory: true})
 		s.give(add("*", "node-1"))
+		post, err := os.ReadFile(s.path("post.tgz"))
+		Expect(err).NotTo(HaveOccurred())
+		s.file("images/post.tgz", string(post))
 	})
 
-	asks := func(user string, r proto.Message) proto.Message {
+	asks := func(user string, r proto.Message) any {
 		GinkgoHelper()
 		answer := s.clientOf(user).ask(r)
 		Expect(answer).NotTo(BeAssignableToTypeOf(&message.Refused{}), fmt.Sprint(answer))
 		return answer
 	}
 	addition := func(more ...string) *message.EnvAdd {
-		return &message.EnvAdd{ClientId: uuid.NewString(), Environment: []byte(description("image.tar|tar", more...)), EnvironmentPath: s.path("images/tiny.env")}
+		return &message.EnvAdd{ClientId: uuid.NewString(), Visibility: "private", Environment: []byte(description("image.tar|tar", more...)), EnvironmentPath: s.path("images/tiny.env")}
 	}
 	update := func(e *message.EnvRef, parts ...string) *message.EnvUpdate {
 		return &message.EnvUpdate{ClientId: uuid.NewString(), Env: e, Parts: parts}
@@ -89,7 +92,7 @@ var _ = Describe("Changing what the catalogue has", func() {
 		})
 
 		It("changes nothing when another part has changed than was asked for", func() {
-			asks("dana", addition("postinstall : ../post.tgz|tgz|post.sh"))
+			asks("dana", addition("postinstall : post.tgz|tgz|post.sh"))
 			s.file("images/image.tar", string(another))
 			no := s.clientOf("dana").refused(update(tiny, "postinstalls"))
 			Expect(no.GetText()).To(ContainSubstring("image " + s.path("images/image.tar") + " has changed, too, and only postinstalls was to be updated"))
@@ -184,7 +187,7 @@ var _ = Describe("Changing what the catalogue has", func() {
 
 	Describe("when files have another place", func() {
 		BeforeEach(func() {
-			asks("dana", addition("postinstall : ../post.tgz|tgz|post.sh"))
+			asks("dana", addition("postinstall : post.tgz|tgz|post.sh"))
 			Expect(os.Mkdir(s.path("images/new"), 0o755)).To(Succeed())
 		})
 

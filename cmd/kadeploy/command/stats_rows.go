@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/wording"
@@ -54,7 +55,7 @@ type suggestion struct {
 func suggestions(all []stepTime) []suggestion {
 	rows := []suggestion{}
 	for _, t := range all {
-		if t.Macro == string(workflow.Reboot) { // has no macrostep
+		if t.Macro == string(workflow.Reboot) || strings.HasSuffix(t.Instance, workflow.OfKadeploy3) { // has no macrostep; was measured elsewhere
 			continue
 		}
 		s := suggestion{Cluster: t.Cluster, Macro: t.Macro, Instance: t.Instance, Tries: t.OK, P99: t.P99, Max: t.Max}
