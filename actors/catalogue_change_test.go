@@ -64,7 +64,8 @@ var _ = Describe("Changing what the catalogue has", func() {
 		GinkgoHelper()
 		return string(asks("ada", &message.EnvShow{ClientId: uuid.NewString(), Env: danas}).(*message.Env).GetText())
 	}
-	another := tarOf(entry{name: "vmlinuz", content: "another kernel"}, entry{name: "initrd", content: "i"})
+	var another []byte
+	BeforeEach(func() { another = tarOf(append(contents(), entry{name: "etc/another", content: "another"})...) })
 
 	Describe("by an update", func() {
 		It("makes the next version of files that have changed, says which, and leaves the version before what it was", func() {
