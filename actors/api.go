@@ -64,7 +64,8 @@ func (a *api) request(ctx actor.Context, m request) {
 		a.forward(ctx, deploymentsName, asked{by, m})
 	case *message.RightsAdd, *message.RightsDel, *message.RightsList, *message.UserAdd, *message.UserDel, *message.UserList:
 		a.forward(ctx, accessName, asked{by, m})
-	case *message.EnvAdd, *message.EnvList, *message.EnvShow, *message.EnvRemove, *message.EnvVerify:
+	case *message.EnvAdd, *message.EnvList, *message.EnvShow, *message.EnvRemove, *message.EnvVerify,
+		*message.EnvUpdate, *message.EnvSet, *message.EnvMove:
 		a.forward(ctx, catalogueName, asked{by, m})
 	case *message.PowerRequest:
 		a.forward(ctx, rebootName, asked{by, m})

@@ -80,6 +80,12 @@ func (c *cataloguer) request(ctx actor.Context, m asked) {
 		c.begin(ctx, m, func(ctx context.Context) (proto.Message, error) { return c.remove(ctx, by, r) })
 	case *message.EnvVerify:
 		c.begin(ctx, m, func(ctx context.Context) (proto.Message, error) { return c.verify(ctx, by, r) })
+	case *message.EnvUpdate:
+		c.begin(ctx, m, func(ctx context.Context) (proto.Message, error) { return c.update(ctx, by, r) })
+	case *message.EnvSet:
+		c.begin(ctx, m, func(ctx context.Context) (proto.Message, error) { return c.set(ctx, by, r) })
+	case *message.EnvMove:
+		c.begin(ctx, m, func(ctx context.Context) (proto.Message, error) { return c.move(ctx, by, r) })
 	}
 }
 
@@ -143,7 +149,7 @@ func answered(clientID string) func(proto.Message, error) proto.Message {
 			no.Code = message.Refusal_FORBIDDEN
 		case errors.As(err, &unknown):
 			no.Code = message.Refusal_UNKNOWN_ID
-		case errors.As(err, &unavailable), errors.Is(err, context.Canceled):
+		case errors.As(err, &unavailable), errors.Is(err, context.Canceled), errors.Is(err, catalogue.ErrOutdated):
 			no.Code = message.Refusal_UNAVAILABLE
 		}
 		return no

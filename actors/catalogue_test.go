@@ -51,6 +51,19 @@ func (d *drawer) RemoveEnvironment(_ context.Context, owner, name string, versio
 	return d.broken
 }
 
+func (d *drawer) ChangeEnvironments(_ context.Context, changed []catalogue.Environment) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, now := range changed {
+		for i, e := range d.all {
+			if d.broken == nil && e.String() == now.String() {
+				d.all[i] = now
+			}
+		}
+	}
+	return d.broken
+}
+
 func (d *drawer) breakWith(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -19,6 +19,7 @@ type EnvironmentStore interface {
 	Environments(ctx context.Context) ([]catalogue.Environment, error)
 	AddEnvironment(ctx context.Context, e catalogue.Environment) error
 	RemoveEnvironment(ctx context.Context, owner, name string, version int) error
+	ChangeEnvironments(ctx context.Context, changed []catalogue.Environment) error // all or none, by owner, name and version
 }
 
 // shelf is the catalogue in force, and where it is kept. It outlives the actors. Only the actor named catalogue changes it;
@@ -85,6 +86,25 @@ func (s *shelf) add(ctx context.Context, by catalogue.Asker, e catalogue.Environ
 	}
 	s.now.Store(next)
 	return e, nil
+}
+
+// replace puts changes in force once they are kept, all or none. What was uploaded for the environments is not for it to change.
+func (s *shelf) replace(ctx context.Context, changes []catalogue.Change) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	next, err := s.now.Load().Replace(changes)
+	if err != nil {
+		return err
+	}
+	changed := make([]catalogue.Environment, len(changes))
+	for i, c := range changes {
+		changed[i] = c.Now
+	}
+	if err := s.store.ChangeEnvironments(ctx, changed); err != nil {
+		return &unavailableError{fmt.Errorf("the change could not be kept: %w", err)}
+	}
+	s.now.Store(next)
+	return nil
 }
 
 // remove takes away what a query names, one environment after the other; what is gone before an error stays gone.

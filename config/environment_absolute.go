@@ -25,30 +25,52 @@ func AbsoluteEnvironment(text []byte, path string) ([]byte, *Environment, Diagno
 	return moved, environment, problems
 }
 
-// moved writes absolute paths over the relative ones, from the end of the text to its beginning.
+// moved writes absolute paths over the relative ones.
 func (d *draft) moved() []byte {
+	var changes []change
+	for _, f := range d.files() {
+		if place, err := locate(d.dir, f.text); err == nil {
+			changes = append(changes, change{f, place})
+		}
+	}
+	return d.rewritten(changes)
+}
+
+// files are the fields that name files: the image, the preinstall, the postinstalls.
+func (d *draft) files() []field {
 	files := []field{d.fields["image.file"]}
 	for _, a := range slices.Concat(d.pre, d.post) {
 		files = append(files, a.file)
 	}
-	slices.SortFunc(files, func(a, b field) int {
+	return files
+}
+
+// change is a field and what is to stand in its place.
+type change struct {
+	field
+	now string
+}
+
+// rewritten writes over the fields, from the end of the text to its beginning. A field that does not stand in the text as it is meant
+// (an alias, escapes) stays: whoever calls looks at the result.
+func (d *draft) rewritten(changes []change) []byte {
+	slices.SortFunc(changes, func(a, b change) int {
 		return cmp.Or(cmp.Compare(b.at.line, a.at.line), cmp.Compare(b.at.column, a.at.column))
 	})
 	lines := bytes.Split(d.src.text, []byte("\n"))
-	for _, f := range files {
-		place, err := locate(d.dir, f.text)
-		name := strings.TrimSpace(f.text)
-		if err != nil || place == name || f.at.line < 1 || f.at.line > len(lines) {
+	for _, c := range changes {
+		was := strings.TrimSpace(c.text)
+		if c.now == was || c.at.line < 1 || c.at.line > len(lines) {
 			continue
 		}
-		line := lines[f.at.line-1]
-		from := min(max(f.at.column-1, 0), len(line))
-		skipped := bytes.Index(line[from:], []byte(name))
+		line := lines[c.at.line-1]
+		from := min(max(c.at.column-1, 0), len(line))
+		skipped := bytes.Index(line[from:], []byte(was))
 		if skipped < 0 || skipped > 1 { // a quote may come first
 			continue
 		}
 		from += skipped
-		lines[f.at.line-1] = slices.Concat(line[:from], []byte(place), line[from+len(name):])
+		lines[c.at.line-1] = slices.Concat(line[:from], []byte(c.now), line[from+len(was):])
 	}
 	return bytes.Join(lines, []byte("\n"))
 }

@@ -47,6 +47,7 @@ func ServerPolicy(api string) Policy {
 				&message.RightsAdd{}, &message.RightsDel{}, &message.RightsList{},
 				&message.UserAdd{}, &message.UserDel{}, &message.UserList{},
 				&message.EnvAdd{}, &message.EnvList{}, &message.EnvShow{}, &message.EnvRemove{}, &message.EnvVerify{},
+				&message.EnvUpdate{}, &message.EnvSet{}, &message.EnvMove{},
 				&message.PowerRequest{}, &message.HistoryRequest{}, &message.ShowRequest{}, &message.StatsRequest{},
 			}},
 			{To: api + "/", Types: []proto.Message{&actor.Terminated{}}},
@@ -59,7 +60,7 @@ func ServerPolicy(api string) Policy {
 func ClientPolicy(inbox string) Policy {
 	return Policy{Peers: pki.KindDaemon, Messages: 100_000, Bytes: 256 << 20, Rules: []Rule{{To: inbox, Types: []proto.Message{
 		&message.Accepted{}, &message.Checked{}, &message.Refused{}, &message.Status{}, &message.Nodes{}, &message.Disks{}, &message.Event{},
-		&message.Rights{}, &message.UserToken{}, &message.Users{}, &message.Env{}, &message.Envs{},
+		&message.Rights{}, &message.UserToken{}, &message.Users{}, &message.Env{}, &message.Envs{}, &message.EnvUpdated{}, &message.EnvMoves{},
 		&message.PowerStates{}, &message.History{}, &message.Shown{}, &message.Stats{},
 		&actor.Watch{}, &actor.Unwatch{}, &actor.DeadLetterResponse{},
 	}}}}

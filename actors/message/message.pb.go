@@ -4532,6 +4532,521 @@ func (x *EnvVerify) GetEnv() *EnvRef {
 	return nil
 }
 
+// EnvUpdate has the files of the newest version of an environment read again; what they are now is the next version. Answered by EnvUpdated.
+type EnvUpdate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Env           *EnvRef                `protobuf:"bytes,2,opt,name=env,proto3" json:"env,omitempty"`
+	Parts         []string               `protobuf:"bytes,3,rep,name=parts,proto3" json:"parts,omitempty"` // that may have changed: image, preinstall, postinstalls; none: all
+	Uploads       []*UploadedFile        `protobuf:"bytes,4,rep,name=uploads,proto3" json:"uploads,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnvUpdate) Reset() {
+	*x = EnvUpdate{}
+	mi := &file_actors_message_message_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnvUpdate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnvUpdate) ProtoMessage() {}
+
+func (x *EnvUpdate) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnvUpdate.ProtoReflect.Descriptor instead.
+func (*EnvUpdate) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *EnvUpdate) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *EnvUpdate) GetEnv() *EnvRef {
+	if x != nil {
+		return x.Env
+	}
+	return nil
+}
+
+func (x *EnvUpdate) GetParts() []string {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *EnvUpdate) GetUploads() []*UploadedFile {
+	if x != nil {
+		return x.Uploads
+	}
+	return nil
+}
+
+type EnvUpdated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Env           *Env                   `protobuf:"bytes,2,opt,name=env,proto3" json:"env,omitempty"` // the next version; the same one when nothing has changed
+	Changes       []*FileChange          `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnvUpdated) Reset() {
+	*x = EnvUpdated{}
+	mi := &file_actors_message_message_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnvUpdated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnvUpdated) ProtoMessage() {}
+
+func (x *EnvUpdated) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnvUpdated.ProtoReflect.Descriptor instead.
+func (*EnvUpdated) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *EnvUpdated) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *EnvUpdated) GetEnv() *Env {
+	if x != nil {
+		return x.Env
+	}
+	return nil
+}
+
+func (x *EnvUpdated) GetChanges() []*FileChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+type FileChange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Part          string                 `protobuf:"bytes,1,opt,name=part,proto3" json:"part,omitempty"` // image, preinstall, postinstalls
+	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"` // as the description names it
+	Was           string                 `protobuf:"bytes,3,opt,name=was,proto3" json:"was,omitempty"`   // sha256, hexadecimal
+	Now           string                 `protobuf:"bytes,4,opt,name=now,proto3" json:"now,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileChange) Reset() {
+	*x = FileChange{}
+	mi := &file_actors_message_message_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileChange) ProtoMessage() {}
+
+func (x *FileChange) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileChange.ProtoReflect.Descriptor instead.
+func (*FileChange) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *FileChange) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+func (x *FileChange) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *FileChange) GetWas() string {
+	if x != nil {
+		return x.Was
+	}
+	return ""
+}
+
+func (x *FileChange) GetNow() string {
+	if x != nil {
+		return x.Now
+	}
+	return ""
+}
+
+// EnvSet changes what may be changed of a version that is there; answered by Envs: those that were changed.
+type EnvSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Env           *EnvRef                `protobuf:"bytes,2,opt,name=env,proto3" json:"env,omitempty"`
+	AllVersions   bool                   `protobuf:"varint,3,opt,name=all_versions,json=allVersions,proto3" json:"all_versions,omitempty"`
+	Visibility    string                 `protobuf:"bytes,4,opt,name=visibility,proto3" json:"visibility,omitempty"`          // public, shared, private; "": as it is
+	Destructive   *bool                  `protobuf:"varint,5,opt,name=destructive,proto3,oneof" json:"destructive,omitempty"` // the description's tag; none: as it is
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnvSet) Reset() {
+	*x = EnvSet{}
+	mi := &file_actors_message_message_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnvSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnvSet) ProtoMessage() {}
+
+func (x *EnvSet) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnvSet.ProtoReflect.Descriptor instead.
+func (*EnvSet) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *EnvSet) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *EnvSet) GetEnv() *EnvRef {
+	if x != nil {
+		return x.Env
+	}
+	return nil
+}
+
+func (x *EnvSet) GetAllVersions() bool {
+	if x != nil {
+		return x.AllVersions
+	}
+	return false
+}
+
+func (x *EnvSet) GetVisibility() string {
+	if x != nil {
+		return x.Visibility
+	}
+	return ""
+}
+
+func (x *EnvSet) GetDestructive() bool {
+	if x != nil && x.Destructive != nil {
+		return *x.Destructive
+	}
+	return false
+}
+
+// EnvMove gives files of all environments other places; for admins. Answered by EnvMoves.
+type EnvMove struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Moves         []*PathMove            `protobuf:"bytes,2,rep,name=moves,proto3" json:"moves,omitempty"`
+	DryRun        bool                   `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"` // say what would be moved
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnvMove) Reset() {
+	*x = EnvMove{}
+	mi := &file_actors_message_message_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnvMove) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnvMove) ProtoMessage() {}
+
+func (x *EnvMove) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnvMove.ProtoReflect.Descriptor instead.
+func (*EnvMove) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *EnvMove) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *EnvMove) GetMoves() []*PathMove {
+	if x != nil {
+		return x.Moves
+	}
+	return nil
+}
+
+func (x *EnvMove) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type PathMove struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            string                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PathMove) Reset() {
+	*x = PathMove{}
+	mi := &file_actors_message_message_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PathMove) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PathMove) ProtoMessage() {}
+
+func (x *PathMove) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PathMove.ProtoReflect.Descriptor instead.
+func (*PathMove) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *PathMove) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *PathMove) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+type EnvMoves struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Environments  []*EnvMoved            `protobuf:"bytes,2,rep,name=environments,proto3" json:"environments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnvMoves) Reset() {
+	*x = EnvMoves{}
+	mi := &file_actors_message_message_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnvMoves) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnvMoves) ProtoMessage() {}
+
+func (x *EnvMoves) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnvMoves.ProtoReflect.Descriptor instead.
+func (*EnvMoves) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *EnvMoves) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *EnvMoves) GetEnvironments() []*EnvMoved {
+	if x != nil {
+		return x.Environments
+	}
+	return nil
+}
+
+type EnvMoved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	Files         []*PathMove            `protobuf:"bytes,4,rep,name=files,proto3" json:"files,omitempty"`
+	Problem       string                 `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"` // why it stays as it is, one line; "": it was moved
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnvMoved) Reset() {
+	*x = EnvMoved{}
+	mi := &file_actors_message_message_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnvMoved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnvMoved) ProtoMessage() {}
+
+func (x *EnvMoved) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnvMoved.ProtoReflect.Descriptor instead.
+func (*EnvMoved) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *EnvMoved) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *EnvMoved) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *EnvMoved) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *EnvMoved) GetFiles() []*PathMove {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *EnvMoved) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 type Env struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
@@ -4553,7 +5068,7 @@ type Env struct {
 
 func (x *Env) Reset() {
 	*x = Env{}
-	mi := &file_actors_message_message_proto_msgTypes[55]
+	mi := &file_actors_message_message_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4565,7 +5080,7 @@ func (x *Env) String() string {
 func (*Env) ProtoMessage() {}
 
 func (x *Env) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[55]
+	mi := &file_actors_message_message_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4578,7 +5093,7 @@ func (x *Env) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Env.ProtoReflect.Descriptor instead.
 func (*Env) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{55}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Env) GetClientId() string {
@@ -4682,7 +5197,7 @@ type Envs struct {
 
 func (x *Envs) Reset() {
 	*x = Envs{}
-	mi := &file_actors_message_message_proto_msgTypes[56]
+	mi := &file_actors_message_message_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4694,7 +5209,7 @@ func (x *Envs) String() string {
 func (*Envs) ProtoMessage() {}
 
 func (x *Envs) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[56]
+	mi := &file_actors_message_message_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4707,7 +5222,7 @@ func (x *Envs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Envs.ProtoReflect.Descriptor instead.
 func (*Envs) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{56}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Envs) GetEnvironments() []*Env {
@@ -4743,7 +5258,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[57]
+	mi := &file_actors_message_message_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4755,7 +5270,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[57]
+	mi := &file_actors_message_message_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4768,7 +5283,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{57}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *HistoryRequest) GetClientId() string {
@@ -4844,7 +5359,7 @@ type History struct {
 
 func (x *History) Reset() {
 	*x = History{}
-	mi := &file_actors_message_message_proto_msgTypes[58]
+	mi := &file_actors_message_message_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4856,7 +5371,7 @@ func (x *History) String() string {
 func (*History) ProtoMessage() {}
 
 func (x *History) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[58]
+	mi := &file_actors_message_message_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4869,7 +5384,7 @@ func (x *History) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use History.ProtoReflect.Descriptor instead.
 func (*History) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{58}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *History) GetOperations() []*PastOperation {
@@ -4909,7 +5424,7 @@ type PastOperation struct {
 
 func (x *PastOperation) Reset() {
 	*x = PastOperation{}
-	mi := &file_actors_message_message_proto_msgTypes[59]
+	mi := &file_actors_message_message_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4921,7 +5436,7 @@ func (x *PastOperation) String() string {
 func (*PastOperation) ProtoMessage() {}
 
 func (x *PastOperation) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[59]
+	mi := &file_actors_message_message_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4934,7 +5449,7 @@ func (x *PastOperation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastOperation.ProtoReflect.Descriptor instead.
 func (*PastOperation) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{59}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *PastOperation) GetId() string {
@@ -5047,7 +5562,7 @@ type ShowRequest struct {
 
 func (x *ShowRequest) Reset() {
 	*x = ShowRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[60]
+	mi := &file_actors_message_message_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5059,7 +5574,7 @@ func (x *ShowRequest) String() string {
 func (*ShowRequest) ProtoMessage() {}
 
 func (x *ShowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[60]
+	mi := &file_actors_message_message_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5072,7 +5587,7 @@ func (x *ShowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowRequest.ProtoReflect.Descriptor instead.
 func (*ShowRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{60}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ShowRequest) GetClientId() string {
@@ -5116,7 +5631,7 @@ type Shown struct {
 
 func (x *Shown) Reset() {
 	*x = Shown{}
-	mi := &file_actors_message_message_proto_msgTypes[61]
+	mi := &file_actors_message_message_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5128,7 +5643,7 @@ func (x *Shown) String() string {
 func (*Shown) ProtoMessage() {}
 
 func (x *Shown) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[61]
+	mi := &file_actors_message_message_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5141,7 +5656,7 @@ func (x *Shown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shown.ProtoReflect.Descriptor instead.
 func (*Shown) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{61}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Shown) GetClientId() string {
@@ -5239,7 +5754,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_actors_message_message_proto_msgTypes[62]
+	mi := &file_actors_message_message_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5251,7 +5766,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[62]
+	mi := &file_actors_message_message_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5264,7 +5779,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{62}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Standing) GetPhase() NodePhase {
@@ -5302,7 +5817,7 @@ type PastResult struct {
 
 func (x *PastResult) Reset() {
 	*x = PastResult{}
-	mi := &file_actors_message_message_proto_msgTypes[63]
+	mi := &file_actors_message_message_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5314,7 +5829,7 @@ func (x *PastResult) String() string {
 func (*PastResult) ProtoMessage() {}
 
 func (x *PastResult) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[63]
+	mi := &file_actors_message_message_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5327,7 +5842,7 @@ func (x *PastResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastResult.ProtoReflect.Descriptor instead.
 func (*PastResult) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{63}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *PastResult) GetNode() string {
@@ -5389,7 +5904,7 @@ type PastTry struct {
 
 func (x *PastTry) Reset() {
 	*x = PastTry{}
-	mi := &file_actors_message_message_proto_msgTypes[64]
+	mi := &file_actors_message_message_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5401,7 +5916,7 @@ func (x *PastTry) String() string {
 func (*PastTry) ProtoMessage() {}
 
 func (x *PastTry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[64]
+	mi := &file_actors_message_message_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5414,7 +5929,7 @@ func (x *PastTry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastTry.ProtoReflect.Descriptor instead.
 func (*PastTry) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{64}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *PastTry) GetNode() string {
@@ -5496,7 +6011,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[65]
+	mi := &file_actors_message_message_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5508,7 +6023,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[65]
+	mi := &file_actors_message_message_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5521,7 +6036,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{65}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *StatsRequest) GetClientId() string {
@@ -5586,7 +6101,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_actors_message_message_proto_msgTypes[66]
+	mi := &file_actors_message_message_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5598,7 +6113,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[66]
+	mi := &file_actors_message_message_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5611,7 +6126,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{66}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Stats) GetClientId() string {
@@ -5668,7 +6183,7 @@ type StepStats struct {
 
 func (x *StepStats) Reset() {
 	*x = StepStats{}
-	mi := &file_actors_message_message_proto_msgTypes[67]
+	mi := &file_actors_message_message_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5680,7 +6195,7 @@ func (x *StepStats) String() string {
 func (*StepStats) ProtoMessage() {}
 
 func (x *StepStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[67]
+	mi := &file_actors_message_message_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5693,7 +6208,7 @@ func (x *StepStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepStats.ProtoReflect.Descriptor instead.
 func (*StepStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{67}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *StepStats) GetCluster() string {
@@ -5786,7 +6301,7 @@ type NodeStats struct {
 
 func (x *NodeStats) Reset() {
 	*x = NodeStats{}
-	mi := &file_actors_message_message_proto_msgTypes[68]
+	mi := &file_actors_message_message_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5798,7 +6313,7 @@ func (x *NodeStats) String() string {
 func (*NodeStats) ProtoMessage() {}
 
 func (x *NodeStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[68]
+	mi := &file_actors_message_message_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5811,7 +6326,7 @@ func (x *NodeStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStats.ProtoReflect.Descriptor instead.
 func (*NodeStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{68}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *NodeStats) GetNode() string {
@@ -5862,7 +6377,7 @@ type CauseStats struct {
 
 func (x *CauseStats) Reset() {
 	*x = CauseStats{}
-	mi := &file_actors_message_message_proto_msgTypes[69]
+	mi := &file_actors_message_message_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5874,7 +6389,7 @@ func (x *CauseStats) String() string {
 func (*CauseStats) ProtoMessage() {}
 
 func (x *CauseStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[69]
+	mi := &file_actors_message_message_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5887,7 +6402,7 @@ func (x *CauseStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CauseStats.ProtoReflect.Descriptor instead.
 func (*CauseStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{69}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *CauseStats) GetMacro() string {
@@ -6280,7 +6795,48 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\fall_versions\x18\x03 \x01(\bR\vallVersions\"O\n" +
 	"\tEnvVerify\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12%\n" +
-	"\x03env\x18\x02 \x01(\v2\x13.kadeploy.v1.EnvRefR\x03env\"\xec\x02\n" +
+	"\x03env\x18\x02 \x01(\v2\x13.kadeploy.v1.EnvRefR\x03env\"\x9a\x01\n" +
+	"\tEnvUpdate\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12%\n" +
+	"\x03env\x18\x02 \x01(\v2\x13.kadeploy.v1.EnvRefR\x03env\x12\x14\n" +
+	"\x05parts\x18\x03 \x03(\tR\x05parts\x123\n" +
+	"\auploads\x18\x04 \x03(\v2\x19.kadeploy.v1.UploadedFileR\auploads\"\x80\x01\n" +
+	"\n" +
+	"EnvUpdated\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\"\n" +
+	"\x03env\x18\x02 \x01(\v2\x10.kadeploy.v1.EnvR\x03env\x121\n" +
+	"\achanges\x18\x03 \x03(\v2\x17.kadeploy.v1.FileChangeR\achanges\"X\n" +
+	"\n" +
+	"FileChange\x12\x12\n" +
+	"\x04part\x18\x01 \x01(\tR\x04part\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x10\n" +
+	"\x03was\x18\x03 \x01(\tR\x03was\x12\x10\n" +
+	"\x03now\x18\x04 \x01(\tR\x03now\"\xc6\x01\n" +
+	"\x06EnvSet\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12%\n" +
+	"\x03env\x18\x02 \x01(\v2\x13.kadeploy.v1.EnvRefR\x03env\x12!\n" +
+	"\fall_versions\x18\x03 \x01(\bR\vallVersions\x12\x1e\n" +
+	"\n" +
+	"visibility\x18\x04 \x01(\tR\n" +
+	"visibility\x12%\n" +
+	"\vdestructive\x18\x05 \x01(\bH\x00R\vdestructive\x88\x01\x01B\x0e\n" +
+	"\f_destructive\"l\n" +
+	"\aEnvMove\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12+\n" +
+	"\x05moves\x18\x02 \x03(\v2\x15.kadeploy.v1.PathMoveR\x05moves\x12\x17\n" +
+	"\adry_run\x18\x03 \x01(\bR\x06dryRun\".\n" +
+	"\bPathMove\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\"b\n" +
+	"\bEnvMoves\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x129\n" +
+	"\fenvironments\x18\x02 \x03(\v2\x15.kadeploy.v1.EnvMovedR\fenvironments\"\x93\x01\n" +
+	"\bEnvMoved\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\x12\x12\n" +
+	"\x04user\x18\x03 \x01(\tR\x04user\x12+\n" +
+	"\x05files\x18\x04 \x03(\v2\x15.kadeploy.v1.PathMoveR\x05files\x12\x18\n" +
+	"\aproblem\x18\x05 \x01(\tR\aproblem\"\xec\x02\n" +
 	"\x03Env\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -6475,7 +7031,7 @@ func file_actors_message_message_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_message_message_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 70)
+var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 78)
 var file_actors_message_message_proto_goTypes = []any{
 	(Operation)(0),                // 0: kadeploy.v1.Operation
 	(Destruction)(0),              // 1: kadeploy.v1.Destruction
@@ -6538,37 +7094,45 @@ var file_actors_message_message_proto_goTypes = []any{
 	(*EnvShow)(nil),               // 58: kadeploy.v1.EnvShow
 	(*EnvRemove)(nil),             // 59: kadeploy.v1.EnvRemove
 	(*EnvVerify)(nil),             // 60: kadeploy.v1.EnvVerify
-	(*Env)(nil),                   // 61: kadeploy.v1.Env
-	(*Envs)(nil),                  // 62: kadeploy.v1.Envs
-	(*HistoryRequest)(nil),        // 63: kadeploy.v1.HistoryRequest
-	(*History)(nil),               // 64: kadeploy.v1.History
-	(*PastOperation)(nil),         // 65: kadeploy.v1.PastOperation
-	(*ShowRequest)(nil),           // 66: kadeploy.v1.ShowRequest
-	(*Shown)(nil),                 // 67: kadeploy.v1.Shown
-	(*Standing)(nil),              // 68: kadeploy.v1.Standing
-	(*PastResult)(nil),            // 69: kadeploy.v1.PastResult
-	(*PastTry)(nil),               // 70: kadeploy.v1.PastTry
-	(*StatsRequest)(nil),          // 71: kadeploy.v1.StatsRequest
-	(*Stats)(nil),                 // 72: kadeploy.v1.Stats
-	(*StepStats)(nil),             // 73: kadeploy.v1.StepStats
-	(*NodeStats)(nil),             // 74: kadeploy.v1.NodeStats
-	(*CauseStats)(nil),            // 75: kadeploy.v1.CauseStats
-	(*timestamppb.Timestamp)(nil), // 76: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 77: google.protobuf.Duration
+	(*EnvUpdate)(nil),             // 61: kadeploy.v1.EnvUpdate
+	(*EnvUpdated)(nil),            // 62: kadeploy.v1.EnvUpdated
+	(*FileChange)(nil),            // 63: kadeploy.v1.FileChange
+	(*EnvSet)(nil),                // 64: kadeploy.v1.EnvSet
+	(*EnvMove)(nil),               // 65: kadeploy.v1.EnvMove
+	(*PathMove)(nil),              // 66: kadeploy.v1.PathMove
+	(*EnvMoves)(nil),              // 67: kadeploy.v1.EnvMoves
+	(*EnvMoved)(nil),              // 68: kadeploy.v1.EnvMoved
+	(*Env)(nil),                   // 69: kadeploy.v1.Env
+	(*Envs)(nil),                  // 70: kadeploy.v1.Envs
+	(*HistoryRequest)(nil),        // 71: kadeploy.v1.HistoryRequest
+	(*History)(nil),               // 72: kadeploy.v1.History
+	(*PastOperation)(nil),         // 73: kadeploy.v1.PastOperation
+	(*ShowRequest)(nil),           // 74: kadeploy.v1.ShowRequest
+	(*Shown)(nil),                 // 75: kadeploy.v1.Shown
+	(*Standing)(nil),              // 76: kadeploy.v1.Standing
+	(*PastResult)(nil),            // 77: kadeploy.v1.PastResult
+	(*PastTry)(nil),               // 78: kadeploy.v1.PastTry
+	(*StatsRequest)(nil),          // 79: kadeploy.v1.StatsRequest
+	(*Stats)(nil),                 // 80: kadeploy.v1.Stats
+	(*StepStats)(nil),             // 81: kadeploy.v1.StepStats
+	(*NodeStats)(nil),             // 82: kadeploy.v1.NodeStats
+	(*CauseStats)(nil),            // 83: kadeploy.v1.CauseStats
+	(*timestamppb.Timestamp)(nil), // 84: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 85: google.protobuf.Duration
 }
 var file_actors_message_message_proto_depIdxs = []int32{
-	76, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
+	84, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
 	0,  // 1: kadeploy.v1.Submit.operation:type_name -> kadeploy.v1.Operation
 	7,  // 2: kadeploy.v1.Submit.uploads:type_name -> kadeploy.v1.UploadedFile
 	10, // 3: kadeploy.v1.Checked.disks:type_name -> kadeploy.v1.DiskPlan
 	1,  // 4: kadeploy.v1.DiskPlan.destruction:type_name -> kadeploy.v1.Destruction
-	76, // 5: kadeploy.v1.DiskPlan.seen:type_name -> google.protobuf.Timestamp
+	84, // 5: kadeploy.v1.DiskPlan.seen:type_name -> google.protobuf.Timestamp
 	37, // 6: kadeploy.v1.DiskPlan.disk:type_name -> kadeploy.v1.Disk
 	2,  // 7: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
 	12, // 8: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
-	76, // 9: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
-	76, // 10: kadeploy.v1.Holder.until:type_name -> google.protobuf.Timestamp
-	76, // 11: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
+	84, // 9: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
+	84, // 10: kadeploy.v1.Holder.until:type_name -> google.protobuf.Timestamp
+	84, // 11: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
 	17, // 12: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
 	19, // 13: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
 	20, // 14: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
@@ -6578,78 +7142,86 @@ var file_actors_message_message_proto_depIdxs = []int32{
 	0,  // 18: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
 	18, // 19: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
 	3,  // 20: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
-	76, // 21: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
+	84, // 21: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
 	4,  // 22: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
 	24, // 23: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	77, // 24: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	85, // 24: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
 	3,  // 25: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
 	25, // 26: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
 	26, // 27: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
-	77, // 28: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	77, // 29: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
+	85, // 28: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	85, // 29: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
 	21, // 30: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
 	30, // 31: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	76, // 32: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	84, // 32: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
 	0,  // 33: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	76, // 34: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	84, // 34: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
 	4,  // 35: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
 	33, // 36: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	76, // 37: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
-	76, // 38: kadeploy.v1.NodeStatus.until:type_name -> google.protobuf.Timestamp
+	84, // 37: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	84, // 38: kadeploy.v1.NodeStatus.until:type_name -> google.protobuf.Timestamp
 	36, // 39: kadeploy.v1.Disks.nodes:type_name -> kadeploy.v1.NodeDisks
-	76, // 40: kadeploy.v1.NodeDisks.seen:type_name -> google.protobuf.Timestamp
+	84, // 40: kadeploy.v1.NodeDisks.seen:type_name -> google.protobuf.Timestamp
 	37, // 41: kadeploy.v1.NodeDisks.disks:type_name -> kadeploy.v1.Disk
 	39, // 42: kadeploy.v1.Disk.content:type_name -> kadeploy.v1.DiskContent
 	38, // 43: kadeploy.v1.Disk.partitions:type_name -> kadeploy.v1.DiskPartition
 	39, // 44: kadeploy.v1.DiskPartition.content:type_name -> kadeploy.v1.DiskContent
 	42, // 45: kadeploy.v1.PowerStates.nodes:type_name -> kadeploy.v1.PowerState
-	76, // 46: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
+	84, // 46: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
 	47, // 47: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
 	48, // 48: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
-	76, // 49: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
-	76, // 50: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
-	77, // 51: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
+	84, // 49: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
+	84, // 50: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
+	85, // 51: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
 	54, // 52: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
-	77, // 53: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
+	85, // 53: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
 	54, // 54: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
-	76, // 55: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
+	84, // 55: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
 	7,  // 56: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
 	56, // 57: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
 	56, // 58: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
 	56, // 59: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
-	76, // 60: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
-	61, // 61: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
-	4,  // 62: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
-	76, // 63: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
-	76, // 64: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
-	65, // 65: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
-	76, // 66: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
-	76, // 67: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
-	4,  // 68: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
-	77, // 69: kadeploy.v1.PastOperation.took:type_name -> google.protobuf.Duration
-	65, // 70: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
-	69, // 71: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
-	70, // 72: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
-	68, // 73: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
-	3,  // 74: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
-	3,  // 75: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
-	76, // 76: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
-	77, // 77: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
-	5,  // 78: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
-	76, // 79: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
-	76, // 80: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
-	73, // 81: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
-	74, // 82: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
-	75, // 83: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
-	77, // 84: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
-	77, // 85: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
-	77, // 86: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
-	77, // 87: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
-	88, // [88:88] is the sub-list for method output_type
-	88, // [88:88] is the sub-list for method input_type
-	88, // [88:88] is the sub-list for extension type_name
-	88, // [88:88] is the sub-list for extension extendee
-	0,  // [0:88] is the sub-list for field type_name
+	56, // 60: kadeploy.v1.EnvUpdate.env:type_name -> kadeploy.v1.EnvRef
+	7,  // 61: kadeploy.v1.EnvUpdate.uploads:type_name -> kadeploy.v1.UploadedFile
+	69, // 62: kadeploy.v1.EnvUpdated.env:type_name -> kadeploy.v1.Env
+	63, // 63: kadeploy.v1.EnvUpdated.changes:type_name -> kadeploy.v1.FileChange
+	56, // 64: kadeploy.v1.EnvSet.env:type_name -> kadeploy.v1.EnvRef
+	66, // 65: kadeploy.v1.EnvMove.moves:type_name -> kadeploy.v1.PathMove
+	68, // 66: kadeploy.v1.EnvMoves.environments:type_name -> kadeploy.v1.EnvMoved
+	66, // 67: kadeploy.v1.EnvMoved.files:type_name -> kadeploy.v1.PathMove
+	84, // 68: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
+	69, // 69: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
+	4,  // 70: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
+	84, // 71: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
+	84, // 72: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
+	73, // 73: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
+	84, // 74: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
+	84, // 75: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
+	4,  // 76: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
+	85, // 77: kadeploy.v1.PastOperation.took:type_name -> google.protobuf.Duration
+	73, // 78: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
+	77, // 79: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
+	78, // 80: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
+	76, // 81: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
+	3,  // 82: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
+	3,  // 83: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
+	84, // 84: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
+	85, // 85: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
+	5,  // 86: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
+	84, // 87: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
+	84, // 88: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
+	81, // 89: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
+	82, // 90: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
+	83, // 91: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
+	85, // 92: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
+	85, // 93: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
+	85, // 94: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
+	85, // 95: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
+	96, // [96:96] is the sub-list for method output_type
+	96, // [96:96] is the sub-list for method input_type
+	96, // [96:96] is the sub-list for extension type_name
+	96, // [96:96] is the sub-list for extension extendee
+	0,  // [0:96] is the sub-list for field type_name
 }
 
 func init() { file_actors_message_message_proto_init() }
@@ -6667,13 +7239,14 @@ func file_actors_message_message_proto_init() {
 		(*Event_Skip)(nil),
 	}
 	file_actors_message_message_proto_msgTypes[50].OneofWrappers = []any{}
+	file_actors_message_message_proto_msgTypes[58].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_message_message_proto_rawDesc), len(file_actors_message_message_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   70,
+			NumMessages:   78,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

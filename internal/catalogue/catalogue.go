@@ -46,17 +46,29 @@ func (e *ExistsError) Error() string {
 	return fmt.Sprintf("%s is there already: remove it first, or give another version in the description, the next is %d", e.Environment, e.Next)
 }
 
+var errFull = fmt.Errorf("the catalogue is full: its descriptions have %d bytes at most; remove environments", MaxText)
+
 // mayAdd says why somebody may not add an environment of that name and visibility.
 func (c *Catalogue) mayAdd(by Asker, name, visibility string) error {
-	switch err := CheckName(name); {
-	case err != nil:
+	if err := CheckName(name); err != nil {
 		return err
+	}
+	if err := mayBe(by, visibility); err != nil {
+		return err
+	}
+	if c.count(by.User) >= MaxPerOwner {
+		return fmt.Errorf("%s has %d environments, no one may have more: remove some", by.User, MaxPerOwner)
+	}
+	return nil
+}
+
+// mayBe says why somebody may not give an environment that visibility.
+func mayBe(by Asker, visibility string) error {
+	switch {
 	case visibility != Public && visibility != Shared && visibility != Private:
 		return fmt.Errorf("unknown visibility %.30q (known: public, shared, private)", visibility)
 	case visibility == Public && !by.Admin:
 		return &ForbiddenError{"public environments are added by admins; a shared one may be used by whoever says -u " + by.User}
-	case c.count(by.User) >= MaxPerOwner:
-		return fmt.Errorf("%s has %d environments, no one may have more: remove some", by.User, MaxPerOwner)
 	}
 	return nil
 }
@@ -76,7 +88,7 @@ func (c *Catalogue) Add(by Asker, e Environment, versioned bool) (*Catalogue, En
 		}
 	}
 	if size > MaxText {
-		return nil, e, fmt.Errorf("the catalogue is full: its descriptions have %d bytes at most; remove environments", MaxText)
+		return nil, e, errFull
 	}
 	if !versioned {
 		e.Version = next
@@ -100,18 +112,9 @@ func (c *Catalogue) count(owner string) (n int) {
 // Remove takes out what a query names and returns it. Without an owner it is about one's own environments only; those of
 // others are for admins.
 func (c *Catalogue) Remove(by Asker, q Query) (*Catalogue, []Environment, error) {
-	if q.Owner == "" && c.has(by.User, q.Name) {
-		q.Owner = by.User
-	}
-	found, err := c.find(by, q)
+	found, err := c.Owned(by, q, "removed")
 	if err != nil {
 		return nil, nil, err
-	}
-	switch first := found[0]; {
-	case q.Owner == "" && first.Owner != by.User:
-		return nil, nil, &ForbiddenError{fmt.Sprintf("you have no environment %q; %s has a public one, which he or an admin may remove with -u %s", q.Name, first.Owner, first.Owner)}
-	case first.Owner != by.User && !by.Admin:
-		return nil, nil, &ForbiddenError{fmt.Sprintf("%s may be removed by its owner and by admins", first)}
 	}
 	left := slices.DeleteFunc(slices.Clone(c.all), func(e Environment) bool {
 		return slices.ContainsFunc(found, func(gone Environment) bool { return order(e, gone) == 0 })

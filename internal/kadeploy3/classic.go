@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -16,9 +17,8 @@ func (f folder) classic(d *draft) error {
 	}
 	deploy := d.file("deploy.conf")
 	f.keys(d, deploy, "conf", conf)
-	if host, at := deploy.value("kadeploy_server"); host != "" {
-		deploy.listen(host, at)
-	}
+	host, at := deploy.value("kadeploy_server")
+	deploy.listen(host, at)
 	names := f.clusters(d)
 	for _, name := range names {
 		f.cluster(d, name)
@@ -44,20 +44,23 @@ func (f *file) value(key string) (string, Place) {
 	return "", Place{}
 }
 
-// loader reads the boot loader of nodes. That of iPXE needs to know more of the server than Kadeploy3 did.
-func (f *file) loader(l *leaf) {
-	if strings.EqualFold(l.value(), "IPXE") {
-		f.report.lost(l.at, "%s: set pxe_kind = ipxe with http_listen and http_url; until then boot profiles are those of PXELINUX", l.value())
-		return
-	}
-	f.set("pxe_kind", l.value(), l.at)
-}
-
-// listen lets nodes call in: by default only those of the server's own machine can.
+// listen lets nodes call in, and fetch what they boot where their loader is iPXE: by default only those of the server's own machine can.
 func (f *file) listen(host string, at Place) {
-	if host != "localhost" && !strings.HasPrefix(host, "127.") {
+	others := host != "" && host != "localhost" && !strings.HasPrefix(host, "127.")
+	if others {
 		f.comment("# Node agents call the server here. Kadeploy3 had no such port.")
 		f.set("agents_listen", host+":25301", at)
+	}
+	loader, at := f.value("pxe_kind")
+	switch {
+	case !strings.EqualFold(loader, "ipxe"):
+	case others:
+		f.comment("# iPXE fetches kernels and profiles here: this server has an HTTP server of its own.")
+		f.set("http_listen", host+":25302", at)
+		f.report.note(at, "%s: nodes fetch from this server, http://%s:25302, and not from another HTTP server; set http_url if they call it otherwise", loader, host)
+	default:
+		f.lines = slices.DeleteFunc(f.lines, func(l line) bool { return l.key() == "pxe_kind" })
+		f.report.lost(at, "%s: set pxe_kind = ipxe with http_listen and http_url, for the server is not known by a name that nodes reach; until then boot profiles are those of PXELINUX", loader)
 	}
 }
 

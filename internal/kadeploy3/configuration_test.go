@@ -108,6 +108,30 @@ var _ = Describe("A configuration of YAML", func() {
 		Entry("a command of no node", "command.conf", "n-9: {console: b}", `command.conf:1:16: no node is named "n-9" in nodes.conf`),
 	)
 
+	DescribeTable("lets iPXE fetch from this server, over HTTP", func(text string) {
+		out, report := made(kadeploy3.Config{Dir: folder(text)})
+		Expect(lost(report)).To(BeEmpty())
+		Expect(notes(report)).To(ContainSubstring("IPXE: nodes fetch from this server, http://ka.lab:25302, and not from another HTTP server; set http_url if they call it otherwise"))
+		site := loaded(out)
+		Expect(site.Global.HTTPListen).To(Equal("ka.lab:25302"))
+		Expect(site.Global.HTTPURL).To(Equal("http://ka.lab:25302"))
+		Expect(site.Nodes[0].PXEKind).To(Equal("ipxe"))
+	},
+		Entry("of YAML", strings.Replace(minimalYAML, "dhcp: {", "dhcp: {method: IPXE, ", 1)),
+		Entry("of 2012", with(minimalClassic, "conf", "pxe_kind = IPXE")),
+	)
+
+	DescribeTable("leaves PXELINUX where nodes could not reach this server by its name", func(text string) {
+		out, report := made(kadeploy3.Config{Dir: folder(text)})
+		Expect(lost(report)).To(ContainElement(ContainSubstring("IPXE: set pxe_kind = ipxe with http_listen and http_url")))
+		site := loaded(out)
+		Expect(site.Global.HTTPListen).To(BeEmpty())
+		Expect(site.Nodes[0].PXEKind).To(Equal("pxelinux"))
+	},
+		Entry("of YAML", strings.NewReplacer("dhcp: {", "dhcp: {method: IPXE, ", "ka.lab", "localhost").Replace(minimalYAML)),
+		Entry("of 2012", strings.Replace(with(minimalClassic, "conf", "pxe_kind = IPXE"), "ka.lab", "127.0.0.1", 1)),
+	)
+
 	It("leaves out a cluster that could not be deployed, with its nodes, and keeps the others", func() {
 		site := strings.Replace(minimalYAML, "-- command.conf --", "- name: d\n  conf_file: d.conf\n  nodes: [{name: 'm-[1-3]', address: '10.0.1.[1-3]'}]\n- name: ../e\n  conf_file: c.conf\n-- d.conf --\npartitioning: {script: ./parted}\n-- command.conf --", 1)
 		out, report := made(kadeploy3.Config{Dir: folder(site)})

@@ -29,6 +29,9 @@ type database struct {
 	rights []rightRow
 	names  map[string]bool // "OWNER\x00NAME\x00VERSION" of the environments so far
 
+	takers map[string]func(mysqldump.Row, Place) error // of the tables whose rows are wanted
+	aside  string                                      // a table that is only looked up: its broken rows are no loss
+
 	kept   int    // bytes of rows so far
 	source string // the database that the rows are taken of
 	old    bool   // before 3.2: kernel parameters replaced those of the cluster
@@ -36,8 +39,25 @@ type database struct {
 	ours   map[*mysqldump.Table]string
 }
 
-// readDatabase reads a dump, compressed or not. The error is a dump that is of no use; what is wrong with single rows is reported.
+// readDatabase reads the environments and rights of a dump, compressed or not. The error is a dump that is of no use; what is wrong
+// with single rows is reported.
 func readDatabase(r io.Reader, file string, report *Report) (*database, error) {
+	d := newDatabase(file, report)
+	d.takers = map[string]func(mysqldump.Row, Place) error{"environments": d.takeEnvironment, "rights": d.takeRight}
+	rows, err := d.readFrom(r, file)
+	if err != nil {
+		return nil, err
+	}
+	d.history(rows)
+	return d, nil
+}
+
+func newDatabase(file string, report *Report) *database {
+	return &database{file: filepath.Base(file), report: report, names: map[string]bool{}, ours: map[*mysqldump.Table]string{}}
+}
+
+// readFrom gives the rows that are wanted to their takers.
+func (d *database) readFrom(r io.Reader, file string) (*mysqldump.Reader, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	head, _ := in.Peek(6)
 	plain, err := compress.Open(compress.Detect(head), in)
@@ -46,8 +66,7 @@ func readDatabase(r io.Reader, file string, report *Report) (*database, error) {
 	}
 	defer plain.Close()
 	limited := &io.LimitedReader{R: plain, N: maxDump}
-	d := &database{file: filepath.Base(file), report: report, names: map[string]bool{}, ours: map[*mysqldump.Table]string{}}
-	rows := mysqldump.New(limited, func(t *mysqldump.Table) bool { kind := d.kind(t); return kind == "environments" || kind == "rights" })
+	rows := mysqldump.New(limited, func(t *mysqldump.Table) bool { return d.takers[d.kind(t)] != nil })
 	if err := d.read(rows); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -58,10 +77,9 @@ func readDatabase(r io.Reader, file string, report *Report) (*database, error) {
 		return nil, fmt.Errorf("%s: no rows of Kadeploy3 (tables environments, rights, nodes) are in it; give the output of mysqldump DATABASE", file)
 	}
 	if !rows.Completed() {
-		report.note(Place{File: d.file}, "the dump does not end as mysqldump ends one: see that it is not cut")
+		d.report.note(Place{File: d.file}, "the dump does not end as mysqldump ends one: see that it is not cut")
 	}
-	d.history(rows)
-	return d, nil
+	return rows, nil
 }
 
 func (d *database) read(rows *mysqldump.Reader) error {
@@ -76,7 +94,7 @@ func (d *database) read(rows *mysqldump.Reader) error {
 			if broken.Number > 0 {
 				place.Row = fmt.Sprintf("row %d of %s", broken.Number, broken.Table)
 			}
-			if isTable(broken.Table) {
+			if isTable(broken.Table) && broken.Table != d.aside {
 				d.report.lost(place, "%s", broken.Msg)
 			}
 			continue
@@ -91,22 +109,23 @@ func (d *database) read(rows *mysqldump.Reader) error {
 
 func (d *database) take(row mysqldump.Row) error {
 	place := Place{File: d.file, Line: row.Line, Row: fmt.Sprintf("row %d of %s", row.Number, row.Table.Name)}
+	return d.takers[d.kind(row.Table)](row, place)
+}
+
+// keep counts what the rows of environments and rights take in memory.
+func (d *database) keep(row mysqldump.Row) error {
 	if d.kept += row.Size(); d.kept > maxKept {
 		return fmt.Errorf("line %d: more than %d bytes of environments and rights", row.Line, maxKept)
 	}
-	switch d.kind(row.Table) {
-	case "environments":
-		if len(d.envs) == maxEnvironments {
-			return fmt.Errorf("more than %d environments", maxEnvironments)
-		}
-		d.takeEnvironment(row, place)
-	case "rights":
-		if len(d.rights) == maxRightRows {
-			return fmt.Errorf("more than %d rows of rights", maxRightRows)
-		}
-		d.rights = append(d.rights, rightRow{d.text(row, "user", place), d.text(row, "node", place), d.text(row, "part", place), place})
-	}
 	return nil
+}
+
+func (d *database) takeRight(row mysqldump.Row, place Place) error {
+	if len(d.rights) == maxRightRows {
+		return fmt.Errorf("more than %d rows of rights", maxRightRows)
+	}
+	d.rights = append(d.rights, rightRow{d.text(row, "user", place), d.text(row, "node", place), d.text(row, "part", place), place})
+	return d.keep(row)
 }
 
 func isTable(name string) bool {
@@ -152,16 +171,16 @@ func (d *database) text(row mysqldump.Row, column string, place Place) string {
 	return string(latin1([]byte(text)))
 }
 
-// history reports what this server keeps in another way.
+// history says how the past is taken.
 func (d *database) history(rows *mysqldump.Reader) {
 	total := map[string]int{}
 	for table, kind := range d.ours {
 		total[kind] += rows.Count(table)
 	}
 	if n := total["nodes"]; n > 0 {
-		d.report.note(Place{File: d.file, Row: "table nodes"}, "%s in the dump only: the server knows the nodes that it has deployed itself", count(n, "state"))
+		d.report.note(Place{File: d.file, Row: "table nodes"}, "%s of nodes: import kadeploy3 --into DIR puts them into the server's database", count(n, "state"))
 	}
 	if n := total["log"]; n > 0 {
-		d.report.note(Place{File: d.file, Row: "table log"}, "%s of history in the dump only: keep it for statistics of the past", count(n, "row"))
+		d.report.note(Place{File: d.file, Row: "table log"}, "%s of history: import kadeploy3 --into DIR puts the deployments into the server's database", count(n, "row"))
 	}
 }

@@ -22,19 +22,26 @@ type environment struct {
 const demolishing = 2
 
 // takeEnvironment adds the environment of a row, or reports why not.
-func (d *database) takeEnvironment(row mysqldump.Row, place Place) {
+func (d *database) takeEnvironment(row mysqldump.Row, place Place) error {
+	if len(d.envs) == maxEnvironments {
+		return fmt.Errorf("more than %d environments", maxEnvironments)
+	}
+	if err := d.keep(row); err != nil {
+		return err
+	}
 	e, err := d.environment(row, place)
 	if err != nil {
 		d.report.lost(place, "environment %q of %s: %v", e.Name, e.owner, err)
-		return
+		return nil
 	}
 	id := fmt.Sprintf("%s\x00%s\x00%d", e.owner, e.Name, e.Version)
 	if d.names[id] {
 		d.report.lost(place, "environment %q of %s, version %d, is there twice: the first row was taken", e.Name, e.owner, e.Version)
-		return
+		return nil
 	}
 	d.names[id] = true
 	d.envs = append(d.envs, e)
+	return nil
 }
 
 // environment makes the model of a row. Columns: db/db_creation.sql of 3.0 to 3.3; multipart and options came with 3.1.7.

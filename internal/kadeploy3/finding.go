@@ -57,6 +57,14 @@ type Report struct {
 func (r *Report) lost(at Place, format string, args ...any) { r.add(true, at, format, args) }
 func (r *Report) note(at Place, format string, args ...any) { r.add(false, at, format, args) }
 
+// lostRows is one finding about many rows.
+func (r *Report) lostRows(n int, at Place, format string, args ...any) {
+	if n > 0 {
+		r.add(true, at, format, args)
+		r.NotTaken += n - 1
+	}
+}
+
 func (r *Report) add(lost bool, at Place, format string, args []any) {
 	if lost {
 		r.NotTaken++

@@ -121,16 +121,11 @@ func (r *Result) configuration(dir string) (*config.Snapshot, error) {
 
 // database makes the descriptions and the book of rights.
 func (r *Result) database(ctx context.Context, cfg Config, disk func(string) string) error {
-	in, name := cfg.Stdin, "standard input"
-	if cfg.Dump != "-" {
-		f, err := os.Open(cfg.Dump)
-		if err != nil {
-			return fmt.Errorf("%s: %w", cfg.Dump, wording.Bare(err))
-		}
-		defer f.Close()
-		in, name = f, cfg.Dump
-	}
-	d, err := readDatabase(&until{ctx, in}, name, &r.Report)
+	var d *database
+	err := opened(ctx, cfg.Dump, cfg.Stdin, func(in io.Reader, name string) (err error) {
+		d, err = readDatabase(in, name, &r.Report)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -182,6 +177,19 @@ func (r *Result) Commit() error {
 
 // Discard removes what was made.
 func (r *Result) Discard() { _ = os.RemoveAll(r.staging) }
+
+// opened gives a dump to read, and what to call it.
+func opened(ctx context.Context, dump string, stdin io.Reader, read func(in io.Reader, name string) error) error {
+	if dump == "-" {
+		return read(&until{ctx, stdin}, "standard input")
+	}
+	f, err := os.Open(dump)
+	if err != nil {
+		return fmt.Errorf("%s: %w", dump, wording.Bare(err))
+	}
+	defer f.Close()
+	return read(&until{ctx, f}, dump)
+}
 
 // until ends a stream when its context does.
 type until struct {

@@ -38,39 +38,53 @@ func (r *Result) WriteJSON(w io.Writer) error {
 	report := &r.Report
 	out := reportJSON{
 		Taken:    takenJSON{report.Environments, report.Rights, report.Clusters, report.Nodes},
-		NotTaken: report.NotTaken, Findings: []findingJSON{}, More: report.More, Files: append([]string{}, r.Files...),
+		NotTaken: report.NotTaken, Findings: report.findings(), More: report.More, Files: append([]string{}, r.Files...),
 	}
-	for _, f := range report.Findings {
+	return encode(w, out)
+}
+
+func (r *Report) findings() []findingJSON {
+	all := []findingJSON{}
+	for _, f := range r.Findings {
 		severity := "note"
 		if f.Lost {
 			severity = "not taken"
 		}
-		out.Findings = append(out.Findings, findingJSON{severity, f.Place.File, f.Place.Line, f.Place.Column, f.Place.Row, f.Text})
+		all = append(all, findingJSON{severity, f.Place.File, f.Place.Line, f.Place.Column, f.Place.Row, f.Text})
 	}
+	return all
+}
+
+func encode(w io.Writer, report any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(out)
+	return e.Encode(report)
 }
 
 // WriteText writes the report for people: what was not taken, the notes, and what was taken.
 func (r *Result) WriteText(w io.Writer) error {
 	var text bytes.Buffer
-	for _, lost := range []bool{true, false} {
-		for _, f := range r.Report.Findings {
-			if f.Lost == lost {
-				fmt.Fprintln(&text, f)
-			}
-		}
-	}
-	if r.Report.More > 0 {
-		fmt.Fprintf(&text, "%d more findings are not listed\n", r.Report.More)
-	}
+	r.Report.list(&text)
 	fmt.Fprintf(&text, "taken: %s, %s, %s, %s; not taken: %s\n",
 		count(r.Report.Environments, "environment"), count(r.Report.Rights, "right"), count(r.Report.Clusters, "cluster"),
 		count(r.Report.Nodes, "node"), count(r.Report.NotTaken, "thing"))
 	_, err := w.Write(text.Bytes())
 	return err
+}
+
+// list writes a finding a line, what was not taken first.
+func (r *Report) list(text *bytes.Buffer) {
+	for _, lost := range []bool{true, false} {
+		for _, f := range r.Findings {
+			if f.Lost == lost {
+				fmt.Fprintln(text, f)
+			}
+		}
+	}
+	if r.More > 0 {
+		fmt.Fprintf(text, "%d more findings are not listed\n", r.More)
+	}
 }
 
 func count(n int, noun string) string {

@@ -80,7 +80,7 @@ func (f folder) yaml(d *draft, name string) error {
 		}
 	}
 	if l := server.take("pxe/dhcp/method", "pxe/kind"); l != nil {
-		deploy.loader(l)
+		deploy.set("pxe_kind", l.value(), l.at)
 	}
 	if server.byPath["pxe/kernels/directory"] == nil {
 		deploy.comment("# Kernels are named below the repository.")
@@ -88,6 +88,8 @@ func (f folder) yaml(d *draft, name string) error {
 	}
 	if host := server.byPath["network/server_hostname"]; host != nil {
 		deploy.listen(host.value(), host.at)
+	} else {
+		deploy.listen("", Place{File: name})
 	}
 	d.serverLists(server, deploy)
 	server.leftovers(d.report, serverReasons)

@@ -28,11 +28,8 @@ type EnvironmentFilter struct{ Owner, Name string }
 // AddEnvironment adds one; ErrExists when that owner has that version of that name, also when that is the same one, written
 // before an ErrUnavailable.
 func (s *Store) AddEnvironment(ctx context.Context, e Environment) error {
-	if e.Owner == "" || e.Name == "" || e.Owner != name(e.Owner) || e.Name != name(e.Name) {
-		return fmt.Errorf("environment %q of %q: expected an owner and a name of 1 to %d bytes", fit.Clip(e.Name, 40), fit.Clip(e.Owner, 40), maxName)
-	}
-	if n := max(len(e.Text), len(e.Details)); n > maxBlob {
-		return fmt.Errorf("environment %s: %d bytes of description, at most %d are kept", e.Name, n, maxBlob)
+	if err := e.fits(); err != nil {
+		return err
 	}
 	return s.explain(s.once(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		n, err := affected(tx.ExecContext(ctx, `INSERT INTO environments
@@ -44,6 +41,41 @@ func (s *Store) AddEnvironment(ctx context.Context, e Environment) error {
 		}
 		return err
 	}))
+}
+
+// fits says why an environment cannot be kept.
+func (e Environment) fits() error {
+	if e.Owner == "" || e.Name == "" || e.Owner != name(e.Owner) || e.Name != name(e.Name) {
+		return fmt.Errorf("environment %q of %q: expected an owner and a name of 1 to %d bytes", fit.Clip(e.Name, 40), fit.Clip(e.Owner, 40), maxName)
+	}
+	if n := max(len(e.Text), len(e.Details)); n > maxBlob {
+		return fmt.Errorf("environment %s: %d bytes of description, at most %d are kept", e.Name, n, maxBlob)
+	}
+	return nil
+}
+
+// ChangeEnvironments puts others in the place of those of the same owner, name and version, all or none; ErrUnknown when one is not
+// there. When they were added stays. It is harmless twice.
+func (s *Store) ChangeEnvironments(ctx context.Context, changed []Environment) error {
+	for _, e := range changed {
+		if err := e.fits(); err != nil {
+			return err
+		}
+	}
+	return s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for _, e := range changed {
+			n, err := affected(tx.ExecContext(ctx, `UPDATE environments SET visibility = $1, description = $2, format = $3, source = $4, details = $5, digest = $6
+				WHERE owner = $7 AND name = $8 AND version = $9`,
+				name(e.Visibility), text(e.Description), name(e.Format), blob(e.Text), blob(e.Details), name(e.Digest), name(e.Owner), name(e.Name), e.Version))
+			if err == nil && n == 0 {
+				err = fmt.Errorf("environment %s:%d of %s %w", fit.Clip(e.Name, 40), e.Version, fit.Clip(e.Owner, 40), ErrUnknown)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // RemoveEnvironment removes one for good; ErrUnknown when it is not there.

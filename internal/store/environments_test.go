@@ -52,6 +52,21 @@ var _ = onBoth("The catalogue of environments", func(fresh func() string) {
 		Expect(s.Environments(ctx, store.EnvironmentFilter{})).To(Equal([]store.Environment{version(debian, "ada", 2)}))
 	})
 
+	It("puts changes in the place of what was, all or none", func() {
+		two := version(debian, "ada", 2)
+		Expect(s.AddEnvironment(ctx, debian)).To(Succeed())
+		Expect(s.AddEnvironment(ctx, two)).To(Succeed())
+		public := two
+		public.Visibility, public.Text, public.Details, public.Digest = "public", []byte("name: debian\ndestructive: true\n"), []byte(`{"a":1}`), "ef"
+		Expect(s.ChangeEnvironments(ctx, []store.Environment{public, version(debian, "ada", 3)})).To(MatchError("environment debian:3 of ada is not known"))
+		Expect(s.Environments(ctx, store.EnvironmentFilter{})).To(Equal([]store.Environment{two, debian}))
+		later := public
+		later.Added = at(60)
+		Expect(s.ChangeEnvironments(ctx, []store.Environment{later})).To(Succeed())
+		Expect(s.ChangeEnvironments(ctx, []store.Environment{later})).To(Succeed())
+		Expect(s.Environments(ctx, store.EnvironmentFilter{})).To(Equal([]store.Environment{public, debian}))
+	})
+
 	DescribeTable("refuses names that would not come back as they are", func(owner, name string) {
 		e := debian
 		e.Owner, e.Name = owner, name

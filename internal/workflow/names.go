@@ -14,6 +14,9 @@ const (
 	Power            Macro = "Power"
 )
 
+// OfKadeploy3 ends the names of instances whose tries Kadeploy3 made and measured: their times are never taken for ours.
+const OfKadeploy3 = " (Kadeploy3)"
+
 // Micro is a micro-step, with the name that users know from Kadeploy3.
 type Micro string
 

@@ -13,8 +13,12 @@ import (
 
 // load reads the configuration for the daemon, and prints its problems when there are errors among them.
 func (r *runner) load(c *cli.Context) (*config.Snapshot, error) {
-	dir := c.String("config-dir")
-	if err := readable(dir); err != nil {
+	return r.loadFrom(c.String("config-dir"), "-d")
+}
+
+// loadFrom is load, of the directory that a flag names.
+func (r *runner) loadFrom(dir, flag string) (*config.Snapshot, error) {
+	if err := readable(dir, flag); err != nil {
 		return nil, err
 	}
 	snapshot, problems := config.Load(dir)
@@ -30,9 +34,9 @@ func notValid(dir string) error {
 }
 
 // readable refuses a directory that cannot be one of a configuration.
-func readable(dir string) error {
+func readable(dir, flag string) error {
 	if err := config.CheckDir(dir); err != nil {
-		return &failure{exitUsage, fmt.Errorf("%w (see -d DIR)", err)}
+		return &failure{exitUsage, fmt.Errorf("%w (see %s DIR)", err, flag)}
 	}
 	return nil
 }
@@ -70,7 +74,7 @@ func (r *runner) checkConfig(c *cli.Context) error {
 		return err
 	}
 	dir := c.String("config-dir")
-	if err := readable(dir); err != nil {
+	if err := readable(dir, "-d"); err != nil {
 		return err
 	}
 	snapshot, problems := config.Load(dir)

@@ -34,7 +34,7 @@ func (r *runner) start(c *cli.Context) error {
 // from stopping it: only state_dir is read.
 func (r *runner) instance(c *cli.Context) (daemon.Instance, error) {
 	dir := c.String("config-dir")
-	if err := readable(dir); err != nil {
+	if err := readable(dir, "-d"); err != nil {
 		return daemon.Instance{}, err
 	}
 	state, err := config.StateDir(dir)

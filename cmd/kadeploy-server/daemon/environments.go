@@ -43,13 +43,9 @@ func (s environments) Environments(ctx context.Context) ([]catalogue.Environment
 
 // AddEnvironment takes the place of one that an addition has left which was told as failed: the catalogue knows what is there.
 func (s environments) AddEnvironment(ctx context.Context, e catalogue.Environment) error {
-	d, err := json.Marshal(details{e.OS, e.Files})
+	k, err := row(e)
 	if err != nil {
 		return err
-	}
-	k := store.Environment{
-		Owner: e.Owner, Name: e.Name, Version: e.Version, Visibility: e.Visibility, Description: e.Description, Format: e.Format,
-		Text: e.Text, Details: d, Digest: e.Image().SHA256, Added: e.Added,
 	}
 	err = s.Store.AddEnvironment(ctx, k)
 	if errors.Is(err, store.ErrExists) {
@@ -58,6 +54,27 @@ func (s environments) AddEnvironment(ctx context.Context, e catalogue.Environmen
 		}
 	}
 	return err
+}
+
+// ChangeEnvironments changes them all or none.
+func (s environments) ChangeEnvironments(ctx context.Context, changed []catalogue.Environment) error {
+	rows := make([]store.Environment, len(changed))
+	for i, e := range changed {
+		var err error
+		if rows[i], err = row(e); err != nil {
+			return err
+		}
+	}
+	return s.Store.ChangeEnvironments(ctx, rows)
+}
+
+// row is an environment as it is kept.
+func row(e catalogue.Environment) (store.Environment, error) {
+	d, err := json.Marshal(details{e.OS, e.Files})
+	return store.Environment{
+		Owner: e.Owner, Name: e.Name, Version: e.Version, Visibility: e.Visibility, Description: e.Description, Format: e.Format,
+		Text: e.Text, Details: d, Digest: e.Image().SHA256, Added: e.Added,
+	}, err
 }
 
 // RemoveEnvironment does not mind one that is gone already.

@@ -16,12 +16,14 @@ import (
 func (r *runner) envCommand() *cli.Command {
 	return &cli.Command{
 		Name: "env", Usage: "the catalogue of environments", Description: envHelp,
-		ArgsUsage: "add FILE | list [PATTERN] | show NAME[:VERSION] | rm NAME[:VERSION] | verify NAME[:VERSION]",
+		ArgsUsage: "add FILE | list [PATTERN] | show NAME[:VERSION] | rm NAME[:VERSION] | verify NAME[:VERSION] | update NAME | set NAME[:VERSION] | move FROM=TO...",
 		Flags: join([]cli.Flag{
-			toggle("add: everybody may deploy it (for admins)", "public"),
-			toggle("add: whoever names its owner may deploy it", "shared"),
-			toggle("add: nobody else may", "private"),
-			toggle("list, rm: not the newest version only", "all-versions"),
+			toggle("add, set: everybody may deploy it (for admins)", "public"),
+			toggle("add, set: whoever names its owner may deploy it", "shared"),
+			toggle("add, set: nobody else may", "private"),
+			&cli.StringFlag{Name: "destructive", Usage: "set: `YES` or no, the description's tag"},
+			toggle("list, rm, set: not the newest version only", "all-versions"),
+			toggle("move: say what would be moved, change nothing", "dry-run"),
 		}, ownerFlags("the environments of `USER`"), []cli.Flag{outputFlag()}, serverFlags()),
 		Action: r.env,
 	}
@@ -42,12 +44,17 @@ func (r *runner) env(c *cli.Context) error {
 	}
 	verb, args, err := verbOf(c, map[string][]string{
 		"add": {"public", "shared", "private"}, "list": {"all-versions", "user"}, "show": {"user", "env-version"},
-		"rm": {"all-versions", "user", "env-version"}, "verify": {"user", "env-version"},
+		"rm": {"all-versions", "user", "env-version"}, "verify": {"user", "env-version"}, "update": {"user", "env-version"},
+		"set": {"public", "shared", "private", "destructive", "all-versions", "user", "env-version"}, "move": {"dry-run"},
 	})
 	if err != nil {
 		return err
 	}
 	switch {
+	case verb == "move" && len(args) == 0:
+		return usage("env", "no files: kadeploy env move FROM=TO")
+	case verb == "move":
+		return r.envMove(c, args, c.Bool("dry-run"), asJSON)
 	case len(args) > 1:
 		return usage("env", "unexpected argument %q", args[1])
 	case verb == "list":
@@ -76,6 +83,14 @@ func (r *runner) env(c *cli.Context) error {
 		return r.envShow(c, ref, asJSON)
 	case "rm":
 		return r.envRemove(c, ref, c.Bool("all-versions"), asJSON)
+	case "update":
+		return r.envUpdate(c, ref, nil, asJSON)
+	case "set":
+		want, err := envWanted(c, ref)
+		if err != nil {
+			return err
+		}
+		return r.envSet(c, want, asJSON)
 	}
 	return r.envVerify(c, ref, asJSON)
 }
@@ -92,6 +107,25 @@ func visibilityOf(c *cli.Context) (string, error) {
 		chosen = v
 	}
 	return chosen, nil
+}
+
+// envWanted is what the flags of set say.
+func envWanted(c *cli.Context, ref *message.EnvRef) (*message.EnvSet, error) {
+	visibility, err := visibilityOf(c)
+	if err != nil {
+		return nil, err
+	}
+	want := &message.EnvSet{Env: ref, AllVersions: c.Bool("all-versions"), Visibility: visibility}
+	switch tag := c.String("destructive"); {
+	case tag == "yes" || tag == "no":
+		yes := tag == "yes"
+		want.Destructive = &yes
+	case c.IsSet("destructive"):
+		return nil, usage("env", "--destructive %q: say yes or no", tag)
+	case visibility == "":
+		return nil, usage("env", "nothing to set: say --private, --shared, --public or --destructive")
+	}
+	return want, nil
 }
 
 // envRef reads NAME[:VERSION], with the flags of the owner and the version.

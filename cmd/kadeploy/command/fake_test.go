@@ -33,6 +33,8 @@ type fakeServer struct {
 	token   *message.UserToken
 	env     *message.Env
 	envs    *message.Envs
+	updated *message.EnvUpdated
+	moved   *message.EnvMoves
 	history *message.History
 	shown   *message.Shown
 	stats   *message.Stats
@@ -216,6 +218,21 @@ func (f *fakeServer) EnvRemove(_ context.Context, ref *message.EnvRef, allVersio
 func (f *fakeServer) EnvVerify(_ context.Context, ref *message.EnvRef) (*message.Env, error) {
 	f.change(&message.EnvVerify{Env: ref})
 	return f.env, f.no()
+}
+
+func (f *fakeServer) EnvUpdate(_ context.Context, r *message.EnvUpdate) (*message.EnvUpdated, error) {
+	f.change(r)
+	return f.updated, f.no()
+}
+
+func (f *fakeServer) EnvSet(_ context.Context, r *message.EnvSet) (*message.Envs, error) {
+	f.change(r)
+	return f.envs, f.no()
+}
+
+func (f *fakeServer) EnvMove(_ context.Context, moves []*message.PathMove, dryRun bool) (*message.EnvMoves, error) {
+	f.change(&message.EnvMove{Moves: moves, DryRun: dryRun})
+	return f.moved, f.no()
 }
 
 func (f *fakeServer) History(_ context.Context, r *message.HistoryRequest) (*message.History, error) {

@@ -168,6 +168,7 @@ user is named. What has been counted stays counted when operations are forgotten
 not exceed (within 3 %), and the longest, of tries that were OK. --failures: causes without names and numbers, the most frequent
 first. --timeouts: half as long again as P99, of at least 20 tries; times beyond the present timeout were never seen, so a step that
 often fails by it needs more than is suggested. Without any of them: the first three. They are of deployments; --kind says of what else.
+Instances named "... (Kadeploy3)" were imported: --timeouts leaves them out.
 
 With --output json: {"since", "until", "kind", "database_bytes", "nodes": [{"node", "cluster", "ok", "ko", "failure_rate", "retries"}],
    "steps": [{"cluster", "macro", "instance", "ok", "failed", "cut", "p50", "p90", "p99", "max"}],
@@ -219,8 +220,16 @@ A private environment is its owner's; a shared one may be used by whoever says -
 add. A name means one's own environment, or else the public one; NAME:VERSION or --env-version one that is not the newest. rm takes
 the newest version, or with --all-versions every one. verify reads all files again. Images are not deleted with their environments.
 
+What a version deploys never changes. update reads the files of the newest version again, says which are others than they were, and adds
+what they are as the next version. set changes who may use a version, and its description's destructive tag. move tells the
+catalogue that files, or all below directories or URLs, have other places: they are there already, and what they were
+(for admins; write FROM::TO when a name has an = in it). An environment whose files are not found there stays as it is: exit code 3.
+
 With --output json: {"name", "version", "user", "visibility", "description", "os", "image", "sha256", "size", "format", "added", "text"},
-the text with show only; {"environments": [...]} for list, {"removed": [...]} for rm.
+the text with show only; {"environments": [...]} for list, {"removed": [...]} for rm, {"changed": [...]} for set;
+   update: {"environment": {...}, "changes": [{"part", "path", "was", "now"}]}
+   move:   {"dry_run", "environments": [{"name", "version", "user", "files": [{"from", "to"}], "problem"}]}
+part: image, preinstall or postinstalls; was, now: sha256.
 
 EXAMPLES:
    kadeploy env add debian13.env --shared
@@ -228,17 +237,26 @@ EXAMPLES:
    kadeploy env list -u alice --output json
    kadeploy env show debian13:3 > debian13.env
    kadeploy env verify debian13 -u alice
+   kadeploy env update debian13
+   kadeploy env set debian13 --public --all-versions
+   kadeploy env set debian13:2 --destructive yes
+   kadeploy env move /srv/images=/data/images http://old/=https://new/ --dry-run
    kadeploy env rm debian13:2`
 
-const kaenvHelp = `Understands the command lines of kaenv3 that add, list, print and remove environments; it must be the first word, or the program be
-called kaenv or kaenv3. kadeploy env says the same in words, and more.
+const kaenvHelp = `Understands the command lines of kaenv3; it must be the first word, or the program be called kaenv or kaenv3. kadeploy env says the
+same in words, and more. Digests are SHA-256 here, and those of a version never change: --update-... reads all files of the newest version
+again and adds the next version, if no others have changed than those asked for. -md5 may be spelled -checksum, :: in -m as : or =.
 
 EXAMPLES:
    kadeploy kaenv -l
    kadeploy kaenv -l 'debian%' -u alice -s
    kadeploy kaenv -a debian13.env
    kadeploy kaenv -p debian13 --env-version 3
-   kadeploy kaenv -d debian13 -s`
+   kadeploy kaenv -d debian13 -s
+   kadeploy kaenv --update-image-md5 debian13
+   kadeploy kaenv --set-visibility-tag debian13 -t shared
+   kadeploy kaenv --toggle-destructive-tag debian13 -s
+   kadeploy kaenv --move-files -m /srv/images::/data/images --dry-run`
 
 const rightsHelp = `Says who may deploy on which nodes. Whoever has no right to one node of a request is refused; admins may do everything.
 A right is to a partition, the one that the site deploys on, or to every one, and may end by itself. Adding is refused when

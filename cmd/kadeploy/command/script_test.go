@@ -182,6 +182,12 @@ func answer(t *testing.T, f *fakeServer, section string, data []byte) {
 	case "envs":
 		f.envs = &message.Envs{}
 		read(f.envs)
+	case "updated":
+		f.updated = &message.EnvUpdated{}
+		read(f.updated)
+	case "moved":
+		f.moved = &message.EnvMoves{}
+		read(f.moved)
 	case "token":
 		f.token = &message.UserToken{}
 		read(f.token)

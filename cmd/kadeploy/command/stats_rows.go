@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/wording"
@@ -54,7 +55,7 @@ type suggestion struct {
 func suggestions(all []stepTime) []suggestion {
 	rows := []suggestion{}
 	for _, t := range all {
-		if t.Macro == string(workflow.Reboot) || t.Macro == string(workflow.Power) { // have no macrostep
+		if t.Macro == string(workflow.Reboot) || t.Macro == string(workflow.Power) || strings.HasSuffix(t.Instance, workflow.OfKadeploy3) { // have no macrostep; were measured elsewhere
 			continue
 		}
 		s := suggestion{Cluster: t.Cluster, Macro: t.Macro, Instance: t.Instance, Tries: t.OK, P99: t.P99, Max: t.Max}

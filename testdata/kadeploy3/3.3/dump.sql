@@ -47,9 +47,33 @@ CREATE TABLE `log` (
   `hostname` varchar(256) NOT NULL,
   `step1` varchar(45) NOT NULL,
   `step2` varchar(45) NOT NULL,
-  `step3` varchar(45) NOT NULL
+  `step3` varchar(45) NOT NULL,
+  `timeout_step1` smallint(5) unsigned NOT NULL,
+  `timeout_step2` smallint(5) unsigned NOT NULL,
+  `timeout_step3` smallint(5) unsigned NOT NULL,
+  `retry_step1` tinyint(1) unsigned NOT NULL,
+  `retry_step2` tinyint(1) unsigned NOT NULL,
+  `retry_step3` tinyint(1) unsigned NOT NULL,
+  `start` int(10) unsigned NOT NULL,
+  `step1_duration` int(10) unsigned NOT NULL,
+  `step2_duration` int(10) unsigned NOT NULL,
+  `step3_duration` int(10) unsigned NOT NULL,
+  `env` varchar(64) NOT NULL,
+  `anonymous_env` varchar(6) NOT NULL,
+  `md5` varchar(35) NOT NULL,
+  `success` varchar(6) NOT NULL,
+  `error` varchar(255) NOT NULL,
+  `user` varchar(16) NOT NULL
 ) ENGINE=MyISAM DEFAULT CHARSET=utf8;
-INSERT INTO `log` VALUES ('D-0c7d','graphene-1.site.lab','SetDeploymentEnv-Untrusted-1','BroadcastEnv-Kascade-0','BootNewEnv-Kexec-0');
+INSERT INTO `log` VALUES ('D-0c7d','graphene-1.site.lab','SetDeploymentEnv-Untrusted-1','BroadcastEnv-Kascade-0','BootNewEnv-Kexec-0',400,300,150,1,0,0,1471500000,165,68,46,'jessie-x64-min:2016071110','false','','true','','alice');
+CREATE TABLE `nodes` (
+  `hostname` varchar(256) NOT NULL,
+  `state` varchar(16) NOT NULL,
+  `env_id` int(10) NOT NULL,
+  `date` int(10) unsigned NOT NULL,
+  `user` varchar(16) NOT NULL
+) ENGINE=MyISAM DEFAULT CHARSET=utf8;
+INSERT INTO `nodes` VALUES ('graphene-1.site.lab','deployed',1,1471500279,'alice');
 CREATE TABLE `rights` (
   `user` varchar(30) NOT NULL,
   `node` varchar(256) NOT NULL,
