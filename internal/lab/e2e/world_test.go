@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,11 +23,16 @@ import (
 )
 
 // world is a lab, and the programs at work in it.
-type world struct{ *labsite.Site }
+type world struct {
+	*labsite.Site
+	kernel lab.Kernel // of the deployment system and the images
+	boot   string     // directory of the deployment system
+}
 
 // setup is what a spec wants of its world. The zero value is one BIOS machine, iPXE, IPMI and the site's own DHCP server.
 type setup struct {
 	machines []lab.MachineConfig
+	kernel   func() (lab.Kernel, error)
 	loader   string
 	power    string
 	dhcp     string // the product's: off (a foreign one names what to boot), proxy (a foreign one gives addresses), full
@@ -40,10 +47,17 @@ func begin(s setup) *world {
 	if s.machines == nil {
 		s.machines = make([]lab.MachineConfig, 1)
 	}
+	if s.kernel == nil {
+		s.kernel = lab.HostKernel
+	}
+	k, err := s.kernel()
+	Expect(err).NotTo(HaveOccurred())
+	boot, err := labsite.BootFiles(programs, k)
+	Expect(err).NotTo(HaveOccurred())
 	l, err := lab.New(lab.Config{Machines: s.machines})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(l.Close)
-	w := &world{&labsite.Site{Lab: l, Conf: filepath.Join(l.Dir, "site"), Programs: programs}}
+	w := &world{&labsite.Site{Lab: l, Conf: filepath.Join(l.Dir, "site"), Programs: programs}, k, boot}
 	daemon := map[string]string{}
 	if s.dhcp != "" {
 		daemon["dhcp"], daemon["dhcp_interface"] = s.dhcp, "eth0"
@@ -52,7 +66,7 @@ func begin(s setup) *world {
 		daemon[k] = v
 	}
 	Expect(labsite.Write(labsite.Config{
-		Lab: l, Dir: w.Conf, Boot: bootFiles, Loader: s.loader, Power: s.power, Daemon: daemon, Nodes: s.nodes,
+		Lab: l, Dir: w.Conf, Boot: boot, Loader: s.loader, Power: s.power, Daemon: daemon, Nodes: s.nodes,
 	})).To(Succeed())
 	if s.partitions != "" {
 		Expect(os.WriteFile(filepath.Join(w.Conf, "partitions"), []byte(s.partitions), 0o644)).To(Succeed())
@@ -128,9 +142,7 @@ func (w *world) await(d *labsite.Deployment) labsite.Report {
 // tiny puts the tiny image into the site, as an environment whose keys may be changed, and returns its description.
 func (w *world) tiny(id string, keys map[string]string) string {
 	GinkgoHelper()
-	k, err := lab.HostKernel()
-	Expect(err).NotTo(HaveOccurred())
-	image, err := labimage.Tiny(k, id)
+	image, err := labimage.Tiny(w.kernel, id)
 	Expect(err).NotTo(HaveOccurred())
 	env, err := labsite.AddEnvironment(w.Conf, labsite.Environment{Name: id, Image: image, Kind: "tzst", Keys: keys})
 	Expect(err).NotTo(HaveOccurred())
@@ -165,6 +177,22 @@ func fileOnDisk(m *lab.Machine, partition int, path string) string {
 	text, err := exec.Command("debugfs", "-R", "cat "+path, partitionOf(m, partition)).Output()
 	Expect(err).NotTo(HaveOccurred())
 	return string(text)
+}
+
+// fileSystemSize is what the ext4 file system on a partition of the machine's disk says of itself, in bytes.
+func fileSystemSize(m *lab.Machine, partition int) int {
+	GinkgoHelper()
+	text, err := exec.Command("debugfs", "-R", "show_super_stats -h", partitionOf(m, partition)).Output()
+	Expect(err).NotTo(HaveOccurred())
+	size := 1
+	for _, field := range []string{"Block count", "Block size"} {
+		found := regexp.MustCompile(field + `: +(\d+)`).FindSubmatch(text)
+		Expect(found).NotTo(BeNil(), string(text))
+		n, err := strconv.Atoi(string(found[1]))
+		Expect(err).NotTo(HaveOccurred())
+		size *= n
+	}
+	return size
 }
 
 // partitionOf is how debugfs is told of a partition of the machine's disk.

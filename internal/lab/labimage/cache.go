@@ -46,11 +46,11 @@ func cached(name string, ingredients []string, make func(path string) error) (st
 	return path, os.Rename(draft, path)
 }
 
-// MadeBy returns the directory that programs make, from the cache when none of them has changed since.
-func MadeBy(name string, programs []string, make func(dir string) error) (string, error) {
+// MadeFrom returns the directory that is made from files, from the cache when none of them has changed since.
+func MadeFrom(name string, files []string, make func(dir string) error) (string, error) {
 	var ingredients []string
-	for _, p := range programs {
-		content, err := os.ReadFile(p)
+	for _, f := range files {
+		content, err := os.ReadFile(f)
 		if err != nil {
 			return "", err
 		}
@@ -77,7 +77,7 @@ func recipe(k lab.Kernel) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	ingredients := []string{string(content), k.Version, strings.Join(applets, " "), strings.Join(wanted, " ")}
+	ingredients := []string{string(content), k.Version, strings.Join(applets, " "), strings.Join(wanted, " "), strings.Join(hardware, " ")}
 	entries, err := seeds.ReadDir("seed")
 	for _, e := range entries {
 		text, readErr := seeds.ReadFile("seed/" + e.Name())
