@@ -43,7 +43,11 @@ func cached(name string, ingredients []string, make func(path string) error) (st
 	if err := make(draft); err != nil {
 		return "", fmt.Errorf("make the image %s: %w", name, err)
 	}
-	return path, os.Rename(draft, path)
+	err = os.Rename(draft, path)
+	if errors.Is(err, fs.ErrExist) { // a directory, which another process was faster to make
+		err = nil
+	}
+	return path, err
 }
 
 // MadeFrom returns the directory that is made from files, from the cache when none of them has changed since.
