@@ -74,7 +74,7 @@ var _ = Describe("A deployment", func() {
 			machines: []lab.MachineConfig{{Card: lab.E1000, Bus: lab.SATA, Memory: 1024}}, kernel: labimage.HardwareKernel, nodes: patient,
 		}, `(?s)iPXE.*kadeploy deployment system, kernel \S+-\d+-amd64\n.*LAB-SYSTEM`),
 		Entry("UEFI HTTP boot, the server's own DHCP", Label("nightly"),
-			setup{dhcp: "full", machines: []lab.MachineConfig{{Firmware: lab.UEFI, HTTPBoot: true}}}, `(?s)HTTP Boot over IPv4.*snponly\.efi.*kadeploy deployment system.*LAB-SYSTEM`),
+			setup{dhcp: "full", machines: []lab.MachineConfig{{Firmware: lab.UEFI, HTTPBoot: true}}, nodes: patient}, `(?s)HTTP Boot over IPv4.*snponly\.efi.*kadeploy deployment system.*LAB-SYSTEM`),
 		Entry("BIOS, PXELINUX", setup{loader: "pxelinux"}, `(?s)PXELINUX.*kadeploy deployment system.*PXELINUX.*LAB-SYSTEM`),
 		Entry("BIOS, GRUB from the network", setup{loader: "grub", nodes: patient}, `(?s)kadeploy deployment system.*LAB-SYSTEM`),
 		Entry("BIOS, the commands of a site, NVMe", setup{power: "command", machines: []lab.MachineConfig{{Bus: lab.NVMe}}}, "LAB-SYSTEM"),
