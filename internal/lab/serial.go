@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"regexp"
@@ -65,27 +64,6 @@ func (s Serial) Wait(ctx context.Context, m Mark, pattern string) ([]string, err
 		case <-tick.C:
 		}
 	}
-}
-
-// Type types on the machine's serial line and waits until what the console then says matches. Nobody else may have the line: who has a
-// session of serial over LAN has it. What a closed line has not taken is lost, so it stays open until the answer.
-func (m *Machine) Type(ctx context.Context, keys, answer string) error {
-	cmd := m.lab.Beside(ctx, "socat", "STDIO", fmt.Sprintf("TCP:127.0.0.1:%d", m.SOLPort))
-	line, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	mark := m.Serial.Mark()
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	defer cmd.Wait()
-	defer cmd.Process.Kill()
-	if _, err := io.WriteString(line, keys); err != nil {
-		return fmt.Errorf("type at %s: %w", m.Name, err)
-	}
-	_, err = m.Serial.Wait(ctx, mark, answer)
-	return err
 }
 
 var escapes = regexp.MustCompile(`\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Za-z0-9]|[=>c78])|[\x00\x07\r]`)

@@ -29,7 +29,7 @@ func uefi(n int) (machines []lab.MachineConfig) {
 
 // kexec has the new system started by the kernel of the deployment system.
 var kexec = map[string]string{
-	"macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:180\nBroadcastEnv|BroadcastEnvChain:2:300\nBootNewEnv|BootNewEnvKexec:1:180",
+	"macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:400\nBroadcastEnv|BroadcastEnvChain:2:300\nBootNewEnv|BootNewEnvKexec:1:400",
 }
 
 // patient has time for a system of many services, for a large kernel, and for a loader that fetches slowly: GRUB for BIOS waits for each block.

@@ -3,12 +3,10 @@
 package e2e_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -27,7 +25,7 @@ const shellInitrd = "initrd-kadeploy console=ttyS0,115200 quiet kadeploy.shell=1
 
 var _ = Describe("When something is wrong", func() {
 	It("a machine that never boots costs itself, and the others of a quorum are OK", Label("nightly"), func() {
-		w := begin(setup{machines: make([]lab.MachineConfig, 4), nodes: quick})
+		w := begin(setup{machines: make([]lab.MachineConfig, 4), nodes: patient})
 		Expect(w.Machines[1].Cut()).To(Succeed())
 		r := w.deploy(w.tiny("tiny", nil), "--min-nodes", "3")
 		Expect(phases(r)).To(HaveKeyWithValue("node-2", Not(Equal("ok"))))
@@ -91,7 +89,7 @@ var _ = Describe("When something is wrong", func() {
 
 	It("a first boot that finds no network is followed by a harder reboot, and a level that fails by the next", Label("nightly"), func() {
 		w := begin(setup{power: "command", nodes: map[string]string{
-			"timeout_reboot": "120", "macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:400\nBroadcastEnv|BroadcastEnvChain:1:400\nBootNewEnv|BootNewEnvClassical:1:400",
+			"timeout_reboot": "240", "macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:400\nBroadcastEnv|BroadcastEnvChain:1:400\nBootNewEnv|BootNewEnvClassical:1:400",
 		}})
 		m := w.Machines[0]
 		power := "#!/bin/sh\nbmc() { ipmitool -I lanplus -C 3 -H " + m.BMC.String() + " -U lab -P lab chassis power $1; }\n" +
@@ -102,7 +100,7 @@ var _ = Describe("When something is wrong", func() {
 		Expect(m.SetFault(lab.RefuseReset)).To(Succeed())
 		d := w.startDeploy(w.tiny("tiny", nil))
 		expectConsole(m, 0, "No more network devices|No bootable device")
-		Eventually(m.ChassisLog, "4m").Should(ContainSubstring("ipmi reset: refused"))
+		Eventually(m.ChassisLog, "6m").Should(ContainSubstring("ipmi reset: refused"))
 		Expect(m.Serial.Since(0)).NotTo(ContainSubstring("kadeploy deployment system"))
 		Expect(m.Heal()).To(Succeed())
 		r := w.await(d)
@@ -143,9 +141,9 @@ var _ = Describe("When something is wrong", func() {
 		w := begin(setup{daemon: map[string]string{"agent_reconnect": "10"}, nodes: map[string]string{"deploy_initrd": shellInitrd}})
 		m := w.Machines[0]
 		d := inTransfer(w, m)
-		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-		defer cancel()
-		Expect(m.Type(ctx, "\nfor p in $(pidof init); do [ $p = 1 ] || kill -9 $p; done\n", `(?s)the agent was killed: killed.*the machine stays as it is`)).To(Succeed())
+		c := w.openConsole(m, "--write")
+		c.typeIn("\nfor p in $(pidof init); do [ $p = 1 ] || kill -9 $p; done\n")
+		expectConsole(m, 0, `(?s)the agent was killed: killed.*the machine stays as it is`)
 		Expect(m.Limit(0)).To(Succeed())
 		r := w.await(d)
 		Expect(r.Outcome).To(Equal("all_ok"), r.Text)
