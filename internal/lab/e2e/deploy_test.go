@@ -76,7 +76,7 @@ var _ = Describe("A deployment", func() {
 		Entry("UEFI HTTP boot, the server's own DHCP", Label("nightly"),
 			setup{dhcp: "full", machines: []lab.MachineConfig{{Firmware: lab.UEFI, HTTPBoot: true}}, nodes: patient}, `(?s)HTTP Boot over IPv4.*snponly\.efi.*kadeploy deployment system.*LAB-SYSTEM`),
 		Entry("BIOS, PXELINUX", setup{loader: "pxelinux"}, `(?s)PXELINUX.*kadeploy deployment system.*PXELINUX.*LAB-SYSTEM`),
-		Entry("BIOS, GRUB from the network", setup{loader: "grub", nodes: patient}, `(?s)kadeploy deployment system.*LAB-SYSTEM`),
+		Entry("BIOS, GRUB from the network", Label("nightly"), setup{loader: "grub", nodes: patient}, `(?s)kadeploy deployment system.*LAB-SYSTEM`),
 		Entry("BIOS, the commands of a site, NVMe", setup{power: "command", machines: []lab.MachineConfig{{Bus: lab.NVMe}}}, "LAB-SYSTEM"),
 		Entry("UEFI, iPXE in its card, Redfish, SCSI", Label("short"),
 			setup{machines: []lab.MachineConfig{{Firmware: lab.UEFI, Bus: lab.SCSI}}, power: "redfish"}, `(?s)iPXE.*vmlinuz-kadeploy.*LAB-SYSTEM`),
