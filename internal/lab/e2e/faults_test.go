@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -172,12 +171,4 @@ func chassisLines(m *lab.Machine) int {
 	text, err := m.ChassisLog()
 	Expect(err).NotTo(HaveOccurred())
 	return strings.Count(text, "\n")
-}
-
-// blocks is how many bytes of the machine's disk are not a hole.
-func blocks(m *lab.Machine) int64 {
-	GinkgoHelper()
-	info, err := os.Stat(m.Disk())
-	Expect(err).NotTo(HaveOccurred())
-	return info.Sys().(*syscall.Stat_t).Blocks * 512
 }
