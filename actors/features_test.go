@@ -50,6 +50,21 @@ var _ = Describe("A deployment with more than an image", func() {
 		}
 	})
 
+	It("lets a disk start the kernel of a dd image, and looks for that of a tar image before a machine is touched", func() {
+		s := newSite(blueprint{nodes: 1, cluster: map[string]string{"bootloader": "chainload_pxe"}})
+		r := s.deployment()
+		r.Environment = []byte(description("image.tar|dd"))
+		o := s.run(r)
+		Expect(o.report("node-1").GetState()).To(HavePrefix("BroadcastEnv/Chain/"), o.ended.GetText())
+
+		s.file("bare.tar", string(tarOf(entry{name: "etc/os-release", content: "ID=bare\n"})))
+		r = s.deployment()
+		r.Environment = []byte(description("bare.tar|tar"))
+		o = s.run(r)
+		Expect(o.ended.GetText()).To(Equal("image bare.tar has no /vmlinuz (wanted by kernel)"))
+		Expect(o.report("node-1").GetCause()).To(ContainSubstring("not touched"))
+	})
+
 	It("deploys the site's default environment when it brings none", func() {
 		s := plannedSite(GinkgoT().TempDir(), blueprint{nodes: 1, global: map[string]string{"environment": "image.env", "minnodes": "1"}})
 		s.write()

@@ -17,7 +17,7 @@ func preparer(from sources) func(context.Context, *job, func(string)) error {
 			return nil
 		}
 		err := from.prepare(ctx, j, tell)
-		if err != nil || !j.bootsByNetwork() {
+		if err != nil || !j.takesKernel() {
 			return err
 		}
 		j.boot, err = image.ExtractBoot(ctx, j.image, j.env.Kernel, j.env.Initrd, j.env.Hypervisor, j.images)
@@ -39,15 +39,23 @@ func (j *job) sameImage(img *image.Image) error {
 	return j.same(img.Path, info)
 }
 
-// bootsByNetwork says whether any node boots the image's own kernel over the network (bootloader = pure_pxe).
-func (j *job) bootsByNetwork() bool {
+// takesKernel says whether the image's own kernel is taken out of it: for nodes that boot it over the network (bootloader = pure_pxe). For
+// those that boot their disk it is only looked for, so that an image without it is found before a disk is written; a dd image cannot
+// be looked into.
+func (j *job) takesKernel() bool {
 	if j.env == nil || j.env.OS == "other" {
 		return false
 	}
-	if j.reboots() {
-		return slices.ContainsFunc(j.order, func(host string) bool { return j.nodes[host].node.Bootloader != "chainload_pxe" })
-	}
-	return slices.ContainsFunc(j.order, func(host string) bool { return j.nodes[host].plan.Has(workflow.InstallBootloader) })
+	return slices.ContainsFunc(j.order, func(host string) bool {
+		h := j.nodes[host]
+		switch {
+		case h.node.Bootloader == "chainload_pxe" && (j.reboots() || j.env.Image.Kind == "dd"):
+			return false
+		case j.reboots():
+			return true
+		}
+		return h.plan.Has(workflow.InstallBootloader)
+	})
 }
 
 // checkArchives finds a missing or oversized archive before any disk is touched.

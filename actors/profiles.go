@@ -90,7 +90,7 @@ func (j *job) checkRoots() error {
 // hint, where no agent mounts the partition before and says what kernels call it.
 func (j *job) checkRoot(h *hostJob) error {
 	n := h.node
-	if !j.bootsByNetwork() || n.Bootloader == "chainload_pxe" || !blockdev.IsHint(n.BlockDevice) || j.namesRoot(h) || j.mounts(h) {
+	if !j.takesKernel() || n.Bootloader == "chainload_pxe" || !blockdev.IsHint(n.BlockDevice) || j.namesRoot(h) || j.mounts(h) {
 		return nil
 	}
 	return fmt.Errorf("node %s: block_device = %s is no name that a kernel knows: add root=... to kernel_params, or set bootloader = chainload_pxe", n.Name, n.BlockDevice)

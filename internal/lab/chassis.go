@@ -23,6 +23,8 @@ const (
 	Down    Fault = "down"   // is not there
 	Lie     Fault = "lie"    // says that all is done, and does nothing
 	Refuse  Fault = "refuse" // says that it cannot
+
+	RefuseReset Fault = "refuse reset" // cannot reset, and does the rest
 )
 
 var errRefused = errors.New("the chassis refuses")

@@ -11,11 +11,11 @@ type controller struct{ chassis }
 
 // command does one of on, off, reset, cycle, soft and boot DEVICE.
 func (b controller) command(what, device string) error {
-	switch b.fault() {
-	case Refuse:
+	switch f := b.fault(); {
+	case f == Refuse, f == RefuseReset && what == "reset":
 		b.note(what, "refused")
 		return errRefused
-	case Lie:
+	case f == Lie:
 		if what == "on" || what == "off" {
 			os.WriteFile(b.path("claimed"), []byte(what), 0o600)
 		}

@@ -42,4 +42,11 @@ var _ = Describe("The chassis program of a BMC", func() {
 		_, err := call(lab.Refuse, "set", "reset", `"1"`)
 		Expect(err).To(MatchError("the chassis refuses"))
 	})
+
+	It("fails to reset, and nothing else, when that is what it refuses", func() {
+		_, err := call(lab.RefuseReset, "set", "reset", `"1"`)
+		Expect(err).To(MatchError("the chassis refuses"))
+		Expect(call(lab.RefuseReset, "set", "power", `"0"`)).To(BeEmpty())
+		Expect(os.ReadFile(filepath.Join(dir, "chassis.log"))).To(MatchRegexp(`(?s)ipmi reset: refused\n.* ipmi off: ok\n$`))
+	})
 })

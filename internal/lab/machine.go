@@ -32,6 +32,9 @@ func newMachine(l *Lab, index int, cfg MachineConfig) (*Machine, error) {
 	if cfg.Bus == "" {
 		cfg.Bus = Virtio
 	}
+	if cfg.Card == "" {
+		cfg.Card = VirtioNet
+	}
 	if cfg.Memory == 0 {
 		cfg.Memory = 512
 	}

@@ -15,7 +15,10 @@ type Firmware string
 // Bus is how a machine's disk is attached.
 type Bus string
 
-// The firmwares, and the buses.
+// Card is the model of a machine's network card, as QEMU calls it. Each has iPXE in its ROM.
+type Card string
+
+// The firmwares, the buses, and the cards.
 const (
 	BIOS Firmware = "bios" // SeaBIOS, with iPXE in the network card
 	UEFI Firmware = "uefi" // OVMF
@@ -24,6 +27,9 @@ const (
 	NVMe   Bus = "nvme"   // /dev/nvme0n1
 	SCSI   Bus = "scsi"   // /dev/sda by virtio-scsi
 	SATA   Bus = "sata"   // /dev/sda by AHCI: a kernel with ahci is needed, which Debian's cloud kernel is not
+
+	VirtioNet Card = "virtio-net-pci"
+	E1000     Card = "e1000" // a kernel with e1000 is needed, as with SATA
 )
 
 const (
@@ -35,8 +41,10 @@ const (
 type MachineConfig struct {
 	Firmware Firmware
 	PlainPXE bool  // UEFI only: no iPXE in the network card, OVMF's own PXE asks for a loader
+	HTTPBoot bool  // UEFI only: no PXE at all, OVMF fetches its loader over HTTP
 	Memory   int   // MiB; 0: 512
 	Bus      Bus   // "": Virtio
+	Card     Card  // "": VirtioNet
 	DiskSize int64 // bytes; 0: 4 GiB; sparse on the host
 }
 
@@ -108,6 +116,9 @@ func (s spec) qemu(o order) []string {
 		line = append(line, "-drive", "if=pflash,unit=0,format=raw,readonly=on,file="+ovmfCode,
 			"-drive", "if=pflash,unit=1,format=raw,file="+s.path("vars.fd"))
 	}
+	if s.HTTPBoot {
+		line = append(line, "-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n", "-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n")
+	}
 	if s.Bus == SCSI {
 		line = append(line, "-device", "virtio-scsi-pci,id=bus0")
 	}
@@ -118,8 +129,8 @@ func (s spec) qemu(o order) []string {
 }
 
 func (s spec) nic(o order) string {
-	device := fmt.Sprintf("virtio-net-pci,id=nic0,netdev=net0,mac=%s,bootindex=%d", s.MAC, o.nic)
-	if s.PlainPXE {
+	device := fmt.Sprintf("%s,id=nic0,netdev=net0,mac=%s,bootindex=%d", s.Card, s.MAC, o.nic)
+	if s.PlainPXE || s.HTTPBoot {
 		device += ",romfile="
 	}
 	return device

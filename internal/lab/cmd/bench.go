@@ -56,11 +56,11 @@ func bench(args []string) error {
 
 // newSite opens a lab with n machines and the server running in it.
 func newSite(programs string, n int, daemon map[string]string) (s *labsite.Site, env string, err error) {
-	boot, err := labsite.BootFiles(programs)
+	k, err := lab.HostKernel()
 	if err != nil {
 		return nil, "", err
 	}
-	k, err := lab.HostKernel()
+	boot, err := labsite.BootFiles(programs, k)
 	if err != nil {
 		return nil, "", err
 	}
@@ -154,7 +154,11 @@ func bootAll(ctx context.Context, machines []*lab.Machine) (time.Duration, error
 }
 
 func sizes(programs string) error {
-	boot, err := labsite.BootFiles(programs)
+	k, err := lab.HostKernel()
+	if err != nil {
+		return err
+	}
+	boot, err := labsite.BootFiles(programs, k)
 	if err != nil {
 		return err
 	}

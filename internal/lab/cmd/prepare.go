@@ -16,16 +16,16 @@ func prepare(l *lab.Lab, programs string) error {
 	if err != nil {
 		return err
 	}
-	boot, err := labsite.BootFiles(programs)
+	k, err := lab.HostKernel()
+	if err != nil {
+		return err
+	}
+	boot, err := labsite.BootFiles(programs, k)
 	if err != nil {
 		return err
 	}
 	site := filepath.Join(l.Dir, "site")
 	if err := labsite.Write(labsite.Config{Lab: l, Dir: site, Boot: boot}); err != nil {
-		return err
-	}
-	k, err := lab.HostKernel()
-	if err != nil {
 		return err
 	}
 	image, err := labimage.Tiny(k, "tiny")

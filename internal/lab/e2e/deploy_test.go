@@ -29,13 +29,13 @@ func uefi(n int) (machines []lab.MachineConfig) {
 
 // kexec has the new system started by the kernel of the deployment system.
 var kexec = map[string]string{
-	"macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:180\nBroadcastEnv|BroadcastEnvChain:2:300\nBootNewEnv|BootNewEnvKexec:1:180",
+	"macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:400\nBroadcastEnv|BroadcastEnvChain:2:300\nBootNewEnv|BootNewEnvKexec:1:400",
 }
 
-// patient has time for a system of many services, and for a loader that fetches slowly: GRUB for BIOS waits for each block.
+// patient has time for a system of many services, for a large kernel, and for a loader that fetches slowly: GRUB for BIOS waits for each block.
 var patient = map[string]string{
-	"timeout_reboot": "300",
-	"macrostep":      "SetDeploymentEnv|SetDeploymentEnvUntrusted:1:400\nBroadcastEnv|BroadcastEnvChain:1:400\nBootNewEnv|BootNewEnvClassical:1:400",
+	"timeout_reboot": "600",
+	"macrostep":      "SetDeploymentEnv|SetDeploymentEnvUntrusted:1:700\nBroadcastEnv|BroadcastEnvChain:1:600\nBootNewEnv|BootNewEnvClassical:1:700",
 }
 
 // onDisk has the disk's own loader start the new system.
@@ -69,8 +69,14 @@ var _ = Describe("A deployment", func() {
 	},
 		Entry("BIOS, iPXE, IPMI", Label("short"), setup{}, `(?s)iPXE.*vmlinuz-kadeploy.*iPXE.*LAB-SYSTEM`),
 		Entry("two at once", setup{machines: make([]lab.MachineConfig, 2)}, "LAB-SYSTEM"),
+		Entry("four at once", Label("nightly"), setup{machines: make([]lab.MachineConfig, 4), nodes: patient}, "LAB-SYSTEM"),
+		Entry("BIOS, e1000, SATA, the kernel for hardware", Label("nightly"), setup{
+			machines: []lab.MachineConfig{{Card: lab.E1000, Bus: lab.SATA, Memory: 1024}}, kernel: labimage.HardwareKernel, nodes: patient,
+		}, `(?s)iPXE.*kadeploy deployment system, kernel \S+-\d+-amd64\n.*LAB-SYSTEM`),
+		Entry("UEFI HTTP boot, the server's own DHCP", Label("nightly"),
+			setup{dhcp: "full", machines: []lab.MachineConfig{{Firmware: lab.UEFI, HTTPBoot: true}}, nodes: patient}, `(?s)HTTP Boot over IPv4.*snponly\.efi.*kadeploy deployment system.*LAB-SYSTEM`),
 		Entry("BIOS, PXELINUX", setup{loader: "pxelinux"}, `(?s)PXELINUX.*kadeploy deployment system.*PXELINUX.*LAB-SYSTEM`),
-		Entry("BIOS, GRUB from the network", setup{loader: "grub", nodes: patient}, `(?s)kadeploy deployment system.*LAB-SYSTEM`),
+		Entry("BIOS, GRUB from the network", Label("nightly"), setup{loader: "grub", nodes: patient}, `(?s)kadeploy deployment system.*LAB-SYSTEM`),
 		Entry("BIOS, the commands of a site, NVMe", setup{power: "command", machines: []lab.MachineConfig{{Bus: lab.NVMe}}}, "LAB-SYSTEM"),
 		Entry("UEFI, iPXE in its card, Redfish, SCSI", Label("short"),
 			setup{machines: []lab.MachineConfig{{Firmware: lab.UEFI, Bus: lab.SCSI}}, power: "redfish"}, `(?s)iPXE.*vmlinuz-kadeploy.*LAB-SYSTEM`),
@@ -110,9 +116,7 @@ var _ = Describe("A deployment", func() {
 
 	It("writes the raw image of a whole disk, which brings its own loader", func() {
 		w := begin(setup{})
-		k, err := lab.HostKernel()
-		Expect(err).NotTo(HaveOccurred())
-		image, err := labimage.WholeDisk(k, "whole")
+		image, err := labimage.WholeDisk(w.kernel, "whole")
 		Expect(err).NotTo(HaveOccurred())
 		raw := map[string]string{"environment_kind": "other", "kernel": "", "initrd": "", "filesystem": "", "fdisktype": "0", "kernel_params": ""}
 		env, err := labsite.AddEnvironment(w.Conf, labsite.Environment{Name: "whole", Image: image, Kind: "ddzst", Keys: raw})
@@ -121,6 +125,20 @@ var _ = Describe("A deployment", func() {
 		w.mustDeploy(env, "--block-device", m.Device())
 		expectSystem(m, 0, "whole", "/dev/vda1", "loader=grub")
 		Expect(fileOnDisk(m, 1, "/etc/image")).To(Equal("whole\n"))
+	})
+
+	It("writes the raw image of a file system onto a partition, and the disk's loader starts it", func() {
+		w := begin(setup{nodes: onDisk("1"), partitions: grubBIOS})
+		image, err := labimage.Partition(w.kernel, "part")
+		Expect(err).NotTo(HaveOccurred())
+		env, err := labsite.AddEnvironment(w.Conf, labsite.Environment{Name: "part", Image: image, Kind: "ddzst"})
+		Expect(err).NotTo(HaveOccurred())
+		m := w.Machines[0]
+		w.mustDeploy(env)
+		expectConsole(m, 0, `(?s)kadeploy deployment system.*SeaBIOS.*LAB-SYSTEM`)
+		expectSystem(m, 0, "part", "/dev/vda1", "id=part")
+		Expect(fileOnDisk(m, 1, "/etc/image")).To(Equal("part\n"))
+		Expect(fileSystemSize(m, 1)).To(Equal(64<<20), "it is the image's file system, not one made on the whole partition")
 	})
 
 	It("brings a minimal Debian up to its ssh server", func() {

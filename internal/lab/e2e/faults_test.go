@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -20,9 +19,12 @@ var quick = map[string]string{
 	"timeout_reboot": "100", "macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:1:120\nBroadcastEnv|BroadcastEnvChain:1:200\nBootNewEnv|BootNewEnvClassical:1:150",
 }
 
+// shellInitrd has a shell on the console of the deployment system.
+const shellInitrd = "initrd-kadeploy console=ttyS0,115200 quiet kadeploy.shell=1"
+
 var _ = Describe("When something is wrong", func() {
 	It("a machine that never boots costs itself, and the others of a quorum are OK", Label("nightly"), func() {
-		w := begin(setup{machines: make([]lab.MachineConfig, 4), nodes: quick})
+		w := begin(setup{machines: make([]lab.MachineConfig, 4), nodes: patient})
 		Expect(w.Machines[1].Cut()).To(Succeed())
 		r := w.deploy(w.tiny("tiny", nil), "--min-nodes", "3")
 		Expect(phases(r)).To(HaveKeyWithValue("node-2", Not(Equal("ok"))))
@@ -84,6 +86,29 @@ var _ = Describe("When something is wrong", func() {
 		Expect(w.Machines[0].Serial.Since(0)).NotTo(ContainSubstring("LAB-SYSTEM"))
 	})
 
+	It("a first boot that finds no network is followed by a harder reboot, and a level that fails by the next", Label("nightly"), func() {
+		w := begin(setup{power: "command", nodes: map[string]string{
+			"timeout_reboot": "240", "macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:400\nBroadcastEnv|BroadcastEnvChain:1:400\nBootNewEnv|BootNewEnvClassical:1:400",
+		}})
+		m := w.Machines[0]
+		power := "#!/bin/sh\nbmc() { ipmitool -I lanplus -C 3 -H " + m.BMC.String() + " -U lab -P lab chassis power $1; }\n" +
+			"case $2 in soft) bmc soft;; hard) bmc reset;; very_hard) bmc cycle;; esac\n"
+		Expect(os.WriteFile(filepath.Join(w.Conf, "power"), []byte(power), 0o755)).To(Succeed())
+		Expect(m.Cut()).To(Succeed())
+		Expect(m.On()).To(Succeed())
+		Expect(m.SetFault(lab.RefuseReset)).To(Succeed())
+		d := w.startDeploy(w.tiny("tiny", nil))
+		expectConsole(m, 0, "No more network devices|No bootable device")
+		Eventually(m.ChassisLog, "6m").Should(ContainSubstring("ipmi reset: refused"))
+		Expect(m.Serial.Since(0)).NotTo(ContainSubstring("kadeploy deployment system"))
+		Expect(m.Heal()).To(Succeed())
+		r := w.await(d)
+		Expect(r.Outcome).To(Equal("all_ok"), r.Text)
+		Expect(m.ChassisLog()).To(MatchRegexp(`(?s) lab on: ok.* ipmi soft: ok.* ipmi reset: refused.* ipmi off: ok.* ipmi on: ok`))
+		expectConsole(m, 0, `(?s)SeaBIOS.*SeaBIOS.*kadeploy deployment system.*SeaBIOS.*LAB-SYSTEM`)
+		expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
+	})
+
 	// inTransfer starts a deployment and returns when some of the image, which comes slowly, is on the machine's disk.
 	inTransfer := func(w *world, m *lab.Machine) *labsite.Deployment {
 		GinkgoHelper()
@@ -111,6 +136,22 @@ var _ = Describe("When something is wrong", func() {
 		expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
 	})
 
+	It("an agent that is killed in the transfer, on a machine that runs on, leaves that to the next boot", Label("nightly"), func() {
+		w := begin(setup{daemon: map[string]string{"agent_reconnect": "10"}, nodes: map[string]string{"deploy_initrd": shellInitrd}})
+		m := w.Machines[0]
+		d := inTransfer(w, m)
+		c := w.openConsole(m, "--write")
+		c.typeIn("\nfor p in $(pidof init); do [ $p = 1 ] || kill -9 $p; done\n")
+		expectConsole(m, 0, `(?s)the agent was killed: killed.*the machine stays as it is`)
+		Expect(m.Limit(0)).To(Succeed())
+		r := w.await(d)
+		Expect(r.Outcome).To(Equal("all_ok"), r.Text)
+		Expect(r.Nodes[0].Tries).To(BeNumerically(">", 1))
+		expectConsole(m, 0, `(?s)the agent was killed.*SeaBIOS.*kadeploy deployment system.*SeaBIOS.*LAB-SYSTEM`)
+		expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
+		Expect(fileOnDisk(m, 1, "/etc/image")).To(Equal("tiny\n"))
+	})
+
 	It("a machine that is reset in the transfer, and its agent with it, gets the image at its next boot", func() {
 		w := begin(setup{})
 		m := w.Machines[0]
@@ -130,12 +171,4 @@ func chassisLines(m *lab.Machine) int {
 	text, err := m.ChassisLog()
 	Expect(err).NotTo(HaveOccurred())
 	return strings.Count(text, "\n")
-}
-
-// blocks is how many bytes of the machine's disk are not a hole.
-func blocks(m *lab.Machine) int64 {
-	GinkgoHelper()
-	info, err := os.Stat(m.Disk())
-	Expect(err).NotTo(HaveOccurred())
-	return info.Sys().(*syscall.Stat_t).Blocks * 512
 }

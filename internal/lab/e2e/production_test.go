@@ -45,7 +45,7 @@ func production() (w *world, m *lab.Machine) {
 // enter has the server begin in the system that runs.
 func (w *world) enter(instance, part string) {
 	GinkgoHelper()
-	Expect(labsite.Write(labsite.Config{Lab: w.Lab, Dir: w.Conf, Boot: bootFiles, Nodes: map[string]string{
+	Expect(labsite.Write(labsite.Config{Lab: w.Lab, Dir: w.Conf, Boot: w.boot, Nodes: map[string]string{
 		"ssh_key": "site.key", "ssh_known_hosts": "known_hosts", "deploy_part": part, "timeout_reboot": "300", "timeout_reboot_kexec": "300",
 		"macrostep": "SetDeploymentEnv|SetDeploymentEnv" + instance + ":1:600\nBroadcastEnv|BroadcastEnvChain:1:300\nBootNewEnv|BootNewEnvClassical:1:400",
 	}})).To(Succeed())

@@ -12,7 +12,6 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/kadeploy/kadeploy/internal/lab"
-	"github.com/kadeploy/kadeploy/internal/lab/labsite"
 )
 
 func TestMain(m *testing.M) {
@@ -26,8 +25,8 @@ func TestEndToEnd(t *testing.T) {
 	RunSpecs(t, "end to end")
 }
 
-// The programs under test, and the deployment system that they have made of themselves.
-var programs, bootFiles string
+// programs is the directory of the programs under test.
+var programs string
 
 var _ = BeforeSuite(func() {
 	if err := lab.Check(); err != nil {
@@ -41,7 +40,5 @@ var _ = BeforeSuite(func() {
 		programs = "../../../bin"
 	}
 	programs, err = filepath.Abs(programs)
-	Expect(err).NotTo(HaveOccurred())
-	bootFiles, err = labsite.BootFiles(programs)
 	Expect(err).NotTo(HaveOccurred())
 })

@@ -4,10 +4,8 @@ package e2e_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -21,11 +19,16 @@ import (
 )
 
 // world is a lab, and the programs at work in it.
-type world struct{ *labsite.Site }
+type world struct {
+	*labsite.Site
+	kernel lab.Kernel // of the deployment system and the images
+	boot   string     // directory of the deployment system
+}
 
 // setup is what a spec wants of its world. The zero value is one BIOS machine, iPXE, IPMI and the site's own DHCP server.
 type setup struct {
 	machines []lab.MachineConfig
+	kernel   func() (lab.Kernel, error)
 	loader   string
 	power    string
 	dhcp     string // the product's: off (a foreign one names what to boot), proxy (a foreign one gives addresses), full
@@ -40,10 +43,17 @@ func begin(s setup) *world {
 	if s.machines == nil {
 		s.machines = make([]lab.MachineConfig, 1)
 	}
+	if s.kernel == nil {
+		s.kernel = lab.HostKernel
+	}
+	k, err := s.kernel()
+	Expect(err).NotTo(HaveOccurred())
+	boot, err := labsite.BootFiles(programs, k)
+	Expect(err).NotTo(HaveOccurred())
 	l, err := lab.New(lab.Config{Machines: s.machines})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(l.Close)
-	w := &world{&labsite.Site{Lab: l, Conf: filepath.Join(l.Dir, "site"), Programs: programs}}
+	w := &world{&labsite.Site{Lab: l, Conf: filepath.Join(l.Dir, "site"), Programs: programs}, k, boot}
 	daemon := map[string]string{}
 	if s.dhcp != "" {
 		daemon["dhcp"], daemon["dhcp_interface"] = s.dhcp, "eth0"
@@ -52,7 +62,7 @@ func begin(s setup) *world {
 		daemon[k] = v
 	}
 	Expect(labsite.Write(labsite.Config{
-		Lab: l, Dir: w.Conf, Boot: bootFiles, Loader: s.loader, Power: s.power, Daemon: daemon, Nodes: s.nodes,
+		Lab: l, Dir: w.Conf, Boot: boot, Loader: s.loader, Power: s.power, Daemon: daemon, Nodes: s.nodes,
 	})).To(Succeed())
 	if s.partitions != "" {
 		Expect(os.WriteFile(filepath.Join(w.Conf, "partitions"), []byte(s.partitions), 0o644)).To(Succeed())
@@ -128,9 +138,7 @@ func (w *world) await(d *labsite.Deployment) labsite.Report {
 // tiny puts the tiny image into the site, as an environment whose keys may be changed, and returns its description.
 func (w *world) tiny(id string, keys map[string]string) string {
 	GinkgoHelper()
-	k, err := lab.HostKernel()
-	Expect(err).NotTo(HaveOccurred())
-	image, err := labimage.Tiny(k, id)
+	image, err := labimage.Tiny(w.kernel, id)
 	Expect(err).NotTo(HaveOccurred())
 	env, err := labsite.AddEnvironment(w.Conf, labsite.Environment{Name: id, Image: image, Kind: "tzst", Keys: keys})
 	Expect(err).NotTo(HaveOccurred())
@@ -157,30 +165,6 @@ func expectConsole(m *lab.Machine, mark lab.Mark, pattern string) {
 	defer cancel()
 	_, err := m.Serial.Wait(ctx, mark, pattern)
 	Expect(err).NotTo(HaveOccurred())
-}
-
-// fileOnDisk reads a file of the ext4 file system on a partition of the machine's disk, without mounting it.
-func fileOnDisk(m *lab.Machine, partition int, path string) string {
-	GinkgoHelper()
-	text, err := exec.Command("debugfs", "-R", "cat "+path, partitionOf(m, partition)).Output()
-	Expect(err).NotTo(HaveOccurred())
-	return string(text)
-}
-
-// partitionOf is how debugfs is told of a partition of the machine's disk.
-func partitionOf(m *lab.Machine, partition int) string {
-	GinkgoHelper()
-	out, err := exec.Command("sfdisk", "-J", m.Disk()).Output()
-	Expect(err).NotTo(HaveOccurred(), "the disk has a partition table")
-	var t struct {
-		PartitionTable struct {
-			Label      string
-			Partitions []struct{ Start, Size int64 }
-		}
-	}
-	Expect(json.Unmarshal(out, &t)).To(Succeed())
-	Expect(len(t.PartitionTable.Partitions)).To(BeNumerically(">=", partition))
-	return fmt.Sprintf("%s?offset=%d", m.Disk(), t.PartitionTable.Partitions[partition-1].Start*512)
 }
 
 // tell writes what is needed to understand a failure.

@@ -43,14 +43,18 @@ func cached(name string, ingredients []string, make func(path string) error) (st
 	if err := make(draft); err != nil {
 		return "", fmt.Errorf("make the image %s: %w", name, err)
 	}
-	return path, os.Rename(draft, path)
+	err = os.Rename(draft, path)
+	if errors.Is(err, fs.ErrExist) { // a directory, which another process was faster to make
+		err = nil
+	}
+	return path, err
 }
 
-// MadeBy returns the directory that programs make, from the cache when none of them has changed since.
-func MadeBy(name string, programs []string, make func(dir string) error) (string, error) {
+// MadeFrom returns the directory that is made from files, from the cache when none of them has changed since.
+func MadeFrom(name string, files []string, make func(dir string) error) (string, error) {
 	var ingredients []string
-	for _, p := range programs {
-		content, err := os.ReadFile(p)
+	for _, f := range files {
+		content, err := os.ReadFile(f)
 		if err != nil {
 			return "", err
 		}
@@ -77,7 +81,7 @@ func recipe(k lab.Kernel) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	ingredients := []string{string(content), k.Version, strings.Join(applets, " "), strings.Join(wanted, " ")}
+	ingredients := []string{string(content), k.Version, strings.Join(applets, " "), strings.Join(wanted, " "), strings.Join(hardware, " ")}
 	entries, err := seeds.ReadDir("seed")
 	for _, e := range entries {
 		text, readErr := seeds.ReadFile("seed/" + e.Name())

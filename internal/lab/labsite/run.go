@@ -20,7 +20,7 @@ type Site struct {
 }
 
 // longest is how long any program may take.
-const longest = 15 * time.Minute
+const longest = 30 * time.Minute
 
 // Run runs one of the programs in the server's namespace and returns what it wrote to its standard output. The error holds what it wrote to the other.
 func (s *Site) Run(program string, args ...string) (string, error) {

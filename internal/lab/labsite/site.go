@@ -47,8 +47,8 @@ func Write(c Config) error {
 		"power": cmp.Or(c.Power, "ipmi"), "pxe_kind": cmp.Or(c.Loader, "ipxe"),
 		"deploy_kernel": "vmlinuz-kadeploy", "deploy_initrd": "initrd-kadeploy console=ttyS0,115200 quiet", "block_device": "/dev/vda", "deploy_part": "1",
 		"partition_file": "partitions", "kernel_params": "console=ttyS0,115200 quiet",
-		"timeout_reboot": "120", "sleep_time_before_ping": "2",
-		"macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:180\nBroadcastEnv|BroadcastEnvChain:2:300\nBootNewEnv|BootNewEnvClassical:1:180,BootNewEnvHardReboot:1:180",
+		"timeout_reboot": "300", "sleep_time_before_ping": "2", // ten times a boot without KVM, for a machine that has more to do
+		"macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:2:400\nBroadcastEnv|BroadcastEnvChain:2:300\nBootNewEnv|BootNewEnvClassical:1:400,BootNewEnvHardReboot:1:400",
 	}
 	if c.Power != "command" {
 		maps.Copy(nodes, map[string]string{"bmc_credentials": "bmc.credentials", "ipmi_cipher": "3", "redfish_ca": c.Lab.RedfishCA()})

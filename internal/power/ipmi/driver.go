@@ -27,6 +27,7 @@ type Config struct {
 	Patience power.Patience
 	Answer   time.Duration // after which a packet is sent again; default 1 s
 	Tries    int           // packets without an answer before a controller is taken for dead; default 5
+	Alive    time.Duration // between two commands that keep the session of a console; default 15 s
 }
 
 // Driver reaches the controllers that the targets name. It may be used by many goroutines; two operations of one controller
@@ -40,7 +41,7 @@ var (
 
 // New makes a driver. It opens nothing.
 func New(cfg Config) *Driver {
-	cfg.Answer, cfg.Tries = cmp.Or(cfg.Answer, time.Second), cmp.Or(cfg.Tries, 5)
+	cfg.Answer, cfg.Tries, cfg.Alive = cmp.Or(cfg.Answer, time.Second), cmp.Or(cfg.Tries, 5), cmp.Or(cfg.Alive, 15*time.Second)
 	return &Driver{cfg}
 }
 

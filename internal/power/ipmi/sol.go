@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/bougou/go-ipmi/pkg/client"
@@ -35,7 +36,12 @@ func (d *Driver) Console(ctx context.Context, target power.Target, force bool, i
 		if err := activateSOL(ctx, s); err != nil {
 			return err
 		}
+		streaming, streamed := context.WithCancel(ctx)
+		var awake sync.WaitGroup
+		awake.Go(func() { d.keepAwake(streaming, s) })
 		err := s.SOLStream(ctx, in, out, &client.SOLStreamOptions{PollInterval: solPoll})
+		streamed()
+		awake.Wait()
 		if err == nil || ctx.Err() != nil { // otherwise it may be another's by now; what is ours ends with the session
 			bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUpTime)
 			defer cancel()
@@ -47,6 +53,15 @@ func (d *Driver) Console(ctx context.Context, target power.Target, force bool, i
 		return nil
 	}
 	return err
+}
+
+// keepAwake asks the controller something now and then: one that counts only commands as activity ends a session after a minute without,
+// or half of that, whatever its console says. That it does not answer is for the stream to find out.
+func (d *Driver) keepAwake(ctx context.Context, s *client.Client) {
+	defer func() { _ = recover() }() // what a controller sends must not end the server
+	for power.Pause(ctx, d.cfg.Alive) == nil {
+		_, _ = s.GetDeviceID(ctx)
+	}
 }
 
 // activateSOL asks for the console, encrypted as the session is (24.1).

@@ -2,10 +2,12 @@ package ipmi_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os/exec"
+	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -44,6 +46,43 @@ func withConsole() (*simulator, *serial) {
 	return startSimulator(fmt.Sprintf(`  sol "tcp:127.0.0.1:%d" 115200`, l.Addr().(*net.TCPAddr).Port)), port
 }
 
+// overheard is a target whose controller is reached by way of somebody who counts the commands that it is sent: packets with the authentication
+// type RMCP+ whose payload is an IPMI message.
+func overheard(target power.Target) (power.Target, *atomic.Int64) {
+	GinkgoHelper()
+	behind, err := net.Dial("udp", target.Control.Address)
+	Expect(err).NotTo(HaveOccurred())
+	front, err := net.ListenPacket("udp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { front.Close(); behind.Close() })
+	var commands atomic.Int64
+	var client atomic.Pointer[net.Addr]
+	go func() {
+		for packet := make([]byte, 2048); ; {
+			n, from, err := front.ReadFrom(packet)
+			if err != nil {
+				return
+			}
+			if n > 5 && packet[4] == 6 && packet[5]&0x3f == 0 {
+				commands.Add(1)
+			}
+			client.Store(&from)
+			_, _ = behind.Write(packet[:n])
+		}
+	}()
+	go func() {
+		for packet := make([]byte, 2048); ; {
+			n, err := behind.Read(packet)
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			_, _ = front.WriteTo(packet[:n], *client.Load())
+		}
+	}()
+	target.Control.Address = front.LocalAddr().String()
+	return target, &commands
+}
+
 // person is somebody at the console, by the driver.
 type person struct {
 	leave  context.CancelFunc
@@ -52,12 +91,14 @@ type person struct {
 	end    chan error
 }
 
-func sits(s *simulator, force bool) *person {
+func sits(s *simulator, force bool) *person { return sitsAt(s.target, ipmi.Config{}, force) }
+
+func sitsAt(target power.Target, cfg ipmi.Config, force bool) *person {
 	ctx, cancel := context.WithCancel(context.Background())
 	in, types := io.Pipe()
 	p := &person{cancel, gbytes.NewBuffer(), types, make(chan error, 1)}
 	context.AfterFunc(ctx, func() { in.Close() })
-	go func() { p.end <- ipmi.New(ipmi.Config{}).Console(ctx, s.target, force, in, p.screen) }()
+	go func() { p.end <- ipmi.New(cfg).Console(ctx, target, force, in, p.screen) }()
 	DeferCleanup(func() { cancel(); Eventually(p.end).Should(Receive()) })
 	return p
 }
@@ -122,6 +163,16 @@ var _ = Describe("The serial console, over LAN", func() {
 		third := sits(s, true)
 		Eventually(func() *gbytes.Buffer { _, _ = io.WriteString(third.types, "y"); return port.keys }).WithTimeout(10 * time.Second).Should(gbytes.Say("y"))
 		third.left()
+	})
+
+	It("is kept by commands while nothing is typed or printed", func() {
+		s, port := withConsole()
+		target, commands := overheard(s.target)
+		p := sitsAt(target, ipmi.Config{Alive: 20 * time.Millisecond}, false)
+		joined(p, port)
+		before := commands.Load()
+		Eventually(commands.Load).WithTimeout(10 * time.Second).Should(BeNumerically(">", before+5))
+		p.left()
 	})
 
 	It("of a controller that is gone ends with a word about it", func() {
