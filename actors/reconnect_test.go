@@ -67,7 +67,6 @@ var _ = Describe("A node whose agent outlives the server", func() {
 	},
 		Entry("the partitioning", "create_partition_table", "await_agent", "umount_deploy_part", "create_partition_table", "format_deploy_part"),
 		Entry("the formatting", "format_deploy_part", "await_agent", "umount_deploy_part", "create_partition_table", "format_deploy_part"),
-		Entry("the broadcast", "send_environment", "await_agent", "umount_deploy_part", "create_partition_table", "format_deploy_part", "mount_deploy_part", "format_swap_part", "send_environment"),
 		Entry("a post-install", "manage_admin_post_install", "await_agent", "umount_deploy_part", "create_partition_table", "format_deploy_part", "mount_deploy_part", "format_swap_part", "send_environment", "manage_admin_post_install"),
 	)
 
