@@ -1,20 +1,20 @@
 package actors
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"runtime/debug"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/kadeploy/kadeploy/chain"
+	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/topology"
 	"github.com/kadeploy/kadeploy/internal/workflow"
@@ -33,6 +33,7 @@ type broadcast struct {
 
 	transfer [16]byte
 	key      [32]byte
+	goesOn   bool // its members have kept what they have of it
 	places   map[string]*place
 	changed  chan struct{} // a place changed
 }
@@ -51,6 +52,10 @@ func newBroadcast(c *chainActor, ctx actor.Context) *broadcast {
 	}
 	for _, m := range b.members {
 		b.tls = b.tls || m.node.ChainTLS // who wants it does not get the image from one who does not
+	}
+	if kept := b.members[0].kept; kept != nil { // as of all members
+		b.transfer, b.key, b.tls, b.goesOn = [16]byte(kept.GetTransfer()), [32]byte(kept.GetKey()), kept.GetTls(), true
+		return b
 	}
 	_, _ = rand.Read(b.transfer[:]) // never fails (crypto/rand)
 	_, _ = rand.Read(b.key[:])
@@ -99,28 +104,61 @@ func (b *broadcast) guarded(ctx context.Context, p *place) (err error) {
 	return b.receive(ctx, p)
 }
 
-// receive orders one member to take its place and returns what its agent reports.
+// receive orders one member to take its place and returns what its agent reports. When the connection to the agent breaks, the chain goes on
+// without it: an agent that calls again, and has kept the order, is given it again, to tell what became of it.
 func (b *broadcast) receive(ctx context.Context, p *place) error {
-	digest := b.job.image.Manifest.Digest()
-	n := p.node
-	order := &agentpb.Order{Step: string(workflow.SendEnvironment), Kind: &agentpb.Order_Receive{Receive: &agentpb.Receive{
-		Transfer: b.transfer[:], Key: b.key[:], Manifest: digest[:],
-		Listen: net.JoinHostPort(n.Addr.String(), strconv.Itoa(n.ChainPort)),
-		Kind:   b.job.image.Kind, Compression: b.job.image.Compression,
-		Target: b.job.target(n), Ring: uint64(n.ChainRing), Tls: b.tls,
-		SlowDisk: durationpb.New(n.SlowDisk), Stall: durationpb.New(b.job.stall),
-		Size: uint64(b.job.image.Unpacked), Verify: n.VerifyImage,
-	}}}
-	result, err := p.session.Do(ctx, order, func(said *agentpb.Progress) {
-		switch {
-		case said.GetListening() != "":
-			p.listens(said.GetListening())
-			b.signal()
-		case said.GetBytes() > 0:
-			b.tell(chainProgress{p.host, int64(said.GetBytes())})
+	order := &agentpb.Order{Step: string(workflow.SendEnvironment), Keep: p.keep, Kind: &agentpb.Order_Receive{Receive: b.order(p.node)}}
+	for session := p.session; ; {
+		result, err := session.Do(ctx, order, func(said *agentpb.Progress) { b.said(p, said) })
+		if !errors.Is(err, agentlink.ErrAway) || ctx.Err() != nil || p.keep == nil {
+			return b.verdict(result, err)
 		}
-	})
+		if session, err = b.again(ctx, p, err); err != nil {
+			return err
+		}
+	}
+}
+
+// order is that of one member.
+func (b *broadcast) order(n *config.Node) *agentpb.Receive {
+	r := b.job.receive(n)
+	r.Transfer, r.Key, r.Tls = b.transfer[:], b.key[:], b.tls
+	return r
+}
+
+// again is the new session of an agent that has kept its order. An agent that has not is away as before: its node begins with its disk.
+func (b *broadcast) again(ctx context.Context, p *place, away error) (*agentlink.Session, error) {
+	session, err := calledAgain(ctx, b.system, b.job, p.node)
 	switch {
+	case ctx.Err() != nil: // the chain has given the node up meanwhile; its agent may have kept what came before
+		return nil, fmt.Errorf("%w; %w", away, context.Cause(ctx))
+	case err != nil:
+		return nil, err
+	case !b.isOf(session.Kept(), p):
+		return nil, away
+	}
+	return session, nil
+}
+
+// isOf says whether what an agent has kept is its order of this broadcast.
+func (b *broadcast) isOf(kept *agentpb.Kept, p *place) bool {
+	return bytes.Equal(kept.GetName(), p.keep) && bytes.Equal(kept.GetTransfer(), b.transfer[:]) && bytes.Equal(kept.GetKey(), b.key[:])
+}
+
+// said takes what a member's agent says before the result.
+func (b *broadcast) said(p *place, said *agentpb.Progress) {
+	switch {
+	case said.GetListening() != "":
+		p.listens(said.GetListening())
+		b.signal()
+	case said.GetBytes() > 0:
+		b.tell(chainProgress{p.host, int64(said.GetBytes())})
+	}
+}
+
+// verdict is what the end of an order says of the member's image.
+func (b *broadcast) verdict(result *agentpb.Result, err error) error {
+	switch digest := b.job.image.Manifest.Digest(); {
 	case err != nil:
 		return err
 	case !result.GetOk():

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/topology"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
@@ -17,6 +18,8 @@ type member struct {
 	node    *config.Node
 	session *agentlink.Session
 	try     context.Context // over with the try that stands there
+	keep    []byte          // the name of its order, if its agent is to keep that
+	kept    *agentpb.Kept   // its order of the transfer that goes on; nil: of none, as of all members
 }
 
 // inNetwork is where the member stands among switches and racks.

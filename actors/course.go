@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -18,18 +19,28 @@ import (
 // methods one at a time.
 type course struct {
 	*broadcast
-	begun time.Time
-	done  map[string]bool // links that have everything
+	begun  time.Time
+	done   map[string]bool // links that have everything
+	source io.ReaderAt
+	read   atomic.Int64 // bytes of it, for the chain
+}
+
+// ReadAt is the chain's source: the image, and an account of what is sent of it.
+func (c *course) ReadAt(p []byte, offset int64) (int, error) {
+	n, err := c.source.ReadAt(p, offset)
+	c.read.Add(int64(n))
+	return n, err
 }
 
 // send is the head of the chain. When it returns no link is fed any more: what is left are the words of their agents.
 func (c *course) send(ctx context.Context, source io.ReaderAt, links []chain.Link) error {
+	c.source = source
 	report, err := chain.Send(ctx, chain.SendConfig{
 		Transfer: c.transfer, Key: c.key, Links: links,
-		Source: source, Manifest: c.job.image.Manifest,
+		Source: c, Manifest: c.job.image.Manifest,
 		Progress: c.progress, Skipped: c.skipped, Passed: c.passed,
 		Limits: c.limits(), TLS: c.tls, StallTimeout: c.job.stall,
-		Listen: c.job.head,
+		Listen: c.job.head, Silent: true, // who was cancelled is told by its agent; of a daemon that ends, the next one goes on
 	})
 	for _, r := range report.Results {
 		c.transferred(r.Name, r.Bytes, r.Elapsed, r.Corrupt, r.Late)
@@ -92,6 +103,9 @@ func (c *course) transferred(link string, bytes int64, took time.Duration, corru
 // describe ends the transfer for people.
 func (c *course) describe(report chain.Report, err error) {
 	text := fmt.Sprintf("the chain ended: %d of %d nodes have the image", report.OK(), len(report.Results))
+	if c.goesOn {
+		text += fmt.Sprintf("; it went on from what they had: %d of %d bytes were sent", c.read.Load(), c.job.image.Size)
+	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		text += ": " + err.Error()
 	}

@@ -176,8 +176,8 @@ func (d *deploy) fromNodes(ctx actor.Context, m any) {
 		}
 	case nodeArrived:
 		if d.current(m.incarnation) {
-			d.arrived[m.host] = member{m.incarnation, d.job.nodes[m.host].node, m.session, m.try}
-			d.handle(ctx, workflow.Arrived{Host: m.host})
+			d.arrived[m.host] = member{m.incarnation, d.job.nodes[m.host].node, m.session, m.try, m.keep, m.kept}
+			d.handle(ctx, workflow.Arrived{Host: m.host, Transfer: transferOf(m.kept)})
 		}
 	case nodePassed:
 		if d.current(m.incarnation) {

@@ -12,6 +12,7 @@ import (
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/console"
 	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/internal/rights"
@@ -201,6 +202,8 @@ type (
 		incarnation
 		session *agentlink.Session
 		try     context.Context // over with the try that stands there
+		keep    []byte          // what its agent is to call the order by, and keep it; nil: it keeps none
+		kept    *agentpb.Kept   // that order, given by the broadcast that it goes on with; nil: it gets the image from the beginning
 	}
 	nodePassed struct {
 		incarnation

@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/probe"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 	"github.com/kadeploy/kadeploy/supervisor"
@@ -112,6 +113,7 @@ type walker struct {
 	boot     *agentlink.Expected // of the deployment system, once it is ordered
 	root     string              // what a kernel calls the deployed partition; "": as the configuration does
 	said     string              // sha256 of its image, by the deployed system's own word; "": it has not called
+	kept     *agentpb.Kept       // the order to receive the image that its agent has kept; nil: none, or it is of no use
 }
 
 var errTimeout = errors.New("timeout")
@@ -124,7 +126,8 @@ func (w *walker) run(parent context.Context) *StepError {
 	clock := newClock(w.attempt.Timeout, func() { cancel(errTimeout) })
 	defer clock.stop()
 	defer func() { w.before.Release() }()
-	for _, step := range w.attempt.Steps[w.attempt.From:] {
+	for i := w.attempt.From; i < len(w.attempt.Steps); i++ {
+		step := w.attempt.Steps[i]
 		if ctx.Err() != nil { // told to stop between two steps: it acts no more
 			return w.failure(ctx, step.Micro, context.Cause(ctx))
 		}
@@ -135,6 +138,9 @@ func (w *walker) run(parent context.Context) *StepError {
 		w.tell(entered)
 		if err := w.step(ctx, step, clock); err != nil {
 			return w.failure(ctx, step.Micro, err)
+		}
+		if step.Micro == workflow.AwaitAgent && w.kept != nil {
+			i = w.attempt.Resumes() - 1
 		}
 	}
 	return nil

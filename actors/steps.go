@@ -185,20 +185,20 @@ func (w *walker) receive(ctx context.Context, clock *clock) error {
 		return err
 	}
 	clock.hold()
-	w.tell(nodeArrived{w.incarnation, session, ctx})
-	started := w.started
+	w.tell(nodeArrived{w.incarnation, session, ctx, w.keep(), w.kept})
+	started, away := w.started, session.Done()
 	for {
 		select {
 		case <-started:
 			clock.resume()
-			started = nil
+			started, away = nil, nil // from now on the broadcast sees to the agent
 		case err := <-w.received:
 			clock.resume()
 			if err == nil {
 				w.tell(nodePassed{w.incarnation})
 			}
 			return err
-		case <-session.Done():
+		case <-away:
 			return fmt.Errorf("while it stood in the chain: %w", session.Err())
 		case <-ctx.Done():
 			return ctx.Err()

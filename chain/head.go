@@ -90,7 +90,7 @@ func (h *head) run(outer context.Context) error {
 	ended := make(chan error, 1)
 	wg.Go(func() { ended <- f.run(ctx) })
 	err := h.loop(ctx, outer, &wg, f, ended, described)
-	if err != nil {
+	if err != nil && !(h.cfg.Silent && outer.Err() != nil) {
 		h.giveUp(f, abort{true, err.Error()})
 	}
 	return err

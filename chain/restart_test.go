@@ -63,6 +63,25 @@ var _ = Describe("A chain whose head", func() {
 		b.wait()
 	})
 
+	It("is silent when it ends is followed by another that goes on where it was", func() {
+		b := prepare(4, size)
+		p := b.proxied(0)
+		b.start()
+		b.send.Silent = true
+		ctx, end := context.WithCancel(context.Background())
+		open := b.slowAfter(6 * chunk)
+		first := b.background(ctx)
+		b.eachHas(4 * chunk)
+		end()
+		settledIn(first)
+		open()
+		report, err := b.sendNow(context.Background())
+		Expect(err).NotTo(HaveOccurred())
+		b.expectWhole(report, upTo(4)...)
+		Expect(p.dataBytes.Load()).To(BeNumerically("<", size+2*chunk), "what had arrived was not sent again")
+		b.wait()
+	})
+
 	It("is started again with its links in another order goes on where it was", func() {
 		b := prepare(4, size)
 		b.start()

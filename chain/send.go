@@ -34,6 +34,8 @@ type SendConfig struct {
 	Gather time.Duration // how long the chain waits at most for links that do not answer yet; 1 s is enough once one does
 	Linger time.Duration // how long after the chain is settled missing links are still called
 
+	Silent bool // when ctx ends the links are not told, as if this process had died: they wait for another head, for their orphan timeout
+
 	DialTimeout  time.Duration // to reach a link and agree on the key; 0: 1 s
 	StallTimeout time.Duration // of silence before a link is skipped; 0: 2 s, at least 20 ms
 	Listen       string        // host:port that links reach the head at for ranges and as late joiners; "": neither

@@ -1,8 +1,8 @@
 // Package agent is the program of the deployment system on a node. It opens the marker port, calls the server, and does
 // one order at a time on the machine it is given: partitions, file systems, its link of the chain, scripts, keys.
 //
-// It decides nothing: it knows no states, no retries, no neighbours. When its connection breaks it cancels what it does and
-// calls again, as long as the server has said; what is mounted stays so. When the server ends the stream it gives up; the server boots
+// It decides nothing: it knows no states, no retries, no neighbours. When its connection breaks it cancels what it does, unless the server
+// wants that kept, and calls again, as long as the server has said; what is mounted stays so. When the server ends the stream it gives up; the server boots
 // the node again. What an order can do to the machine is the driver's business
 // (internal/machine), and the broadcast is package chain's; here is where both meet.
 package agent
@@ -85,13 +85,16 @@ func serve(ctx context.Context, c *Config) (End, error) {
 	}
 	for err == nil {
 		c.Log.Info("welcomed", "server", c.Server)
-		end, ended := newLoop(c, link).run()
+		loop := newLoop(ctx, c, link, caller.kept)
+		end, ended := loop.run()
 		if !errors.Is(ended, errAway) || link.reconnect <= 0 {
 			return end, ended
 		}
 		c.Log.Warn("the connection broke: calling again", "server", c.Server, "for", link.reconnect, "err", ended)
+		caller.kept = loop.kept
 		link, err = caller.again(ctx, link.reconnect)
 	}
+	caller.kept.stop(err)
 	return EndLost, err
 }
 

@@ -31,6 +31,7 @@ const (
 // caller gets through to the server: first for a certificate, then with it for the stream.
 type caller struct {
 	config *Config
+	kept   *work                 // the server is told of it; nil: there is none
 	wallet *pki.Wallet           // in memory: the key is never anywhere else
 	bogus  atomic.Pointer[error] // why who answered is not the server
 }
@@ -167,7 +168,7 @@ func (c *caller) dial(ctx context.Context) (*link, error) {
 	}
 	l := &link{conn: conn, client: agentpb.NewAgentsClient(conn)}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
-	if err := l.hello(c.config.Version); err != nil {
+	if err := l.hello(&agentpb.Hello{Protocol: agentpb.Protocol, Version: c.config.Version, Kept: c.kept.told()}); err != nil {
 		l.close()
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func dialer(from netip.Addr) func(context.Context, string) (net.Conn, error) {
 	return func(ctx context.Context, address string) (net.Conn, error) { return d.DialContext(ctx, "tcp", address) }
 }
 
-func (l *link) hello(version string) error {
+func (l *link) hello(hello *agentpb.Hello) error {
 	timer := time.AfterFunc(welcomeTimeout, func() { l.cancel(errNoWelcome) })
 	defer timer.Stop()
 	stream, err := l.client.Session(l.ctx)
@@ -40,7 +40,6 @@ func (l *link) hello(version string) error {
 		return err
 	}
 	l.stream = stream
-	hello := &agentpb.Hello{Protocol: agentpb.Protocol, Version: version}
 	// A Send that fails says io.EOF only; Recv has the reason.
 	sendErr := stream.Send(&agentpb.FromAgent{Body: &agentpb.FromAgent_Hello{Hello: hello}})
 	m, err := stream.Recv()

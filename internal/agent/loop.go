@@ -24,18 +24,19 @@ var (
 type loop struct {
 	config *Config
 	link   *link
+	life   context.Context // of the agent, and of an order that is kept
 
 	incoming chan *agentpb.ToAgent // closed when the stream has ended
 	lost     error                 // why; read after incoming was closed
-	finished chan *work
-	current  *work // nil: idle
+	current  *work                 // nil: idle
+	kept     *work                 // under way, current or not, or gone well; nil: there is none
 }
 
-func newLoop(c *Config, l *link) *loop {
-	return &loop{config: c, link: l, incoming: make(chan *agentpb.ToAgent), finished: make(chan *work, 1)}
+func newLoop(life context.Context, c *Config, l *link, kept *work) *loop {
+	return &loop{config: c, link: l, life: life, kept: kept, incoming: make(chan *agentpb.ToAgent)}
 }
 
-// run obeys until the stream ends or a reboot was ordered.
+// run obeys until the stream ends or a reboot was ordered. Only an order that is kept may be under way then, if the agent is to call again.
 func (p *loop) run() (End, error) {
 	stopped := make(chan struct{})
 	go func() {
@@ -50,23 +51,39 @@ func (p *loop) run() (End, error) {
 		select {
 		case m, ok := <-p.incoming:
 			if !ok {
+				if !errors.Is(p.lost, errAway) || p.link.reconnect <= 0 {
+					p.drop(errStreamEnd)
+				}
 				p.giveUp(errStreamEnd)
 				return EndLost, fmt.Errorf("lost the server at %s: %w", p.config.Server, p.lost)
 			}
 			if err := p.obey(m); err != nil {
+				p.drop(err)
 				p.giveUp(err)
 				return EndLost, err
 			}
-		case w := <-p.finished:
+		case <-p.done():
+			w := p.current
 			p.current = nil // before the answer: the next order may follow it at once
+			if w == p.kept && !w.result.GetOk() {
+				p.kept = nil
+			}
 			if w.hang {
 				continue
 			}
-			if err := p.link.send(result(w.result)); err == nil && w.end != EndLost {
+			if err := p.link.send(w.answer()); err == nil && w.end != EndLost {
 				return p.leave(w.end)
 			} // a Send that failed is followed by the end of the stream
 		}
 	}
+}
+
+// done is closed when the order under way is over.
+func (p *loop) done() <-chan struct{} {
+	if p.current == nil {
+		return nil
+	}
+	return p.current.done
 }
 
 // read hands the server's messages over until the stream ends.
@@ -91,7 +108,7 @@ func (p *loop) read() {
 }
 
 func (p *loop) obey(m *agentpb.ToAgent) error {
-	if a := m.GetAbort(); a != nil && p.current != nil && p.current.order.Id == a.Order {
+	if a := m.GetAbort(); a != nil && p.current != nil && p.current.id == a.Order {
 		p.current.cancel(errAborted)
 	}
 	o := m.GetOrder()
@@ -99,9 +116,20 @@ func (p *loop) obey(m *agentpb.ToAgent) error {
 		return nil
 	}
 	if p.current != nil {
-		text := fmt.Sprintf("order %d (%s) refused: order %d (%s) is still running", o.Id, o.Step, p.current.order.Id, p.current.order.Step)
-		p.link.send(result(&agentpb.Result{Order: o.Id, Error: text})) // one that fails is followed by the end of the stream
+		p.refuse(o, fmt.Sprintf("order %d (%s) is still running", p.current.id, p.current.order.Step))
 		return nil
+	}
+	if p.kept != nil {
+		switch again, err := p.kept.is(o); {
+		case err != nil:
+			p.refuse(o, err.Error())
+			return nil
+		case again:
+			p.config.Log.Info("order again", "id", o.Id, "step", o.Step)
+			p.current = p.kept
+			p.current.attach(p.link, o.Id)
+			return nil
+		}
 	}
 	w := newWork(p, o)
 	switch p.fault(o.Step) {
@@ -114,12 +142,18 @@ func (p *loop) obey(m *agentpb.ToAgent) error {
 		w.hang = true
 	}
 	p.config.Log.Info("order", "id", o.Id, "step", o.Step)
-	p.current = w
-	go func() {
-		w.run()
-		p.finished <- w
-	}()
+	go w.run(p.kept)
+	p.current, p.kept = w, nil
+	if w.keeps() {
+		p.kept = w
+	}
 	return nil
+}
+
+// refuse answers an order that is not begun.
+func (p *loop) refuse(o *agentpb.Order, why string) {
+	text := fmt.Sprintf("order %d (%s) refused: %s", o.Id, o.Step, why)
+	p.link.send(result(&agentpb.Result{Order: o.Id, Error: text})) // one that fails is followed by the end of the stream
 }
 
 // fault says which misbehaviour is due, and that it has been.
@@ -134,13 +168,21 @@ func (p *loop) fault(step string) string {
 	return kind
 }
 
-// giveUp cancels the order under way and waits for it.
+// giveUp cancels the order under way and waits for it, unless it is kept.
 func (p *loop) giveUp(cause error) {
 	p.link.cancel(cause)
-	if p.current != nil {
-		p.current.cancel(cause)
-		<-p.finished
+	if p.current != p.kept {
+		p.current.stop(cause)
 	}
+}
+
+// drop ends the order that is kept.
+func (p *loop) drop(cause error) {
+	p.kept.stop(cause)
+	if p.current == p.kept {
+		p.current = nil
+	}
+	p.kept = nil
 }
 
 // leave says goodbye after the result was sent. The server hanging up in turn proves that it has read it.

@@ -23,6 +23,10 @@ const reportEvery = 210 * time.Millisecond
 // readingBack bounds the time in which a disk gives back what was written to it: 2 TB of a slow one. Long before that, the time of the macro-step is over.
 const readingBack = 6 * time.Hour
 
+// orphaned is how long the link of an order that is kept waits for a feeder. Who ordered it ends it before, when he knows of none to come; when
+// he is away himself for too long, this agent does.
+const orphaned = 24 * time.Hour
+
 // receive makes this node a link of the chain. The image goes straight to the disk: chain, decompression, tar or device.
 func (w *work) receive(r *agentpb.Receive) error {
 	cfg, err := w.link(r)
@@ -41,6 +45,9 @@ func (w *work) receive(r *agentpb.Receive) error {
 	}
 	defer l.Close()
 	cfg.Listener, cfg.Sink = l, sink
+	w.mu.Lock()
+	w.listening = l.Addr().String()
+	w.mu.Unlock()
 	w.report(&agentpb.Progress{Listening: l.Addr().String()})
 	got, err := chain.Receive(w.ctx, cfg)
 	// The chain waits for no sink that hangs; this node must, or a later order would meet it on the disk.
@@ -87,6 +94,9 @@ func (w *work) link(r *agentpb.Receive) (chain.ReceiveConfig, error) {
 	}
 	if r.Verify {
 		cfg.CloseTimeout = readingBack
+	}
+	if w.keeps() {
+		cfg.OrphanTimeout = orphaned
 	}
 	cfg.DialFrom = w.loop.config.Address.String()
 	var last time.Time

@@ -209,12 +209,7 @@ func (r *rig) send(i *image) (*agentpb.Result, chain.Result) {
 			return
 		}
 		go func() {
-			cfg := chain.SendConfig{Links: []chain.Link{{Name: "node-1", Addr: p.Listening}}, Source: bytes.NewReader(i.bytes), Manifest: i.manifest}
-			ordered := i.order.GetReceive()
-			cfg.TLS, cfg.StallTimeout = ordered.GetTls(), ordered.GetStall().AsDuration()
-			copy(cfg.Transfer[:], bytes.Repeat([]byte{7}, 16))
-			copy(cfg.Key[:], bytes.Repeat([]byte{9}, 32))
-			report, _ := chain.Send(ctx, cfg)
+			report, _ := chain.Send(ctx, i.head(p.Listening))
 			fed <- report
 		}()
 	})
@@ -222,6 +217,16 @@ func (r *rig) send(i *image) (*agentpb.Result, chain.Result) {
 	var report chain.Report
 	Eventually(fed, "20s").Should(Receive(&report))
 	return result, report.Results[0]
+}
+
+// head is the server's end of the chain to the agent that listens there.
+func (i *image) head(address string) chain.SendConfig {
+	ordered := i.order.GetReceive()
+	return chain.SendConfig{
+		Links: []chain.Link{{Name: "node-1", Addr: address}}, Source: bytes.NewReader(i.bytes), Manifest: i.manifest,
+		Transfer: [16]byte(bytes.Repeat([]byte{7}, 16)), Key: [32]byte(bytes.Repeat([]byte{9}, 32)),
+		TLS: ordered.GetTls(), StallTimeout: ordered.GetStall().AsDuration(),
+	}
 }
 
 // tarball packs files and links (name -> content, or "-> target") with their modes.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/machine"
@@ -14,14 +15,20 @@ import (
 // maxError bounds Result.error.
 const maxError = 2 << 10
 
-// work is one order under way. Its fields but cancel belong to its own goroutine until it is finished.
+// work is one order under way. Its fields but cancel and what is locked belong to its own goroutine until it is done.
 type work struct {
-	loop   *loop
+	loop   *loop // that it was given to
 	order  *agentpb.Order
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	hang   bool // it never answers
-	end    End  // it was a reboot or a kexec, and went well; EndLost: it was not
+	done   chan struct{} // closed when it is over
+	hang   bool          // it never answers
+
+	mu        sync.Mutex
+	to        *link  // where it is told of
+	id        uint64 // by what number
+	listening string // of its link of the chain
+	end       End    // it was a reboot or a kexec, and went well; EndLost: it was not
 
 	output string // the last lines of what the order printed
 	digest []byte
@@ -34,14 +41,20 @@ type work struct {
 }
 
 func newWork(p *loop, o *agentpb.Order) *work {
-	w := &work{loop: p, order: o}
-	w.ctx, w.cancel = context.WithCancelCause(p.link.ctx)
+	w := &work{loop: p, order: o, done: make(chan struct{}), to: p.link, id: o.Id}
+	life := p.link.ctx
+	if w.keeps() {
+		life = p.life
+	}
+	w.ctx, w.cancel = context.WithCancelCause(life)
 	return w
 }
 
-// run does the order and leaves its result.
-func (w *work) run() {
+// run does the order, once the one before has left the machine alone, and leaves its result.
+func (w *work) run(before *work) {
+	defer close(w.done)
 	defer w.cancel(nil)
+	before.stop(errSuperseded)
 	if d := w.order.Timeout.AsDuration(); w.order.Timeout != nil {
 		var done context.CancelFunc
 		w.ctx, done = context.WithTimeoutCause(w.ctx, d, fmt.Errorf("%w after %s", errTimeout, d))
@@ -56,7 +69,7 @@ func (w *work) run() {
 		err = context.Cause(w.ctx)
 	}
 	w.result = &agentpb.Result{
-		Order: w.order.Id, Ok: err == nil, Digest: w.digest, Disks: w.disks, Root: w.root, Device: w.device, Missing: w.missing,
+		Ok: err == nil, Digest: w.digest, Disks: w.disks, Root: w.root, Device: w.device, Missing: w.missing,
 		LogTail: strings.ToValidUTF8(w.output[max(0, len(w.output)-agentpb.MaxTail):], "?"),
 	}
 	if err != nil {
@@ -155,8 +168,17 @@ func fillPartType(script, partType string) (string, error) {
 
 // report tells the server how far the order is. A report that does not arrive is lost with the stream.
 func (w *work) report(p *agentpb.Progress) {
-	p.Order = w.order.Id
-	w.loop.link.send(&agentpb.FromAgent{Body: &agentpb.FromAgent_Progress{Progress: p}})
+	w.mu.Lock()
+	to := w.to
+	p.Order = w.id
+	w.mu.Unlock()
+	to.send(&agentpb.FromAgent{Body: &agentpb.FromAgent_Progress{Progress: p}})
+}
+
+// answer is the result under the number that the order has now.
+func (w *work) answer() *agentpb.FromAgent {
+	w.result.Order = w.id
+	return result(w.result)
 }
 
 // short makes a text of the machine fit a report.

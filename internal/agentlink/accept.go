@@ -15,8 +15,11 @@ import (
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 )
 
-// maxVersion is in bytes.
-const maxVersion = 255
+// In bytes: of an agent's version, and of the name of an order that it has kept.
+const (
+	maxVersion = 255
+	maxName    = 64
+)
 
 // Session serves one stream; gRPC calls it.
 func (s *Server) Session(stream agentpb.Agents_SessionServer) (err error) {
@@ -34,6 +37,7 @@ func (s *Server) Session(stream agentpb.Agents_SessionServer) (err error) {
 	session := &Session{
 		node:    g.id.Name,
 		version: hello.Version,
+		kept:    hello.Kept,
 		proof:   sha256.Sum256(g.certificate),
 		secret:  secret(),
 		stream:  stream,
@@ -95,6 +99,8 @@ func check(h *agentpb.Hello) (*agentpb.Hello, error) {
 		return nil, otherProtocol(h.Protocol)
 	case len(h.Version) > maxVersion:
 		return nil, status.Error(codes.InvalidArgument, "Hello: the version is too long")
+	case len(h.Kept.GetName()) > maxName || len(h.Kept.GetTransfer()) > 16 || len(h.Kept.GetKey()) > 32:
+		return nil, status.Error(codes.InvalidArgument, "Hello: what it has kept is no order")
 	}
 	return h, nil
 }

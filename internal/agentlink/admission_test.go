@@ -95,6 +95,8 @@ var _ = Describe("An agent that calls", func() {
 		},
 		Entry("with another protocol", codes.FailedPrecondition, func(h *agentpb.Hello) { h.Protocol = 1 }),
 		Entry("with a version of a kilobyte", codes.InvalidArgument, func(h *agentpb.Hello) { h.Version = strings.Repeat("v", 1024) }),
+		Entry("with a kept order of a name that none has", codes.InvalidArgument, func(h *agentpb.Hello) { h.Kept = &agentpb.Kept{Name: make([]byte, 65)} }),
+		Entry("with a kept order of a key that none has", codes.InvalidArgument, func(h *agentpb.Hello) { h.Kept = &agentpb.Kept{Key: make([]byte, 33)} }),
 		Entry("with more than a message may hold", codes.ResourceExhausted, func(h *agentpb.Hello) { h.Version = strings.Repeat("v", agentpb.MaxReport) }),
 	)
 

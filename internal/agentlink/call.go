@@ -37,6 +37,7 @@ func (s *Session) begin(o *agentpb.Order) *call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last++
+	s.kept = nil
 	o.Id = s.last
 	s.call = &call{order: o.Id, reports: make(chan *agentpb.FromAgent), over: make(chan struct{})}
 	return s.call

@@ -12,7 +12,8 @@
 //     node is expected (Boots.Expect) and this very certificate is the one that the expected boot was given. There is one stream for a
 //     boot at a time. Certificates of earlier boots, of other nodes and of users open nothing.
 //  3. When the connection breaks (ErrAway), the agent calls again with the same certificate, for as long as the Welcome said. It is let in
-//     once the stream before is over at this end, too, by this server or by one that has been told of the boot (Boots.Restore). A stream
+//     once the stream before is over at this end, too, by this server or by one that has been told of the boot (Boots.Restore). It tells
+//     which order it has kept meanwhile (Session.Kept); given that again, it answers what became of it. A stream
 //     that the server ends has the status Aborted: that agent is not wanted, and ends.
 //
 // A certificate is looked at when a connection is made: one that is foreign, has expired or is denied opens nothing, and the call says

@@ -44,6 +44,7 @@ type Session struct {
 	mu     sync.Mutex
 	offers map[string]offer // by name
 	last   uint64           // number of the last order
+	kept   *agentpb.Kept    // as long as that is none
 	call   *call
 }
 
@@ -58,6 +59,13 @@ func (s *Session) Certificate() [sha256.Size]byte { return s.proof }
 
 // Version is what the agent said it is.
 func (s *Session) Version() string { return s.version }
+
+// Kept is the order that the agent has kept over the break of its connection; nil when there is none, or when another order was given since.
+func (s *Session) Kept() *agentpb.Kept {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kept
+}
 
 // Done is closed when the session has ended.
 func (s *Session) Done() <-chan struct{} { return s.done }

@@ -19,8 +19,8 @@ type (
 		Delay time.Duration
 	}
 
-	// Broadcast: a transfer starts to these nodes, which have all Arrived, in the order of the configuration. No other starts
-	// before its ChainEnded. Each node will say Passed or Failed, a straggler when others are long in the next one.
+	// Broadcast: a transfer starts to these nodes, which have all Arrived, in the order of the configuration: a new one, or that which
+	// all of them have kept a part of goes on. No other starts before its ChainEnded. Each node will say Passed or Failed, a straggler when others are long in the next one.
 	Broadcast struct{ Hosts []string }
 
 	// WakeAt asks for Wake at that time. A later WakeAt does not take back an earlier one.

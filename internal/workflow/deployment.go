@@ -102,7 +102,7 @@ func (d *Deployment) move(now time.Time, ev Event) {
 	case Entered:
 		n.enter(now, ev.Micro)
 	case Arrived:
-		n.arrive(now)
+		n.arrive(now, ev.Transfer)
 	case Passed:
 		n.pass()
 	case Finished:

@@ -17,7 +17,10 @@ type (
 	}
 
 	// Arrived: the node stands in send_environment, before the chain, and waits for a Broadcast that names it.
-	Arrived struct{ Host string }
+	Arrived struct {
+		Host     string
+		Transfer string // that it has kept a part of, or all; "": none
+	}
 
 	// Passed: the node has the whole image and goes on with its attempt by itself.
 	Passed struct{ Host string }

@@ -91,7 +91,7 @@ func (g *game) step(kind, arg byte) []workflow.Action {
 	case 1:
 		return g.handle(workflow.Entered{Host: host, Micro: micro})
 	case 2:
-		return g.handle(workflow.Arrived{Host: host})
+		return g.handle(workflow.Arrived{Host: host, Transfer: [...]string{"", "T", "U"}[int(kind)/11%3]})
 	case 3:
 		return g.handle(workflow.Passed{Host: host})
 	case 4:

@@ -31,6 +31,7 @@ type node struct {
 	repeats  map[Micro]int // tries in place used in this try
 	begun    time.Time     // when the attempt was given out, moved on by the wait before the chain
 	waiting  time.Time     // since when it stands before the chain
+	transfer string        // that it stands there for, having kept a part of it; "": a new one
 	spent    time.Duration // of this try's time, by the attempts before
 
 	tries    int  // over all macro-steps
@@ -129,12 +130,12 @@ func (n *node) reachable(at int) bool {
 }
 
 // arrive stops the node's clock: it waits for others now.
-func (n *node) arrive(now time.Time) {
+func (n *node) arrive(now time.Time, transfer string) {
 	if n.state != running || !n.imageDue() {
 		return
 	}
 	n.step, n.place.micro = n.sending(), SendEnvironment
-	n.state, n.waiting = arrived, now
+	n.state, n.waiting, n.transfer = arrived, now, transfer
 }
 
 // depart ends the wait before the chain; the node's clock goes on.

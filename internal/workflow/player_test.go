@@ -18,6 +18,7 @@ import (
 //	ready n1-n10,n12                              an event of each node in turn; all: every node
 //	enter n1 format_deploy_part
 //	arrive n1; pass n1; finish n1
+//	arrive n1 T                                   with a part of the transfer T
 //	fail n1 wait_reboot timeout it stays silent   node, step (- for none), kind, cause
 //	chain-ended; wake; cancel by alice
 //	times 3 fail n1 reboot retry again; ready n1  commands again and again
@@ -96,7 +97,7 @@ func (p *player) event(word, host, args string) workflow.Event {
 	case "enter":
 		return workflow.Entered{Host: host, Micro: workflow.Micro(args)}
 	case "arrive":
-		return workflow.Arrived{Host: host}
+		return workflow.Arrived{Host: host, Transfer: args}
 	case "pass":
 		return workflow.Passed{Host: host}
 	case "finish":

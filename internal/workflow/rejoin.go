@@ -9,7 +9,7 @@ import "slices"
 // What the try does to the disk it does from the beginning, never from the middle:
 //
 //   - SetDeploymentEnv goes on with what it does behind wait_reboot.
-//   - BroadcastEnv sends the image again. A dd image brings its file system. For an archive the disk is prepared again before, so that
+//   - BroadcastEnv goes on with send_environment where the agent has kept that order ([Attempt.Resumes]). Otherwise it sends the image again. A dd image brings its file system. For an archive the disk is prepared again before, so that
 //     it is unpacked into a new file system, and a post-install that ran in the old one has run for nothing.
 //   - BootNewEnv begins again as long as it has not told the node to leave the deployment system.
 func (n *node) rejoin() bool {
@@ -58,4 +58,17 @@ func (n *node) preparation() ([]Step, bool) {
 // booted says whether the attempt has come to where the deployment system is up.
 func (n *node) booted() bool {
 	return n.attempt.Macro != SetDeploymentEnv || n.step > indexOf(n.attempt.Steps, WaitReboot)
+}
+
+// awaits says whether the node waits for its agent, or is about to, and may then come to the chain with a part of its image: until it stands
+// there, or has begun to prepare its disk.
+func (n *node) awaits() bool {
+	to := n.sending()
+	return to > 0 && n.attempt.Steps[0].Micro == AwaitAgent && (n.step <= 0 || n.step == to && n.state == running)
+}
+
+// Resumes is the index of the step that the attempt goes on with once an agent has called again and has kept its order to receive the
+// image: what stands before that is done, and was done for this very transfer. 0: there is no such step.
+func (a Attempt) Resumes() int {
+	return max(indexOf(a.Steps, SendEnvironment), 0)
 }

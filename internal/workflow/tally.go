@@ -12,6 +12,8 @@ type tally struct {
 
 	expected int // alive, and still to come to the chain or standing before it
 	arrived  int // of these, standing before it
+	holding  int // of those that stand there, with a part of a transfer
+	coming   int // expected, and may come with one: they wait for their agents
 }
 
 func (t *tally) add(n *node, sign int) {
@@ -29,9 +31,15 @@ func (t *tally) add(n *node, sign int) {
 		t.alive += sign
 		if n.expectsImage() && n.state != receiving {
 			t.expected += sign
+			if n.awaits() {
+				t.coming += sign
+			}
 		}
 		if n.state == arrived {
 			t.arrived += sign
+			if n.transfer != "" {
+				t.holding += sign
+			}
 		}
 	}
 }

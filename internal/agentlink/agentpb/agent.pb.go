@@ -239,6 +239,7 @@ type Hello struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Protocol      uint32                 `protobuf:"varint,3,opt,name=protocol,proto3" json:"protocol,omitempty"` // 2
 	Version       string                 `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	Kept          *Kept                  `protobuf:"bytes,25,opt,name=kept,proto3" json:"kept,omitempty"` // absent: nothing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -287,6 +288,82 @@ func (x *Hello) GetVersion() string {
 	return ""
 }
 
+func (x *Hello) GetKept() *Kept {
+	if x != nil {
+		return x.Kept
+	}
+	return nil
+}
+
+// Kept is an order that outlived the connection it came by: it is under way, or has gone well. It lasts until another order is given.
+type Kept struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          []byte                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`         // Order.keep
+	Transfer      []byte                 `protobuf:"bytes,2,opt,name=transfer,proto3" json:"transfer,omitempty"` // Receive: as ordered, with the next two
+	Key           []byte                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`           // a secret between the server and the links of the transfer; this stream is encrypted
+	Tls           bool                   `protobuf:"varint,4,opt,name=tls,proto3" json:"tls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Kept) Reset() {
+	*x = Kept{}
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Kept) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Kept) ProtoMessage() {}
+
+func (x *Kept) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Kept.ProtoReflect.Descriptor instead.
+func (*Kept) Descriptor() ([]byte, []int) {
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Kept) GetName() []byte {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *Kept) GetTransfer() []byte {
+	if x != nil {
+		return x.Transfer
+	}
+	return nil
+}
+
+func (x *Kept) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Kept) GetTls() bool {
+	if x != nil {
+		return x.Tls
+	}
+	return false
+}
+
 type Progress struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Order         uint64                 `protobuf:"varint,1,opt,name=order,proto3" json:"order,omitempty"`
@@ -299,7 +376,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[4]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -311,7 +388,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[4]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -324,7 +401,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{4}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Progress) GetOrder() uint64 {
@@ -372,7 +449,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[5]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -384,7 +461,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[5]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -397,7 +474,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{5}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Result) GetOrder() uint64 {
@@ -481,7 +558,7 @@ type Disk struct {
 
 func (x *Disk) Reset() {
 	*x = Disk{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[6]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -493,7 +570,7 @@ func (x *Disk) String() string {
 func (*Disk) ProtoMessage() {}
 
 func (x *Disk) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[6]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -506,7 +583,7 @@ func (x *Disk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disk.ProtoReflect.Descriptor instead.
 func (*Disk) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{6}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Disk) GetDevice() string {
@@ -585,7 +662,7 @@ type DiskPartition struct {
 
 func (x *DiskPartition) Reset() {
 	*x = DiskPartition{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[7]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -597,7 +674,7 @@ func (x *DiskPartition) String() string {
 func (*DiskPartition) ProtoMessage() {}
 
 func (x *DiskPartition) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[7]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -610,7 +687,7 @@ func (x *DiskPartition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiskPartition.ProtoReflect.Descriptor instead.
 func (*DiskPartition) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{7}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DiskPartition) GetNumber() uint32 {
@@ -659,7 +736,7 @@ type Content struct {
 
 func (x *Content) Reset() {
 	*x = Content{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[8]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -671,7 +748,7 @@ func (x *Content) String() string {
 func (*Content) ProtoMessage() {}
 
 func (x *Content) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[8]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -684,7 +761,7 @@ func (x *Content) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Content.ProtoReflect.Descriptor instead.
 func (*Content) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{8}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Content) GetFilesystem() string {
@@ -722,7 +799,7 @@ type ToAgent struct {
 
 func (x *ToAgent) Reset() {
 	*x = ToAgent{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[9]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +811,7 @@ func (x *ToAgent) String() string {
 func (*ToAgent) ProtoMessage() {}
 
 func (x *ToAgent) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[9]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +824,7 @@ func (x *ToAgent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToAgent.ProtoReflect.Descriptor instead.
 func (*ToAgent) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{9}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ToAgent) GetBody() isToAgent_Body {
@@ -816,7 +893,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[10]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -828,7 +905,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[10]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -841,7 +918,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{10}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Welcome) GetSession() []byte {
@@ -867,7 +944,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[11]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -879,7 +956,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[11]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -892,7 +969,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{11}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Abort) GetOrder() uint64 {
@@ -926,14 +1003,17 @@ type Order struct {
 	//	*Order_CheckDevice
 	//	*Order_Custom
 	//	*Order_PhoneHome
-	Kind          isOrder_Kind `protobuf_oneof:"kind"`
+	Kind isOrder_Kind `protobuf_oneof:"kind"`
+	// A name makes the order one that is kept: a connection that breaks does not stop it, and its result is not lost with it. Given again as
+	// it was, with another id, it is not done again: the agent goes on telling of it, and answers its result. At most 64 bytes.
+	Keep          []byte `protobuf:"bytes,61,opt,name=keep,proto3" json:"keep,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[12]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -945,7 +1025,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[12]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -958,7 +1038,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{12}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Order) GetId() uint64 {
@@ -1142,6 +1222,13 @@ func (x *Order) GetPhoneHome() *PhoneHome {
 	return nil
 }
 
+func (x *Order) GetKeep() []byte {
+	if x != nil {
+		return x.Keep
+	}
+	return nil
+}
+
 type isOrder_Kind interface {
 	isOrder_Kind()
 }
@@ -1260,7 +1347,7 @@ type Partition struct {
 
 func (x *Partition) Reset() {
 	*x = Partition{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[13]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1272,7 +1359,7 @@ func (x *Partition) String() string {
 func (*Partition) ProtoMessage() {}
 
 func (x *Partition) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[13]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1285,7 +1372,7 @@ func (x *Partition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partition.ProtoReflect.Descriptor instead.
 func (*Partition) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{13}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Partition) GetDevice() string {
@@ -1327,7 +1414,7 @@ type Format struct {
 
 func (x *Format) Reset() {
 	*x = Format{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[14]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1339,7 +1426,7 @@ func (x *Format) String() string {
 func (*Format) ProtoMessage() {}
 
 func (x *Format) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[14]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1352,7 +1439,7 @@ func (x *Format) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Format.ProtoReflect.Descriptor instead.
 func (*Format) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{14}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Format) GetDevice() string {
@@ -1385,7 +1472,7 @@ type Swap struct {
 
 func (x *Swap) Reset() {
 	*x = Swap{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[15]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1397,7 +1484,7 @@ func (x *Swap) String() string {
 func (*Swap) ProtoMessage() {}
 
 func (x *Swap) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[15]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1410,7 +1497,7 @@ func (x *Swap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Swap.ProtoReflect.Descriptor instead.
 func (*Swap) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{15}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Swap) GetDevice() string {
@@ -1431,7 +1518,7 @@ type Mount struct {
 
 func (x *Mount) Reset() {
 	*x = Mount{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[16]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1443,7 +1530,7 @@ func (x *Mount) String() string {
 func (*Mount) ProtoMessage() {}
 
 func (x *Mount) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[16]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1456,7 +1543,7 @@ func (x *Mount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mount.ProtoReflect.Descriptor instead.
 func (*Mount) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{16}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Mount) GetDevice() string {
@@ -1489,7 +1576,7 @@ type Umount struct {
 
 func (x *Umount) Reset() {
 	*x = Umount{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[17]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1501,7 +1588,7 @@ func (x *Umount) String() string {
 func (*Umount) ProtoMessage() {}
 
 func (x *Umount) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[17]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1514,7 +1601,7 @@ func (x *Umount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Umount.ProtoReflect.Descriptor instead.
 func (*Umount) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{17}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Umount) GetDir() string {
@@ -1546,7 +1633,7 @@ type Receive struct {
 
 func (x *Receive) Reset() {
 	*x = Receive{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[18]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1558,7 +1645,7 @@ func (x *Receive) String() string {
 func (*Receive) ProtoMessage() {}
 
 func (x *Receive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[18]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1571,7 +1658,7 @@ func (x *Receive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receive.ProtoReflect.Descriptor instead.
 func (*Receive) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{18}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Receive) GetTransfer() []byte {
@@ -1686,7 +1773,7 @@ type RunArchive struct {
 
 func (x *RunArchive) Reset() {
 	*x = RunArchive{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[19]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1698,7 +1785,7 @@ func (x *RunArchive) String() string {
 func (*RunArchive) ProtoMessage() {}
 
 func (x *RunArchive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[19]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1711,7 +1798,7 @@ func (x *RunArchive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunArchive.ProtoReflect.Descriptor instead.
 func (*RunArchive) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{19}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RunArchive) GetFile() string {
@@ -1773,7 +1860,7 @@ type Custom struct {
 
 func (x *Custom) Reset() {
 	*x = Custom{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[20]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1785,7 +1872,7 @@ func (x *Custom) String() string {
 func (*Custom) ProtoMessage() {}
 
 func (x *Custom) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[20]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1798,7 +1885,7 @@ func (x *Custom) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Custom.ProtoReflect.Descriptor instead.
 func (*Custom) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{20}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Custom) GetKind() string {
@@ -1867,7 +1954,7 @@ type InstallKey struct {
 
 func (x *InstallKey) Reset() {
 	*x = InstallKey{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[21]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1879,7 +1966,7 @@ func (x *InstallKey) String() string {
 func (*InstallKey) ProtoMessage() {}
 
 func (x *InstallKey) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[21]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1892,7 +1979,7 @@ func (x *InstallKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallKey.ProtoReflect.Descriptor instead.
 func (*InstallKey) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{21}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *InstallKey) GetKeys() []byte {
@@ -1919,7 +2006,7 @@ type CheckFiles struct {
 
 func (x *CheckFiles) Reset() {
 	*x = CheckFiles{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[22]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1931,7 +2018,7 @@ func (x *CheckFiles) String() string {
 func (*CheckFiles) ProtoMessage() {}
 
 func (x *CheckFiles) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[22]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1944,7 +2031,7 @@ func (x *CheckFiles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckFiles.ProtoReflect.Descriptor instead.
 func (*CheckFiles) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{22}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CheckFiles) GetRoot() string {
@@ -1974,7 +2061,7 @@ type PhoneHome struct {
 
 func (x *PhoneHome) Reset() {
 	*x = PhoneHome{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[23]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1986,7 +2073,7 @@ func (x *PhoneHome) String() string {
 func (*PhoneHome) ProtoMessage() {}
 
 func (x *PhoneHome) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[23]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1999,7 +2086,7 @@ func (x *PhoneHome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PhoneHome.ProtoReflect.Descriptor instead.
 func (*PhoneHome) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{23}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PhoneHome) GetRoot() string {
@@ -2038,7 +2125,7 @@ type Sync struct {
 
 func (x *Sync) Reset() {
 	*x = Sync{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[24]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2050,7 +2137,7 @@ func (x *Sync) String() string {
 func (*Sync) ProtoMessage() {}
 
 func (x *Sync) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[24]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2063,7 +2150,7 @@ func (x *Sync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sync.ProtoReflect.Descriptor instead.
 func (*Sync) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{24}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{25}
 }
 
 type Reboot struct {
@@ -2074,7 +2161,7 @@ type Reboot struct {
 
 func (x *Reboot) Reset() {
 	*x = Reboot{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[25]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2086,7 +2173,7 @@ func (x *Reboot) String() string {
 func (*Reboot) ProtoMessage() {}
 
 func (x *Reboot) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[25]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2099,7 +2186,7 @@ func (x *Reboot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reboot.ProtoReflect.Descriptor instead.
 func (*Reboot) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{25}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{26}
 }
 
 // Kernel is how the deployed system is started.
@@ -2116,7 +2203,7 @@ type Kernel struct {
 
 func (x *Kernel) Reset() {
 	*x = Kernel{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[26]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2128,7 +2215,7 @@ func (x *Kernel) String() string {
 func (*Kernel) ProtoMessage() {}
 
 func (x *Kernel) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[26]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2141,7 +2228,7 @@ func (x *Kernel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kernel.ProtoReflect.Descriptor instead.
 func (*Kernel) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{26}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Kernel) GetRoot() string {
@@ -2188,7 +2275,7 @@ type Kexec struct {
 
 func (x *Kexec) Reset() {
 	*x = Kexec{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[27]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2200,7 +2287,7 @@ func (x *Kexec) String() string {
 func (*Kexec) ProtoMessage() {}
 
 func (x *Kexec) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[27]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2213,7 +2300,7 @@ func (x *Kexec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kexec.ProtoReflect.Descriptor instead.
 func (*Kexec) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{27}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Kexec) GetKernel() *Kernel {
@@ -2232,7 +2319,7 @@ type InstallBootloader struct {
 
 func (x *InstallBootloader) Reset() {
 	*x = InstallBootloader{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[28]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2244,7 +2331,7 @@ func (x *InstallBootloader) String() string {
 func (*InstallBootloader) ProtoMessage() {}
 
 func (x *InstallBootloader) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[28]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2257,7 +2344,7 @@ func (x *InstallBootloader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallBootloader.ProtoReflect.Descriptor instead.
 func (*InstallBootloader) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{28}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *InstallBootloader) GetKernel() *Kernel {
@@ -2276,7 +2363,7 @@ type Inventory struct {
 
 func (x *Inventory) Reset() {
 	*x = Inventory{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[29]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2288,7 +2375,7 @@ func (x *Inventory) String() string {
 func (*Inventory) ProtoMessage() {}
 
 func (x *Inventory) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[29]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2301,7 +2388,7 @@ func (x *Inventory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inventory.ProtoReflect.Descriptor instead.
 func (*Inventory) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{29}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Inventory) GetDevice() string {
@@ -2320,7 +2407,7 @@ type CheckDevice struct {
 
 func (x *CheckDevice) Reset() {
 	*x = CheckDevice{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[30]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2332,7 +2419,7 @@ func (x *CheckDevice) String() string {
 func (*CheckDevice) ProtoMessage() {}
 
 func (x *CheckDevice) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[30]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2345,7 +2432,7 @@ func (x *CheckDevice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckDevice.ProtoReflect.Descriptor instead.
 func (*CheckDevice) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{30}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CheckDevice) GetDevice() string {
@@ -2365,7 +2452,7 @@ type FetchRequest struct {
 
 func (x *FetchRequest) Reset() {
 	*x = FetchRequest{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[31]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2377,7 +2464,7 @@ func (x *FetchRequest) String() string {
 func (*FetchRequest) ProtoMessage() {}
 
 func (x *FetchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[31]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2390,7 +2477,7 @@ func (x *FetchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
 func (*FetchRequest) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{31}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *FetchRequest) GetSession() []byte {
@@ -2416,7 +2503,7 @@ type FetchChunk struct {
 
 func (x *FetchChunk) Reset() {
 	*x = FetchChunk{}
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[32]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2428,7 +2515,7 @@ func (x *FetchChunk) String() string {
 func (*FetchChunk) ProtoMessage() {}
 
 func (x *FetchChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[32]
+	mi := &file_internal_agentlink_agentpb_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2441,7 +2528,7 @@ func (x *FetchChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchChunk.ProtoReflect.Descriptor instead.
 func (*FetchChunk) Descriptor() ([]byte, []int) {
-	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{32}
+	return file_internal_agentlink_agentpb_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *FetchChunk) GetData() []byte {
@@ -2467,10 +2554,16 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\bprotocol\x18\x03 \x01(\rR\bprotocol\"J\n" +
 	"\bEnrolled\x12 \n" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x1c\n" +
-	"\tauthority\x18\x02 \x01(\fR\tauthority\"I\n" +
+	"\tauthority\x18\x02 \x01(\fR\tauthority\"v\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x03 \x01(\rR\bprotocol\x12\x18\n" +
-	"\aversion\x18\x04 \x01(\tR\aversionJ\x04\b\x01\x10\x02J\x04\b\x02\x10\x03\"h\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\x12+\n" +
+	"\x04kept\x18\x19 \x01(\v2\x17.kadeploy.agent.v1.KeptR\x04keptJ\x04\b\x01\x10\x02J\x04\b\x02\x10\x03\"Z\n" +
+	"\x04Kept\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\fR\x04name\x12\x1a\n" +
+	"\btransfer\x18\x02 \x01(\fR\btransfer\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\fR\x03key\x12\x10\n" +
+	"\x03tls\x18\x04 \x01(\bR\x03tls\"h\n" +
 	"\bProgress\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\x04R\x05order\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
@@ -2519,7 +2612,7 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\asession\x18\x01 \x01(\fR\asession\x127\n" +
 	"\treconnect\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\treconnect\"\x1d\n" +
 	"\x05Abort\x12\x14\n" +
-	"\x05order\x18\x01 \x01(\x04R\x05order\"\xd3\b\n" +
+	"\x05order\x18\x01 \x01(\x04R\x05order\"\xe7\b\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\tR\x04step\x123\n" +
@@ -2545,7 +2638,8 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\fcheck_device\x18\x18 \x01(\v2\x1e.kadeploy.agent.v1.CheckDeviceH\x00R\vcheckDevice\x123\n" +
 	"\x06custom\x18( \x01(\v2\x19.kadeploy.agent.v1.CustomH\x00R\x06custom\x12=\n" +
 	"\n" +
-	"phone_home\x187 \x01(\v2\x1c.kadeploy.agent.v1.PhoneHomeH\x00R\tphoneHomeB\x06\n" +
+	"phone_home\x187 \x01(\v2\x1c.kadeploy.agent.v1.PhoneHomeH\x00R\tphoneHome\x12\x12\n" +
+	"\x04keep\x18= \x01(\fR\x04keepB\x06\n" +
 	"\x04kind\"\xc0\x01\n" +
 	"\tPartition\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x12\n" +
@@ -2662,94 +2756,96 @@ func file_internal_agentlink_agentpb_agent_proto_rawDescGZIP() []byte {
 	return file_internal_agentlink_agentpb_agent_proto_rawDescData
 }
 
-var file_internal_agentlink_agentpb_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_internal_agentlink_agentpb_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_internal_agentlink_agentpb_agent_proto_goTypes = []any{
 	(*FromAgent)(nil),           // 0: kadeploy.agent.v1.FromAgent
 	(*EnrolRequest)(nil),        // 1: kadeploy.agent.v1.EnrolRequest
 	(*Enrolled)(nil),            // 2: kadeploy.agent.v1.Enrolled
 	(*Hello)(nil),               // 3: kadeploy.agent.v1.Hello
-	(*Progress)(nil),            // 4: kadeploy.agent.v1.Progress
-	(*Result)(nil),              // 5: kadeploy.agent.v1.Result
-	(*Disk)(nil),                // 6: kadeploy.agent.v1.Disk
-	(*DiskPartition)(nil),       // 7: kadeploy.agent.v1.DiskPartition
-	(*Content)(nil),             // 8: kadeploy.agent.v1.Content
-	(*ToAgent)(nil),             // 9: kadeploy.agent.v1.ToAgent
-	(*Welcome)(nil),             // 10: kadeploy.agent.v1.Welcome
-	(*Abort)(nil),               // 11: kadeploy.agent.v1.Abort
-	(*Order)(nil),               // 12: kadeploy.agent.v1.Order
-	(*Partition)(nil),           // 13: kadeploy.agent.v1.Partition
-	(*Format)(nil),              // 14: kadeploy.agent.v1.Format
-	(*Swap)(nil),                // 15: kadeploy.agent.v1.Swap
-	(*Mount)(nil),               // 16: kadeploy.agent.v1.Mount
-	(*Umount)(nil),              // 17: kadeploy.agent.v1.Umount
-	(*Receive)(nil),             // 18: kadeploy.agent.v1.Receive
-	(*RunArchive)(nil),          // 19: kadeploy.agent.v1.RunArchive
-	(*Custom)(nil),              // 20: kadeploy.agent.v1.Custom
-	(*InstallKey)(nil),          // 21: kadeploy.agent.v1.InstallKey
-	(*CheckFiles)(nil),          // 22: kadeploy.agent.v1.CheckFiles
-	(*PhoneHome)(nil),           // 23: kadeploy.agent.v1.PhoneHome
-	(*Sync)(nil),                // 24: kadeploy.agent.v1.Sync
-	(*Reboot)(nil),              // 25: kadeploy.agent.v1.Reboot
-	(*Kernel)(nil),              // 26: kadeploy.agent.v1.Kernel
-	(*Kexec)(nil),               // 27: kadeploy.agent.v1.Kexec
-	(*InstallBootloader)(nil),   // 28: kadeploy.agent.v1.InstallBootloader
-	(*Inventory)(nil),           // 29: kadeploy.agent.v1.Inventory
-	(*CheckDevice)(nil),         // 30: kadeploy.agent.v1.CheckDevice
-	(*FetchRequest)(nil),        // 31: kadeploy.agent.v1.FetchRequest
-	(*FetchChunk)(nil),          // 32: kadeploy.agent.v1.FetchChunk
-	nil,                         // 33: kadeploy.agent.v1.Partition.EnvEntry
-	nil,                         // 34: kadeploy.agent.v1.RunArchive.EnvEntry
-	nil,                         // 35: kadeploy.agent.v1.Custom.EnvEntry
-	(*durationpb.Duration)(nil), // 36: google.protobuf.Duration
+	(*Kept)(nil),                // 4: kadeploy.agent.v1.Kept
+	(*Progress)(nil),            // 5: kadeploy.agent.v1.Progress
+	(*Result)(nil),              // 6: kadeploy.agent.v1.Result
+	(*Disk)(nil),                // 7: kadeploy.agent.v1.Disk
+	(*DiskPartition)(nil),       // 8: kadeploy.agent.v1.DiskPartition
+	(*Content)(nil),             // 9: kadeploy.agent.v1.Content
+	(*ToAgent)(nil),             // 10: kadeploy.agent.v1.ToAgent
+	(*Welcome)(nil),             // 11: kadeploy.agent.v1.Welcome
+	(*Abort)(nil),               // 12: kadeploy.agent.v1.Abort
+	(*Order)(nil),               // 13: kadeploy.agent.v1.Order
+	(*Partition)(nil),           // 14: kadeploy.agent.v1.Partition
+	(*Format)(nil),              // 15: kadeploy.agent.v1.Format
+	(*Swap)(nil),                // 16: kadeploy.agent.v1.Swap
+	(*Mount)(nil),               // 17: kadeploy.agent.v1.Mount
+	(*Umount)(nil),              // 18: kadeploy.agent.v1.Umount
+	(*Receive)(nil),             // 19: kadeploy.agent.v1.Receive
+	(*RunArchive)(nil),          // 20: kadeploy.agent.v1.RunArchive
+	(*Custom)(nil),              // 21: kadeploy.agent.v1.Custom
+	(*InstallKey)(nil),          // 22: kadeploy.agent.v1.InstallKey
+	(*CheckFiles)(nil),          // 23: kadeploy.agent.v1.CheckFiles
+	(*PhoneHome)(nil),           // 24: kadeploy.agent.v1.PhoneHome
+	(*Sync)(nil),                // 25: kadeploy.agent.v1.Sync
+	(*Reboot)(nil),              // 26: kadeploy.agent.v1.Reboot
+	(*Kernel)(nil),              // 27: kadeploy.agent.v1.Kernel
+	(*Kexec)(nil),               // 28: kadeploy.agent.v1.Kexec
+	(*InstallBootloader)(nil),   // 29: kadeploy.agent.v1.InstallBootloader
+	(*Inventory)(nil),           // 30: kadeploy.agent.v1.Inventory
+	(*CheckDevice)(nil),         // 31: kadeploy.agent.v1.CheckDevice
+	(*FetchRequest)(nil),        // 32: kadeploy.agent.v1.FetchRequest
+	(*FetchChunk)(nil),          // 33: kadeploy.agent.v1.FetchChunk
+	nil,                         // 34: kadeploy.agent.v1.Partition.EnvEntry
+	nil,                         // 35: kadeploy.agent.v1.RunArchive.EnvEntry
+	nil,                         // 36: kadeploy.agent.v1.Custom.EnvEntry
+	(*durationpb.Duration)(nil), // 37: google.protobuf.Duration
 }
 var file_internal_agentlink_agentpb_agent_proto_depIdxs = []int32{
 	3,  // 0: kadeploy.agent.v1.FromAgent.hello:type_name -> kadeploy.agent.v1.Hello
-	4,  // 1: kadeploy.agent.v1.FromAgent.progress:type_name -> kadeploy.agent.v1.Progress
-	5,  // 2: kadeploy.agent.v1.FromAgent.result:type_name -> kadeploy.agent.v1.Result
-	6,  // 3: kadeploy.agent.v1.Result.disks:type_name -> kadeploy.agent.v1.Disk
-	8,  // 4: kadeploy.agent.v1.Disk.content:type_name -> kadeploy.agent.v1.Content
-	7,  // 5: kadeploy.agent.v1.Disk.partitions:type_name -> kadeploy.agent.v1.DiskPartition
-	8,  // 6: kadeploy.agent.v1.DiskPartition.content:type_name -> kadeploy.agent.v1.Content
-	10, // 7: kadeploy.agent.v1.ToAgent.welcome:type_name -> kadeploy.agent.v1.Welcome
-	12, // 8: kadeploy.agent.v1.ToAgent.order:type_name -> kadeploy.agent.v1.Order
-	11, // 9: kadeploy.agent.v1.ToAgent.abort:type_name -> kadeploy.agent.v1.Abort
-	36, // 10: kadeploy.agent.v1.Welcome.reconnect:type_name -> google.protobuf.Duration
-	36, // 11: kadeploy.agent.v1.Order.timeout:type_name -> google.protobuf.Duration
-	13, // 12: kadeploy.agent.v1.Order.partition:type_name -> kadeploy.agent.v1.Partition
-	14, // 13: kadeploy.agent.v1.Order.format:type_name -> kadeploy.agent.v1.Format
-	16, // 14: kadeploy.agent.v1.Order.mount:type_name -> kadeploy.agent.v1.Mount
-	17, // 15: kadeploy.agent.v1.Order.umount:type_name -> kadeploy.agent.v1.Umount
-	18, // 16: kadeploy.agent.v1.Order.receive:type_name -> kadeploy.agent.v1.Receive
-	19, // 17: kadeploy.agent.v1.Order.run_archive:type_name -> kadeploy.agent.v1.RunArchive
-	21, // 18: kadeploy.agent.v1.Order.install_key:type_name -> kadeploy.agent.v1.InstallKey
-	22, // 19: kadeploy.agent.v1.Order.check_files:type_name -> kadeploy.agent.v1.CheckFiles
-	24, // 20: kadeploy.agent.v1.Order.sync:type_name -> kadeploy.agent.v1.Sync
-	25, // 21: kadeploy.agent.v1.Order.reboot:type_name -> kadeploy.agent.v1.Reboot
-	15, // 22: kadeploy.agent.v1.Order.swap:type_name -> kadeploy.agent.v1.Swap
-	27, // 23: kadeploy.agent.v1.Order.kexec:type_name -> kadeploy.agent.v1.Kexec
-	28, // 24: kadeploy.agent.v1.Order.install_bootloader:type_name -> kadeploy.agent.v1.InstallBootloader
-	29, // 25: kadeploy.agent.v1.Order.inventory:type_name -> kadeploy.agent.v1.Inventory
-	30, // 26: kadeploy.agent.v1.Order.check_device:type_name -> kadeploy.agent.v1.CheckDevice
-	20, // 27: kadeploy.agent.v1.Order.custom:type_name -> kadeploy.agent.v1.Custom
-	23, // 28: kadeploy.agent.v1.Order.phone_home:type_name -> kadeploy.agent.v1.PhoneHome
-	33, // 29: kadeploy.agent.v1.Partition.env:type_name -> kadeploy.agent.v1.Partition.EnvEntry
-	36, // 30: kadeploy.agent.v1.Receive.slow_disk:type_name -> google.protobuf.Duration
-	36, // 31: kadeploy.agent.v1.Receive.stall:type_name -> google.protobuf.Duration
-	34, // 32: kadeploy.agent.v1.RunArchive.env:type_name -> kadeploy.agent.v1.RunArchive.EnvEntry
-	35, // 33: kadeploy.agent.v1.Custom.env:type_name -> kadeploy.agent.v1.Custom.EnvEntry
-	26, // 34: kadeploy.agent.v1.Kexec.kernel:type_name -> kadeploy.agent.v1.Kernel
-	26, // 35: kadeploy.agent.v1.InstallBootloader.kernel:type_name -> kadeploy.agent.v1.Kernel
-	1,  // 36: kadeploy.agent.v1.Agents.Enrol:input_type -> kadeploy.agent.v1.EnrolRequest
-	0,  // 37: kadeploy.agent.v1.Agents.Session:input_type -> kadeploy.agent.v1.FromAgent
-	31, // 38: kadeploy.agent.v1.Agents.Fetch:input_type -> kadeploy.agent.v1.FetchRequest
-	2,  // 39: kadeploy.agent.v1.Agents.Enrol:output_type -> kadeploy.agent.v1.Enrolled
-	9,  // 40: kadeploy.agent.v1.Agents.Session:output_type -> kadeploy.agent.v1.ToAgent
-	32, // 41: kadeploy.agent.v1.Agents.Fetch:output_type -> kadeploy.agent.v1.FetchChunk
-	39, // [39:42] is the sub-list for method output_type
-	36, // [36:39] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	5,  // 1: kadeploy.agent.v1.FromAgent.progress:type_name -> kadeploy.agent.v1.Progress
+	6,  // 2: kadeploy.agent.v1.FromAgent.result:type_name -> kadeploy.agent.v1.Result
+	4,  // 3: kadeploy.agent.v1.Hello.kept:type_name -> kadeploy.agent.v1.Kept
+	7,  // 4: kadeploy.agent.v1.Result.disks:type_name -> kadeploy.agent.v1.Disk
+	9,  // 5: kadeploy.agent.v1.Disk.content:type_name -> kadeploy.agent.v1.Content
+	8,  // 6: kadeploy.agent.v1.Disk.partitions:type_name -> kadeploy.agent.v1.DiskPartition
+	9,  // 7: kadeploy.agent.v1.DiskPartition.content:type_name -> kadeploy.agent.v1.Content
+	11, // 8: kadeploy.agent.v1.ToAgent.welcome:type_name -> kadeploy.agent.v1.Welcome
+	13, // 9: kadeploy.agent.v1.ToAgent.order:type_name -> kadeploy.agent.v1.Order
+	12, // 10: kadeploy.agent.v1.ToAgent.abort:type_name -> kadeploy.agent.v1.Abort
+	37, // 11: kadeploy.agent.v1.Welcome.reconnect:type_name -> google.protobuf.Duration
+	37, // 12: kadeploy.agent.v1.Order.timeout:type_name -> google.protobuf.Duration
+	14, // 13: kadeploy.agent.v1.Order.partition:type_name -> kadeploy.agent.v1.Partition
+	15, // 14: kadeploy.agent.v1.Order.format:type_name -> kadeploy.agent.v1.Format
+	17, // 15: kadeploy.agent.v1.Order.mount:type_name -> kadeploy.agent.v1.Mount
+	18, // 16: kadeploy.agent.v1.Order.umount:type_name -> kadeploy.agent.v1.Umount
+	19, // 17: kadeploy.agent.v1.Order.receive:type_name -> kadeploy.agent.v1.Receive
+	20, // 18: kadeploy.agent.v1.Order.run_archive:type_name -> kadeploy.agent.v1.RunArchive
+	22, // 19: kadeploy.agent.v1.Order.install_key:type_name -> kadeploy.agent.v1.InstallKey
+	23, // 20: kadeploy.agent.v1.Order.check_files:type_name -> kadeploy.agent.v1.CheckFiles
+	25, // 21: kadeploy.agent.v1.Order.sync:type_name -> kadeploy.agent.v1.Sync
+	26, // 22: kadeploy.agent.v1.Order.reboot:type_name -> kadeploy.agent.v1.Reboot
+	16, // 23: kadeploy.agent.v1.Order.swap:type_name -> kadeploy.agent.v1.Swap
+	28, // 24: kadeploy.agent.v1.Order.kexec:type_name -> kadeploy.agent.v1.Kexec
+	29, // 25: kadeploy.agent.v1.Order.install_bootloader:type_name -> kadeploy.agent.v1.InstallBootloader
+	30, // 26: kadeploy.agent.v1.Order.inventory:type_name -> kadeploy.agent.v1.Inventory
+	31, // 27: kadeploy.agent.v1.Order.check_device:type_name -> kadeploy.agent.v1.CheckDevice
+	21, // 28: kadeploy.agent.v1.Order.custom:type_name -> kadeploy.agent.v1.Custom
+	24, // 29: kadeploy.agent.v1.Order.phone_home:type_name -> kadeploy.agent.v1.PhoneHome
+	34, // 30: kadeploy.agent.v1.Partition.env:type_name -> kadeploy.agent.v1.Partition.EnvEntry
+	37, // 31: kadeploy.agent.v1.Receive.slow_disk:type_name -> google.protobuf.Duration
+	37, // 32: kadeploy.agent.v1.Receive.stall:type_name -> google.protobuf.Duration
+	35, // 33: kadeploy.agent.v1.RunArchive.env:type_name -> kadeploy.agent.v1.RunArchive.EnvEntry
+	36, // 34: kadeploy.agent.v1.Custom.env:type_name -> kadeploy.agent.v1.Custom.EnvEntry
+	27, // 35: kadeploy.agent.v1.Kexec.kernel:type_name -> kadeploy.agent.v1.Kernel
+	27, // 36: kadeploy.agent.v1.InstallBootloader.kernel:type_name -> kadeploy.agent.v1.Kernel
+	1,  // 37: kadeploy.agent.v1.Agents.Enrol:input_type -> kadeploy.agent.v1.EnrolRequest
+	0,  // 38: kadeploy.agent.v1.Agents.Session:input_type -> kadeploy.agent.v1.FromAgent
+	32, // 39: kadeploy.agent.v1.Agents.Fetch:input_type -> kadeploy.agent.v1.FetchRequest
+	2,  // 40: kadeploy.agent.v1.Agents.Enrol:output_type -> kadeploy.agent.v1.Enrolled
+	10, // 41: kadeploy.agent.v1.Agents.Session:output_type -> kadeploy.agent.v1.ToAgent
+	33, // 42: kadeploy.agent.v1.Agents.Fetch:output_type -> kadeploy.agent.v1.FetchChunk
+	40, // [40:43] is the sub-list for method output_type
+	37, // [37:40] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_internal_agentlink_agentpb_agent_proto_init() }
@@ -2762,12 +2858,12 @@ func file_internal_agentlink_agentpb_agent_proto_init() {
 		(*FromAgent_Progress)(nil),
 		(*FromAgent_Result)(nil),
 	}
-	file_internal_agentlink_agentpb_agent_proto_msgTypes[9].OneofWrappers = []any{
+	file_internal_agentlink_agentpb_agent_proto_msgTypes[10].OneofWrappers = []any{
 		(*ToAgent_Welcome)(nil),
 		(*ToAgent_Order)(nil),
 		(*ToAgent_Abort)(nil),
 	}
-	file_internal_agentlink_agentpb_agent_proto_msgTypes[12].OneofWrappers = []any{
+	file_internal_agentlink_agentpb_agent_proto_msgTypes[13].OneofWrappers = []any{
 		(*Order_Partition)(nil),
 		(*Order_Format)(nil),
 		(*Order_Mount)(nil),
@@ -2792,7 +2888,7 @@ func file_internal_agentlink_agentpb_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_agentlink_agentpb_agent_proto_rawDesc), len(file_internal_agentlink_agentpb_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   36,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

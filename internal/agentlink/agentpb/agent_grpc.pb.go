@@ -35,7 +35,8 @@ type AgentsClient interface {
 	Enrol(ctx context.Context, in *EnrolRequest, opts ...grpc.CallOption) (*Enrolled, error)
 	// Session carries orders down and progress and results up. The first message of the agent is Hello; who it is, its certificate says.
 	// A stream that the server ends has the status Aborted, and that is the end of the agent. When the connection breaks, or
-	// it has the status Unavailable, the agent stops the order under way and calls again with its certificate, for as long as Welcome says.
+	// it has the status Unavailable, the agent stops the order under way, unless that is to be kept, and calls again with its certificate,
+	// for as long as Welcome says.
 	Session(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[FromAgent, ToAgent], error)
 	// Fetch streams a file that the order under way names.
 	Fetch(ctx context.Context, in *FetchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FetchChunk], error)
@@ -99,7 +100,8 @@ type AgentsServer interface {
 	Enrol(context.Context, *EnrolRequest) (*Enrolled, error)
 	// Session carries orders down and progress and results up. The first message of the agent is Hello; who it is, its certificate says.
 	// A stream that the server ends has the status Aborted, and that is the end of the agent. When the connection breaks, or
-	// it has the status Unavailable, the agent stops the order under way and calls again with its certificate, for as long as Welcome says.
+	// it has the status Unavailable, the agent stops the order under way, unless that is to be kept, and calls again with its certificate,
+	// for as long as Welcome says.
 	Session(grpc.BidiStreamingServer[FromAgent, ToAgent]) error
 	// Fetch streams a file that the order under way names.
 	Fetch(*FetchRequest, grpc.ServerStreamingServer[FetchChunk]) error

@@ -1,0 +1,85 @@
+package actors
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"net"
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/agentlink"
+	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
+	"github.com/kadeploy/kadeploy/internal/workflow"
+)
+
+// An agent keeps its order to receive the image when its connection breaks, also when the daemon dies. What it has kept is of use to the try
+// that gave the order, as long as all that the try did to the disk would be done in the same way today. The name of the order says that: it is a
+// digest of all of it. The key of the transfer is in memory only: agents hand it back, in the session that their certificate opened.
+
+// receive is the order of a node to receive the image, without what is the transfer's.
+func (j *job) receive(n *config.Node) *agentpb.Receive {
+	digest := j.image.Manifest.Digest()
+	return &agentpb.Receive{
+		Manifest: digest[:],
+		Listen:   net.JoinHostPort(n.Addr.String(), strconv.Itoa(n.ChainPort)),
+		Kind:     j.image.Kind, Compression: j.image.Compression,
+		Target: j.target(n), Ring: uint64(n.ChainRing),
+		SlowDisk: durationpb.New(n.SlowDisk), Stall: durationpb.New(j.stall),
+		Size: uint64(j.image.Unpacked), Verify: n.VerifyImage,
+	}
+}
+
+// keep is the name of the node's order to receive the image in this try; nil when agents do not call again.
+func (w *walker) keep() []byte {
+	if w.job.reconnect <= 0 {
+		return nil
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q %q %d\n", w.job.id, w.host, w.attempt.Macro, w.attempt.Instance, w.attempt.Try)
+	write(h, &agentpb.Order{Kind: &agentpb.Order_Receive{Receive: w.job.receive(w.target.node)}})
+	for _, micro := range []workflow.Micro{workflow.CreatePartitionTable, workflow.FormatDeployPart, workflow.MountDeployPart} {
+		orders, err := w.orders(nil, micro)
+		fmt.Fprintf(h, "%s %d %v\n", micro, len(orders), err)
+		for _, o := range orders {
+			write(h, o)
+		}
+	}
+	return h.Sum(nil)
+}
+
+// write puts an order into a digest.
+func write(h hash.Hash, o *agentpb.Order) {
+	b, _ := proto.MarshalOptions{Deterministic: true}.Marshal(o) // fails of texts that are not UTF-8: then their order is of no use either
+	fmt.Fprintf(h, "%d\n", len(b))
+	h.Write(b)
+}
+
+// keptBy is the order of this try that an agent has kept; nil when it has none. A node that wants TLS does not go on without.
+func (w *walker) keptBy(s *agentlink.Session) *agentpb.Kept {
+	kept := s.Kept()
+	switch {
+	case w.attempt.Resumes() == 0, kept == nil, !bytes.Equal(kept.GetName(), w.keep()), w.target.node.ChainTLS && !kept.GetTls():
+		return nil
+	case len(kept.GetTransfer()) != len(broadcast{}.transfer) || len(kept.GetKey()) != len(broadcast{}.key):
+		return nil
+	}
+	return kept
+}
+
+// transferOf tells one transfer from another; "": it is none. It is no secret.
+func transferOf(kept *agentpb.Kept) string {
+	if kept == nil {
+		return ""
+	}
+	h := sha256.New()
+	h.Write(kept.GetTransfer())
+	h.Write(kept.GetKey())
+	fmt.Fprint(h, kept.GetTls())
+	return hex.EncodeToString(h.Sum(nil))
+}
