@@ -12,7 +12,7 @@ func databaseKeys() []*key {
 	return []*key{
 		{name: "database", set: setDatabase,
 			fallback: func(t *target) string { return "sqlite:" + filepath.Join(t.global.StateDir, "kadeploy.db") },
-			doc:      "database of requests and their history, environments and what runs where: sqlite:/PATH or postgres://USER@HOST/DATABASE; default sqlite:STATE_DIR/kadeploy.db"},
+			doc:      "database of requests and their history, environments, users and rights, and what runs where: sqlite:/PATH or postgres://USER@HOST/DATABASE; default sqlite:STATE_DIR/kadeploy.db"},
 		{name: "history_keep", form: number, initial: one("365"), set: setDays(func(t *target) *time.Duration { return &t.global.HistoryKeep }),
 			doc: "how long operations that have ended are kept, in days; 0 is for ever"},
 	}
