@@ -7,6 +7,9 @@
 // what that refuses is left out and reported with its origin (settle.go); so nothing is called taken that cannot be
 // loaded. Import.Write puts the result beside its place and renames it.
 //
+// ReadPast reads the rest of a dump, the log and the states of nodes (logrow.go, deployment.go, nodestate.go), and Past.Take puts
+// it into the database of a server.
+//
 // Everything that could not be taken is a Finding: one line, with its place. Sources for what Kadeploy3 has: its own
 // db/db_creation.sql with db/update-3.1.7.sql and db/update-3.2.sql for the tables, conf/ of its releases for the files
 // (repository madynes/kadeploy), and its manual.
