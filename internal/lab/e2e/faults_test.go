@@ -19,6 +19,9 @@ var quick = map[string]string{
 	"timeout_reboot": "100", "macrostep": "SetDeploymentEnv|SetDeploymentEnvUntrusted:1:120\nBroadcastEnv|BroadcastEnvChain:1:200\nBootNewEnv|BootNewEnvClassical:1:150",
 }
 
+// impatient does not wait long for an agent whose connection broke.
+var impatient = map[string]string{"agent_reconnect": "20"}
+
 // shellInitrd has a shell on the console of the deployment system.
 const shellInitrd = "initrd-kadeploy console=ttyS0,115200 quiet kadeploy.shell=1"
 
@@ -123,8 +126,8 @@ var _ = Describe("When something is wrong", func() {
 		return d
 	}
 
-	It("a machine whose cable is pulled in the transfer gets the image when it is back", func() {
-		w := begin(setup{})
+	It("a machine whose cable is pulled in the transfer gets the image when it is back", Label("nightly"), func() {
+		w := begin(setup{daemon: impatient})
 		m := w.Machines[0]
 		d := inTransfer(w, m)
 		Expect(m.Cut()).To(Succeed())
@@ -137,7 +140,7 @@ var _ = Describe("When something is wrong", func() {
 	})
 
 	It("an agent that is killed in the transfer, on a machine that runs on, leaves that to the next boot", Label("nightly"), func() {
-		w := begin(setup{daemon: map[string]string{"agent_reconnect": "10"}, nodes: map[string]string{"deploy_initrd": shellInitrd}})
+		w := begin(setup{daemon: impatient, nodes: map[string]string{"deploy_initrd": shellInitrd}})
 		m := w.Machines[0]
 		d := inTransfer(w, m)
 		c := w.openConsole(m, "--write")
@@ -152,8 +155,8 @@ var _ = Describe("When something is wrong", func() {
 		Expect(fileOnDisk(m, 1, "/etc/image")).To(Equal("tiny\n"))
 	})
 
-	It("a machine that is reset in the transfer, and its agent with it, gets the image at its next boot", func() {
-		w := begin(setup{})
+	It("a machine that is reset in the transfer, and its agent with it, gets the image at its next boot", Label("nightly"), func() {
+		w := begin(setup{daemon: impatient})
 		m := w.Machines[0]
 		d := inTransfer(w, m)
 		Expect(m.Limit(0)).To(Succeed())
