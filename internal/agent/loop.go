@@ -110,6 +110,9 @@ func (p *loop) read() {
 func (p *loop) obey(m *agentpb.ToAgent) error {
 	if a := m.GetAbort(); a != nil && p.current != nil && p.current.id == a.Order {
 		p.current.cancel(errAborted)
+		if p.kept == p.current {
+			p.kept = nil
+		}
 	}
 	o := m.GetOrder()
 	if o == nil {
