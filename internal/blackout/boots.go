@@ -44,8 +44,11 @@ func readDiaries(log io.Reader) (map[string]*diary, error) {
 	return all, lines.Err()
 }
 
-// unwritten is how long before a kill something may have happened of which nothing is written down.
-const unwritten = 2 * time.Second
+// unwritten is how long before a kill something may have happened of which nothing is written down, and skew how long before it is.
+const (
+	unwritten = 2 * time.Second
+	skew      = time.Second
+)
 
 // reunions are the times that nodes waited for their agents when the daemon was back, and that those called.
 type reunions struct{ awaited, back int }
@@ -107,7 +110,7 @@ func (d *diary) follow(changes []change, kills []time.Time) (r reunions, wrong [
 		}
 		if !called.IsZero() && (leaves(c) || terminal(c.GetPhase())) {
 			for _, boot := range d.boots {
-				if boot.After(called) && boot.Before(c.at) && !slices.ContainsFunc(kills, func(k time.Time) bool { return boot.Before(k) && k.Before(boot.Add(unwritten)) }) {
+				if boot.After(called) && boot.Before(c.at.Add(-skew)) && !slices.ContainsFunc(kills, func(k time.Time) bool { return boot.Before(k) && k.Before(boot.Add(unwritten)) }) {
 					wrong = append(wrong, fmt.Sprintf("booted at %s, and its agent was there from %s until it was in %s at %s",
 						boot.Format(time.StampMilli), called.Format(time.StampMilli), c.GetMicro(), c.at.Format(time.StampMilli)))
 				}

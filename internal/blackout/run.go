@@ -226,6 +226,9 @@ func (r *run) settle(ctx context.Context) (*Outcome, error) {
 	if err := r.start(); err != nil {
 		return nil, err
 	}
+	if err := r.answers(ctx); err != nil {
+		return nil, err
+	}
 	events := make(map[string][]*message.Event)
 	for _, id := range r.witness.accepted {
 		events[id] = r.witness.again(ctx, r.client, id)
@@ -252,6 +255,19 @@ func (r *run) settle(ctx context.Context) (*Outcome, error) {
 	}
 	o.Wrong = append(r.witness.wrong, o.Wrong...)
 	return o, nil
+}
+
+// answers waits for a daemon that serves: one that has not come so far cannot be stopped in order.
+func (r *run) answers(ctx context.Context) error {
+	for {
+		_, err := r.client.Status(ctx, "")
+		if err == nil {
+			return nil
+		}
+		if !pause(ctx, 100*time.Millisecond) {
+			return fmt.Errorf("the daemon does not answer: %w", err)
+		}
+	}
 }
 
 // reunited judges what the machines did that outlived the daemon. While the database is in trouble, what is written down is too far behind.
