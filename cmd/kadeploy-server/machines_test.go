@@ -61,7 +61,9 @@ var _ = Describe("sandbox machines in a process of their own", func() {
 	It("are refused in one line while a daemon has them, and where no node is a sandbox node", func() {
 		s := given()
 		s.started()
-		saysOnce(s.run("sandbox"), 1, `is in use by another daemon or kadeploy-server sandbox: stop it first`)
+		session := s.run("sandbox")
+		Expect(session).To(gexec.Exit(1))
+		Expect(session.Err).To(gbytes.Say(`kadeploy-server: sandbox disks: .* is in use by another daemon or kadeploy-server sandbox: stop it first`))
 		Expect(s.run("stop")).To(gexec.Exit(0))
 		s.replace("cluster-blue.conf", "power = sandbox", "power = ssh")
 		Expect(s.write()).To(Succeed())

@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kadeploy/kadeploy/actors/message"
@@ -14,10 +15,10 @@ import (
 // diary is what a machine did, by the log of the process that has it.
 type diary struct {
 	boots []time.Time
-	hangs []time.Time // its agent ended, or the firmware or a kernel gave up
+	hangs []time.Time // its agent ended but for being refused, or the firmware or a kernel gave up
 }
 
-var machineLine = regexp.MustCompile(`^time=(\S+) level=DEBUG msg="sandbox machine (boots|hangs)" node=(\S+)`)
+var machineLine = regexp.MustCompile(`^time=(\S+) level=DEBUG msg="sandbox machine (boots|hangs)" node=(\S+)(.*)`)
 
 // readDiaries reads the log of the machines' process.
 func readDiaries(log io.Reader) (map[string]*diary, error) {
@@ -35,9 +36,10 @@ func readDiaries(log io.Reader) (map[string]*diary, error) {
 		if all[m[3]] == nil {
 			all[m[3]] = &diary{}
 		}
-		if d := all[m[3]]; m[2] == "boots" {
+		switch d := all[m[3]]; {
+		case m[2] == "boots":
 			d.boots = append(d.boots, at)
-		} else {
+		case !strings.Contains(m[4], "refuses this agent"):
 			d.hangs = append(d.hangs, at)
 		}
 	}
@@ -50,12 +52,15 @@ const (
 	skew      = time.Second
 )
 
+// dying is how long after a kill it may be seen that an agent had ended before it.
+const dying = 200 * time.Millisecond
+
 // reunions are the times that nodes waited for their agents when the daemon was back, and that those called.
 type reunions struct{ awaited, back int }
 
 // judgeBoots holds what machines did against what the daemon said of them. A machine whose agent has called is in the deployment system
 // until the daemon says that it leaves it: it does not boot meanwhile, whatever happens to the daemon. And an agent that is waited for
-// calls, unless it has ended.
+// calls, unless it had ended before the daemon died.
 func judgeBoots(operations map[string][]*message.Event, machines map[string]*diary, kills []time.Time) (r reunions, wrong []string) {
 	for id, events := range operations {
 		for node, changes := range byNode(events) {
@@ -92,7 +97,7 @@ func byNode(events []*message.Event) map[string][]change {
 
 func (d *diary) follow(changes []change, kills []time.Time) (r reunions, wrong []string) {
 	var called time.Time // since when its agent is there; zero: it is not
-	waiting := false
+	waiting, since := false, time.Time{}
 	for _, c := range changes {
 		running := c.GetPhase() == message.NodePhase_RUNNING
 		if waiting && !(running && c.GetMicro() == "await_agent") && !interrupted(c) {
@@ -100,12 +105,12 @@ func (d *diary) follow(changes []change, kills []time.Time) (r reunions, wrong [
 			switch {
 			case running:
 				r.back++
-			case !terminalButKO(c.GetPhase()) && !slices.ContainsFunc(d.hangs, func(t time.Time) bool { return t.After(called) }):
+			case !terminalButKO(c.GetPhase()) && !d.hung(called, lastBefore(kills, since).Add(dying)):
 				wrong = append(wrong, "waited in vain for an agent that lives: "+c.GetCause())
 			}
 		}
 		if running && c.GetMicro() == "await_agent" && !waiting {
-			waiting = true
+			waiting, since = true, c.at
 			r.awaited++
 		}
 		if !called.IsZero() && (leaves(c) || terminal(c.GetPhase())) {
@@ -122,6 +127,21 @@ func (d *diary) follow(changes []change, kills []time.Time) (r reunions, wrong [
 		}
 	}
 	return r, wrong
+}
+
+// hung says whether the machine hung between two moments.
+func (d *diary) hung(from, to time.Time) bool {
+	return slices.ContainsFunc(d.hangs, func(t time.Time) bool { return t.After(from) && t.Before(to) })
+}
+
+// lastBefore is the last of some moments before another; the zero Time when there is none.
+func lastBefore(all []time.Time, moment time.Time) (last time.Time) {
+	for _, t := range all {
+		if t.Before(moment) {
+			last = t
+		}
+	}
+	return last
 }
 
 // interrupted says whether a change says only that the daemon was away.

@@ -71,12 +71,15 @@ var _ = Describe("The judge of machines that outlive the daemon", func() {
 		Expect(met).To(Equal(reunions{awaited: 1}))
 		_, wrong = judged(&diary{boots: []time.Time{second(1)}, hangs: []time.Time{second(15)}}, lost...)
 		Expect(wrong).To(BeEmpty())
+		_, wrong = judged(&diary{boots: []time.Time{second(1)}, hangs: []time.Time{second(30.5)}}, lost...)
+		Expect(wrong).To(HaveLen(1), "it had no reason to end when nobody gave it orders")
 	})
 	It("reads what machines did from their log", func() {
 		machines, err := readDiaries(strings.NewReader(strings.Join([]string{
 			`time=1970-01-01T00:00:01.000Z level=INFO msg="the sandbox machines wait for a daemon" nodes=8`,
 			`time=1970-01-01T00:00:02.000Z level=DEBUG msg="sandbox machine boots" node=node-1 boot=1`,
 			`time=1970-01-01T00:00:03.000Z level=DEBUG msg="sandbox machine hangs" node=node-1 reason="agent ended"`,
+			`time=1970-01-01T00:00:03.500Z level=DEBUG msg="sandbox machine hangs" node=node-1 reason="agent ended: the server refuses this agent: nobody expects it"`,
 			`time=1970-01-01T00:00:04.000Z level=DEBUG msg="sandbox machine boots" node=node-2 boot=1`}, "\n")))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(machines).To(Equal(map[string]*diary{
