@@ -65,7 +65,7 @@ var _ = Describe("sandbox machines in a process of their own", func() {
 		Expect(session).To(gexec.Exit(1))
 		Expect(session.Err).To(gbytes.Say(`kadeploy-server: sandbox disks: .* is in use by another daemon or kadeploy-server sandbox: stop it first`))
 		Expect(s.run("stop")).To(gexec.Exit(0))
-		s.replace("cluster-blue.conf", "power = sandbox", "power = ssh")
+		s.replace("cluster-blue.conf", "power = sandbox", "power = command\ncmd_hard_reboot = /bin/true")
 		Expect(s.write()).To(Succeed())
 		saysOnce(s.run("sandbox"), 1, `no node of the configuration has power = sandbox`)
 	})

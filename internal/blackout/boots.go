@@ -60,7 +60,7 @@ type reunions struct{ awaited, back int }
 
 // judgeBoots holds what machines did against what the daemon said of them. A machine whose agent has called is in the deployment system
 // until the daemon says that it leaves it: it does not boot meanwhile, whatever happens to the daemon. And an agent that is waited for
-// calls, unless it had ended before the daemon died.
+// calls, unless it had ended before its connection broke.
 func judgeBoots(operations map[string][]*message.Event, machines map[string]*diary, kills []time.Time) (r reunions, wrong []string) {
 	for id, events := range operations {
 		for node, changes := range byNode(events) {
@@ -97,20 +97,24 @@ func byNode(events []*message.Event) map[string][]change {
 
 func (d *diary) follow(changes []change, kills []time.Time) (r reunions, wrong []string) {
 	var called time.Time // since when its agent is there; zero: it is not
-	waiting, since := false, time.Time{}
-	for _, c := range changes {
+	waiting := false
+	var before time.Time // when an agent that is waited for had ended already, if it has
+	for i, c := range changes {
 		running := c.GetPhase() == message.NodePhase_RUNNING
 		if waiting && !(running && c.GetMicro() == "await_agent") && !interrupted(c) {
 			waiting = false
 			switch {
 			case running:
 				r.back++
-			case !terminalButKO(c.GetPhase()) && !d.hung(called, lastBefore(kills, since).Add(dying)):
+			case !terminalButKO(c.GetPhase()) && !d.hung(called, before):
 				wrong = append(wrong, "waited in vain for an agent that lives: "+c.GetCause())
 			}
 		}
 		if running && c.GetMicro() == "await_agent" && !waiting {
-			waiting, since = true, c.at
+			waiting, before = true, c.at.Add(skew)
+			if i > 0 && interrupted(changes[i-1]) {
+				before = lastBefore(kills, c.at).Add(dying)
+			}
 			r.awaited++
 		}
 		if !called.IsZero() && (leaves(c) || terminal(c.GetPhase())) {

@@ -74,6 +74,12 @@ var _ = Describe("The judge of machines that outlive the daemon", func() {
 		_, wrong = judged(&diary{boots: []time.Time{second(1)}, hangs: []time.Time{second(30.5)}}, lost...)
 		Expect(wrong).To(HaveLen(1), "it had no reason to end when nobody gave it orders")
 	})
+	It("forgives a wait in vain for an agent whose end was the break of its connection", func() {
+		_, wrong := judged(&diary{boots: []time.Time{second(1)}, hangs: []time.Time{second(25)}}, told(10, running, "create_partition_table", calls),
+			told(25.1, retrying, "create_partition_table", because("agent lost: EOF")), told(25.2, running, "await_agent"),
+			told(25.3, retrying, "await_agent", because("it has ended")), told(26, running, "switch_pxe"))
+		Expect(wrong).To(BeEmpty())
+	})
 	It("reads what machines did from their log", func() {
 		machines, err := readDiaries(strings.NewReader(strings.Join([]string{
 			`time=1970-01-01T00:00:01.000Z level=INFO msg="the sandbox machines wait for a daemon" nodes=8`,
