@@ -14,7 +14,7 @@ func sandboxKeys() []*key {
 		{name: "sandbox_disk_size", scope: clusterScope, form: number, initial: one("0"), set: setSize(func(t *target) *int64 { return &t.settings.Sandbox.DiskSize }, 1),
 			doc: "size of a sandbox node's disk, in bytes or with a unit; 0 is unlimited"},
 		{name: "sandbox_in_process", scope: clusterScope, form: boolean, initial: one("false"), set: setBool(func(t *target) *bool { return &t.settings.Sandbox.InProcess }),
-			doc: "run the agents of sandbox nodes inside the daemon"},
+			doc: "run the agents of sandbox nodes inside the process that has the machines"},
 		{name: "sandbox_seed", scope: clusterScope, form: number, initial: one("0"), set: setSeed,
 			doc: "seed of what sandbox nodes do by chance"},
 		{name: "sandbox_fault", scope: clusterScope, form: list, appends: true, set: setFaults,

@@ -13,9 +13,10 @@ const nodes = 8
 type Scenario struct {
 	Seed     uint64
 	Faults   [nodes]string // of the sandbox nodes; "" for none
-	Process  bool          // agents are processes of their own, which outlive the daemon for a moment
+	Process  bool          // agents are processes of their own; those of machines in the daemon outlive it for a moment
 	Requests []Request
 	Kills    []time.Duration // after the daemon was started, each
+	Apart    bool            // the machines are in a process of their own, and outlive the daemon with their agents
 }
 
 // Request is one that a user makes.
@@ -25,29 +26,36 @@ type Request struct {
 	MinNodes string
 	Reboot   bool
 	Cancel   time.Duration // after its acceptance; 0: not
+	Fetched  int           // the environment of the catalogue that it names, from 1; 0: it brings a description
 }
 
 var faults = []string{"", "", "", "boot-fails:1", "boot-fails:2@0.5", "agent-crash:format_deploy_part@0.5", "slow-boot:0.4", "never-boots", "slow-disk:2MB"}
 
-// Draw makes the scenario of a seed.
+// Draw makes the scenario of a seed. Where the machines outlive the daemon, more is asked, for fewer nodes at a time, and the daemon lives a
+// little longer: an agent needs up to three seconds to call again.
 func Draw(seed uint64) Scenario {
 	r := rand.New(rand.NewPCG(seed, 0xb1ac0))
-	s := Scenario{Seed: seed, Process: r.IntN(4) == 0}
+	s := Scenario{Seed: seed, Process: r.IntN(4) == 0, Apart: r.IntN(3) > 0}
 	for i := range s.Faults {
 		s.Faults[i] = faults[r.IntN(len(faults))]
 	}
-	for range 2 + r.IntN(3) {
-		s.Requests = append(s.Requests, drawRequest(r))
+	requests, most, life := 2+r.IntN(3), nodes, 900*time.Millisecond
+	if s.Apart {
+		requests, most, life = 2*requests, nodes/2, 2*life
+	}
+	for range requests {
+		s.Requests = append(s.Requests, drawRequest(r, most))
 	}
 	for range 2 + r.IntN(4) {
-		s.Kills = append(s.Kills, time.Duration(r.ExpFloat64()*float64(900*time.Millisecond)))
+		s.Kills = append(s.Kills, time.Duration(r.ExpFloat64()*float64(life)))
 	}
 	return s
 }
 
-func drawRequest(r *rand.Rand) Request {
+// drawRequest makes one for some nodes, at most so many.
+func drawRequest(r *rand.Rand, most int) Request {
 	q := Request{After: time.Duration(r.IntN(1500)) * time.Millisecond, Reboot: r.IntN(5) == 0}
-	for _, i := range r.Perm(nodes)[:1+r.IntN(nodes)] {
+	for _, i := range r.Perm(nodes)[:1+r.IntN(most)] {
 		q.Nodes = append(q.Nodes, i+1)
 	}
 	if r.IntN(2) == 0 {
@@ -55,6 +63,9 @@ func drawRequest(r *rand.Rand) Request {
 	}
 	if r.IntN(6) == 0 {
 		q.Cancel = time.Duration(1+r.IntN(2000)) * time.Millisecond
+	}
+	if n := r.IntN(2 * fetchedImages); n < fetchedImages && !q.Reboot {
+		q.Fetched = n + 1
 	}
 	return q
 }

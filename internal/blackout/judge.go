@@ -2,9 +2,11 @@ package blackout
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/kadeploy/kadeploy/actors/message"
@@ -16,6 +18,7 @@ type stay struct {
 	from, to   time.Time
 	phase      message.NodePhase
 	deployment bool
+	image      string // the name of the environment
 }
 
 // judge holds the events of all operations against each other and against the disks. It returns what is wrong.
@@ -41,7 +44,7 @@ func judge(dir string, operations map[string][]*message.Event) (wrong []string) 
 			}
 		}
 		if last.deployment && last.phase == message.NodePhase_OK {
-			if err := deployed(filepath.Join(dir, "var", "disks", node, "part", "3")); err != nil {
+			if err := deployed(filepath.Join(dir, "var", "disks", node, "part", "3"), last); err != nil {
 				wrong = append(wrong, fmt.Sprintf("%s is OK by %s, but %v", node, last.operation, err))
 			}
 		}
@@ -53,13 +56,14 @@ func judge(dir string, operations map[string][]*message.Event) (wrong []string) 
 func read(id string, events []*message.Event) (stays map[string]stay, wrong []string) {
 	stays = make(map[string]stay)
 	settled := make(map[string]message.NodePhase)
-	deployment, ended := false, false
+	deployment, ended, image := false, false, ""
 	for i, e := range events {
 		if e.GetSeq() != uint64(i+1) {
 			wrong = append(wrong, fmt.Sprintf("%s: event %d has number %d", id, i+1, e.GetSeq()))
 		}
 		if s := e.GetStarted(); s != nil {
 			deployment = s.GetOperation() == message.Operation_DEPLOY
+			image, _, _ = strings.Cut(s.GetEnvironment(), ":")
 		}
 		if n := e.GetNode(); n != nil {
 			if p, over := settled[n.GetNode()]; over {
@@ -70,7 +74,7 @@ func read(id string, events []*message.Event) (stays map[string]stay, wrong []st
 			}
 			s, known := stays[n.GetNode()]
 			if !known {
-				s = stay{operation: id, from: e.GetTime().AsTime(), deployment: deployment}
+				s = stay{operation: id, from: e.GetTime().AsTime(), deployment: deployment, image: image}
 			}
 			s.to = e.GetTime().AsTime()
 			stays[n.GetNode()] = s
@@ -105,14 +109,28 @@ func terminal(p message.NodePhase) bool {
 	return false
 }
 
-// deployed looks at the file system of a node: the image is there, and its post-install has run once.
-func deployed(root string) error {
-	if _, err := os.Stat(filepath.Join(root, release)); err != nil {
-		return fmt.Errorf("its disk has not the image: %w", err)
+// deployed looks at the file system of a node that is OK: the image is there, its post-install has run once, and nothing was changed since.
+func deployed(root string, s stay) error {
+	name, err := os.ReadFile(filepath.Join(root, release))
+	if err != nil || string(name) != s.image {
+		return fmt.Errorf("its disk has not the image %s but %q (%v)", s.image, name, err)
 	}
 	ran, err := os.ReadFile(filepath.Join(root, counted))
 	if n := strings.Count(string(ran), "\n"); err != nil || n != 1 {
 		return fmt.Errorf("its post-install ran %d times (%v)", n, err)
 	}
-	return nil
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		changed := info.Sys().(*syscall.Stat_t).Ctim
+		if at := time.Unix(changed.Unix()); at.After(s.to) {
+			return fmt.Errorf("%s was changed at %s, when it had been OK since %s", path, at.Format(time.StampMilli), s.to.Format(time.StampMilli))
+		}
+		return nil
+	})
 }

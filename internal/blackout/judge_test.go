@@ -20,7 +20,7 @@ func TestBlackout(t *testing.T) {
 
 // story makes the events of a deployment of node-1, one a second from a start on.
 func story(from int, phases ...message.NodePhase) []*message.Event {
-	events := []*message.Event{{Fact: &message.Event_Started{Started: &message.Started{}}}}
+	events := []*message.Event{{Fact: &message.Event_Started{Started: &message.Started{Operation: message.Operation_DEPLOY, Environment: "system:1"}}}}
 	for _, p := range phases {
 		events = append(events, &message.Event{Fact: &message.Event_Node{Node: &message.NodeChanged{Node: "node-1", Phase: p}}})
 	}
@@ -45,14 +45,23 @@ var _ = Describe("The judge", func() {
 	}
 	verdict := func(operations map[string][]*message.Event) []string { return judge(dir, operations) }
 
+	later := int(time.Now().Add(time.Hour).Unix()) // than what the specs write
+
 	It("has nothing against a node that is OK and has the image", func() {
-		write(release, "")
+		write(release, "system")
 		write(counted, "ran\n")
-		Expect(verdict(map[string][]*message.Event{"A": story(0, running, ok), "B": story(10, running, ok)})).To(BeEmpty())
+		Expect(verdict(map[string][]*message.Event{"A": story(later, running, ok), "B": story(later+10, running, ok)})).To(BeEmpty())
+	})
+	It("finds a node that is OK with another image, or whose disk was changed since", func() {
+		write(release, "fetched-1")
+		write(counted, "ran\n")
+		Expect(verdict(map[string][]*message.Event{"A": story(later, running, ok)})).To(ConsistOf(ContainSubstring(`has not the image system but "fetched-1"`)))
+		write(release, "system")
+		Expect(verdict(map[string][]*message.Event{"A": story(0, running, ok)})).To(ConsistOf(ContainSubstring("when it had been OK since")))
 	})
 	It("finds a node that is OK without the image, or whose post-install ran twice", func() {
 		Expect(verdict(map[string][]*message.Event{"A": story(0, running, ok)})).To(ConsistOf(ContainSubstring("has not the image")))
-		write(release, "")
+		write(release, "system")
 		write(counted, "ran\nran\n")
 		Expect(verdict(map[string][]*message.Event{"A": story(0, running, ok)})).To(ConsistOf(ContainSubstring("ran 2 times")))
 	})

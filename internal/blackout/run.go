@@ -33,6 +33,8 @@ type Outcome struct {
 	Operations, Events, Kills int
 	Refused                   int // requests
 	Resumed                   int // times that an operation was taken up again
+	OK                        int // nodes that were reported so
+	Awaited, Back             int // times that a node waited for its agent, and that it called
 	Wrong                     []string
 }
 
@@ -45,6 +47,11 @@ func Run(ctx context.Context, cfg Config, s Scenario) (*Outcome, error) {
 		return nil, err
 	}
 	defer trouble.close()
+	images, err := newWeb(host(s.Seed, 251))
+	if err != nil {
+		return nil, err
+	}
+	defer images.close()
 	if err := layOut(cfg.Dir, s, cfg.Database); err != nil {
 		return nil, err
 	}
@@ -52,53 +59,121 @@ func Run(ctx context.Context, cfg Config, s Scenario) (*Outcome, error) {
 	if problems.HasErrors() {
 		return nil, problems
 	}
-	d, err := newDaemon(cfg.Server, cfg.Dir)
-	if err != nil {
+	r := &run{Scenario: s, dir: cfg.Dir, global: &snapshot.Global, calm: trouble == peace{}, witness: witness{seen: make(map[string][]*message.Event)}}
+	if s.Apart {
+		machines, err := newProcess(cfg.Dir, machinesLog, cfg.Server, "sandbox", "--debug", "-d", cfg.Dir)
+		if err != nil {
+			return nil, err
+		}
+		defer machines.log.Close()
+		if err := machines.start(); err != nil {
+			return nil, err
+		}
+		defer machines.kill()
+		if err := machines.serving(ctx, filepath.Join(snapshot.Global.StateDir, "disks", ".socket")); err != nil {
+			return nil, err
+		}
+	}
+	if r.daemon, err = newProcess(cfg.Dir, "daemon.log", cfg.Server, "start", "--foreground", "-d", cfg.Dir); err != nil {
 		return nil, err
 	}
-	defer d.log.Close()
-	if err := d.start(); err != nil {
+	defer r.daemon.log.Close()
+	if err := r.start(); err != nil {
 		return nil, err
 	}
-	defer func() { d.kill() }()
-	if err := d.serving(ctx, &snapshot.Global); err != nil {
+	defer func() { r.daemon.kill() }()
+	if err := r.daemon.serving(ctx, snapshot.Global.LocalSocket); err != nil {
 		return nil, err
 	}
-	c, err := client.Dial(ctx, client.Config{Server: snapshot.Global.Server, Identity: client.Local(snapshot.Global.LocalSocket),
+	r.client, err = client.Dial(ctx, client.Config{Server: snapshot.Global.Server, Identity: client.Local(snapshot.Global.LocalSocket),
 		Silence: 500 * time.Millisecond, Outage: endTimeout})
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
-	r := &run{Scenario: s, client: c, dir: cfg.Dir, witness: witness{seen: make(map[string][]*message.Event)}}
+	defer r.client.Close()
+	if err := r.fill(ctx, images); err != nil {
+		return nil, err
+	}
+	return r.play(ctx, trouble)
+}
+
+// play has users ask while the daemon is killed again and again.
+func (r *run) play(ctx context.Context, trouble trouble) (*Outcome, error) {
 	var users sync.WaitGroup
 	users.Go(func() { r.ask(ctx, &users) })
-	healthy := haunted(ctx, trouble, s.Seed)
+	healthy := haunted(ctx, trouble, r.Seed)
 	defer healthy()
-	for _, after := range s.Kills {
+	for _, after := range r.Kills {
 		pause(ctx, after)
-		d.kill()
-		if err := d.start(); err != nil {
+		if err := r.die(); err != nil {
+			return nil, err
+		}
+		if err := r.start(); err != nil {
 			return nil, err
 		}
 	}
 	if err := healthy(); err != nil {
 		return nil, err
 	}
-	if err := d.again(ctx); err != nil {
+	if err := r.daemon.again(ctx); err != nil {
 		return nil, err
 	}
 	users.Wait()
-	return r.settle(ctx, d, snapshot.Global.Database)
+	return r.settle(ctx)
 }
+
+// machinesLog is the file that the machines' process logs to.
+const machinesLog = "machines.log"
 
 // run is a scenario being played.
 type run struct {
 	Scenario
 	client  *client.Client
+	daemon  *process
+	global  *config.Global
 	dir     string
+	calm    bool // the database has no trouble
 	witness witness
 	refused int
+
+	fetched map[string]bool // digests of the images that are fetched
+	born    time.Time       // of the daemon
+	shelves []shelf         // of the image cache, at each death
+}
+
+// start has a daemon run.
+func (r *run) start() error {
+	r.born = time.Now()
+	return r.daemon.start()
+}
+
+// die kills the daemon, and looks at the image cache that it leaves.
+func (r *run) die() error {
+	r.daemon.kill()
+	return r.look()
+}
+
+func (r *run) look() error {
+	s, wrong, err := readShelf(r.global.ImageCache)
+	for _, w := range wrong {
+		r.witness.blame("%s", w)
+	}
+	s.born, s.seen = r.born, time.Now()
+	r.shelves = append(r.shelves, s)
+	return err
+}
+
+// fill puts the environments into the catalogue whose images are fetched.
+func (r *run) fill(ctx context.Context, from *web) error {
+	r.fetched = make(map[string]bool)
+	for n := 1; n <= fetchedImages; n++ {
+		e, err := r.client.EnvAdd(ctx, &message.EnvAdd{Environment: []byte(from.environment(r.dir, n)), EnvironmentPath: filepath.Join(r.dir, fetched(n)+".env")})
+		if err != nil {
+			return err
+		}
+		r.fetched[e.GetImageDigest()] = true
+	}
+	return nil
 }
 
 // ask makes the requests, each followed by whoever watches it.
@@ -125,7 +200,10 @@ func (r *run) ask(ctx context.Context, users *sync.WaitGroup) {
 
 func (r *run) submit(ctx context.Context, q Request) (string, error) {
 	m := &message.Submit{MinNodes: q.MinNodes, Operation: message.Operation_REBOOT, RebootLevel: "hard"}
-	if !q.Reboot {
+	switch {
+	case q.Fetched > 0:
+		m.Operation, m.RebootLevel, m.EnvironmentName = message.Operation_DEPLOY, "", fetched(q.Fetched)
+	case !q.Reboot:
 		path := filepath.Join(r.dir, "images", "system.env")
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -140,24 +218,91 @@ func (r *run) submit(ctx context.Context, q Request) (string, error) {
 }
 
 // settle reads everything again once all is over, also from the daemon after that, and judges.
-func (r *run) settle(ctx context.Context, d *daemon, database string) (*Outcome, error) {
+func (r *run) settle(ctx context.Context) (*Outcome, error) {
 	o := &Outcome{Operations: len(r.witness.accepted), Kills: len(r.Kills), Refused: r.refused}
-	d.kill()
-	if err := d.start(); err != nil {
+	if err := r.die(); err != nil {
+		return nil, err
+	}
+	if err := r.start(); err != nil {
+		return nil, err
+	}
+	if err := r.answers(ctx); err != nil {
 		return nil, err
 	}
 	events := make(map[string][]*message.Event)
 	for _, id := range r.witness.accepted {
 		events[id] = r.witness.again(ctx, r.client, id)
 		o.Events += len(events[id])
+		o.OK += settledOK(events[id])
 	}
-	if err := d.stop(); err != nil {
+	if err := r.daemon.stop(); err != nil {
 		r.witness.blame("the daemon did not stop in order: %v", err)
 	}
-	resumed, err := r.database(ctx, database)
-	o.Resumed = resumed
-	o.Wrong = append(r.witness.wrong, judge(r.dir, events)...)
-	return o, err
+	if err := r.look(); err != nil {
+		return nil, err
+	}
+	var err error
+	if o.Resumed, err = r.database(ctx, r.global.Database); err != nil {
+		return nil, err
+	}
+	o.Wrong = append(judge(r.dir, events), judgeHolds(r.fetched, events, r.shelves)...)
+	if r.Apart {
+		wrong, err := r.reunited(o, events)
+		if err != nil {
+			return nil, err
+		}
+		o.Wrong = append(o.Wrong, wrong...)
+	}
+	o.Wrong = append(r.witness.wrong, o.Wrong...)
+	return o, nil
+}
+
+// answers waits for a daemon that serves: one that has not come so far cannot be stopped in order.
+func (r *run) answers(ctx context.Context) error {
+	for {
+		_, err := r.client.Status(ctx, "")
+		if err == nil {
+			return nil
+		}
+		if !pause(ctx, 100*time.Millisecond) {
+			return fmt.Errorf("the daemon does not answer: %w", err)
+		}
+	}
+}
+
+// reunited judges what the machines did that outlived the daemon. While the database is in trouble, what is written down is too far behind.
+func (r *run) reunited(o *Outcome, events map[string][]*message.Event) ([]string, error) {
+	f, err := os.Open(filepath.Join(r.dir, machinesLog))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	machines, err := readDiaries(f)
+	if err != nil {
+		return nil, err
+	}
+	var kills []time.Time
+	for _, s := range r.shelves {
+		kills = append(kills, s.seen)
+	}
+	met, wrong := judgeBoots(events, machines, kills)
+	o.Awaited, o.Back = met.awaited, met.back
+	if !r.calm {
+		return nil, nil
+	}
+	return wrong, nil
+}
+
+// settledOK counts the nodes that an operation's end reports as OK.
+func settledOK(events []*message.Event) (n int) {
+	for _, e := range events {
+		for _, report := range e.GetEnded().GetNodes() {
+			if report.GetPhase() == message.NodePhase_OK {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // database looks at what was kept: nothing is open, no request was taken twice, and the file is sound.
@@ -190,5 +335,6 @@ func (r *run) database(ctx context.Context, url string) (resumed int, err error)
 
 // String is one line for people.
 func (o *Outcome) String() string {
-	return fmt.Sprintf("%d operations, %d events, %d refused, %d kills, %d times taken up again", o.Operations, o.Events, o.Refused, o.Kills, o.Resumed)
+	return fmt.Sprintf("%d operations, %d events, %d refused, %d nodes OK, %d kills, %d times taken up again, %d agents awaited, %d back",
+		o.Operations, o.Events, o.Refused, o.OK, o.Kills, o.Resumed, o.Awaited, o.Back)
 }

@@ -11,20 +11,22 @@ import (
 	"github.com/kadeploy/kadeploy/internal/demoimage"
 )
 
+// plain is the environment whose image is a file of the server.
+const plain = "system"
+
 // What a node that is OK has on its disk.
 const (
-	release = "usr/share/release" // comes with the image
+	release = "usr/share/release" // comes with the image, whose name it is
 	counted = "var/post-install"  // a line each time that the post-install ran
 )
 
 // layOut writes a site: configuration, deployment system, image. The names of the node's addresses come from the seed, so that runs do not
 // meet.
 func layOut(dir string, s Scenario, database string) error {
-	net := fmt.Sprintf("127.%d.%d", 100+s.Seed/250%100, s.Seed%250)
-	server := net + ".250"
+	server := host(s.Seed, 250)
 	files := map[string]string{
 		"deploy.conf": settings("kadeploy_server", server, "agents_listen", server+":25301", "tftp_listen", server+":6969", "tftp_repository", "tftp",
-			"image_roots", filepath.Join(dir, "images"), "broadcast_grace", "0.5", "probe_interval", "0.05", "chain_stall", "1") + optional("database", database),
+			"image_roots", filepath.Join(dir, "images"), "broadcast_grace", "0.5", "probe_interval", "0.05", "chain_stall", "1", "image_cache_size", fmt.Sprintf("%dMiB", cacheSize>>20)) + optional("database", database),
 		"cluster-c.conf": settings("power", "sandbox", "sandbox_boot_delay", "0.2", "sandbox_in_process", fmt.Sprint(!s.Process), "sandbox_seed", fmt.Sprint(s.Seed),
 			"deploy_kernel", "vmlinuz", "deploy_initrd", "initrd", "block_device", "/dev/sda", "swap_part", "1", "prod_part", "2", "deploy_part", "3", "tmp_part", "5",
 			"partition_file", "partitions", "kernel_params", "quiet", "timeout_reboot", "3", "sleep_time_before_ping", "0.1",
@@ -34,14 +36,13 @@ func layOut(dir string, s Scenario, database string) error {
 		"partitions":           "o\nn\np\n1\n\n+64M\nt\n82\nn\np\n2\n\n+64M\nn\np\n3\n\n+64M\nn\ne\n4\n\n\nn\n\n+32M\nw\n",
 		"tftp/kernels/vmlinuz": demoimage.DeployKernelMagic + strings.Repeat("kernel ", 1000),
 		"tftp/kernels/initrd":  "initrd of the deployment system",
-		"images/system.tar":    string(system()),
-		"images/post.tar":      string(archive(file{"post.sh", "#!/bin/sh\nset -e\necho ran >> \"$KADEPLOY_ENV_EXTRACTION_DIR/" + counted + "\"\n", 0o755})),
-		"images/system.env": "name : system\nversion : 1\ntarball : " + dir + "/images/system.tar|tar\npostinstall : " + dir + "/images/post.tar|tar|post.sh\n" +
-			"kernel : /vmlinuz\ninitrd : /initrd.img\nfilesystem : ext4\nfdisktype : 83\nenvironment_kind : linux\n",
+		"images/system.tar":    string(system(plain)),
+		"images/post.tar":      string(archive(file{"post.sh", "#!/bin/sh\nset -e\necho ran >> \"$KADEPLOY_ENV_EXTRACTION_DIR/" + counted + "\"\nsleep 0.4\n", 0o755})),
+		"images/system.env":    describe(dir, plain, dir+"/images/system.tar"),
 	}
 	var list strings.Builder
 	for i, fault := range s.Faults {
-		fmt.Fprintf(&list, "%s %s.%d c%s\n", node(i+1), net, i+1, map[bool]string{true: " sandbox_fault=" + fault}[fault != ""])
+		fmt.Fprintf(&list, "%s %s c%s\n", node(i+1), host(s.Seed, i+1), map[bool]string{true: " sandbox_fault=" + fault}[fault != ""])
 	}
 	files["nodes.conf"] = list.String()
 	for name, content := range files {
@@ -54,6 +55,11 @@ func layOut(dir string, s Scenario, database string) error {
 		}
 	}
 	return nil
+}
+
+// host is an address of the site of a seed.
+func host(seed uint64, n int) string {
+	return fmt.Sprintf("127.%d.%d.%d", 100+seed/250%100, seed%250, n)
 }
 
 func node(n int) string { return fmt.Sprintf("node-%d", n) }
@@ -79,8 +85,8 @@ type file struct {
 }
 
 // system is an image that takes a moment to be sent.
-func system() []byte {
-	return archive(file{release, "the system of this broadcast\n", 0o644}, file{"vmlinuz", "kernel of the system\n", 0o644}, file{"initrd.img", "initrd\n", 0o644},
+func system(name string) []byte {
+	return archive(file{release, name, 0o644}, file{"etc/os-release", "ID=" + name + "\n", 0o644}, file{"vmlinuz", "kernel of " + name + "\n", 0o644}, file{"initrd.img", "initrd\n", 0o644},
 		file{"var/data", strings.Repeat("0123456789abcdef", 100_000), 0o644})
 }
 

@@ -25,6 +25,7 @@ func (m *machine) deploySystem(cmdline string) system {
 			return fmt.Errorf("deployment system: disk: %w", err)
 		}
 		m.console.printf("deployment system: starting the agent")
+		m.rack.cfg.Log.Debug("sandbox machine starts the agent", "node", m.node.Name, "boot", m.boots)
 		l.up.Store(true)
 		run := m.agentProcess
 		if m.node.InProcess {

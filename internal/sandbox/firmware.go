@@ -36,6 +36,7 @@ type system func(ctx context.Context, l *life) error
 func (m *machine) firmware(ctx context.Context) (system, error) {
 	m.boots++
 	m.console.printf("firmware: boot %d", m.boots)
+	m.rack.cfg.Log.Debug("sandbox machine boots", "node", m.node.Name, "boot", m.boots)
 	if err := pause(ctx, m.delay()+m.faults.slow); err != nil {
 		return nil, err
 	}

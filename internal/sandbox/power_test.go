@@ -35,7 +35,7 @@ var _ = Describe("The power of a machine", func() {
 		n := node(1)
 		r := s.rack(n)
 		_, err := r.Do(context.Background(), power.Target{Name: "stranger"}, power.OpOn, power.Soft)
-		Expect(err).To(MatchError(`the sandbox has no node "stranger"`))
+		Expect(err).To(MatchError(HavePrefix(`there is no machine "stranger"`)))
 		Expect(do(r, n, "explode", power.Hard)).To(MatchError(ContainSubstring(`unknown power operation "explode"`)))
 		Expect(do(r, n, power.OpReboot, "gentle")).To(MatchError(ContainSubstring(`unknown power level "gentle"`)))
 		Expect(r.Console("stranger")).To(BeEmpty())

@@ -10,7 +10,7 @@
 //     names; then the ssh port of the machine's address answers.
 //
 // Power comes from package power's Driver interface, which Rack implements. The machines' power does not survive the
-// Rack, their disks do. What a machine prints is kept in its console, the evidence when it does not boot.
+// Rack, their disks do. A Rack in a process of its own (Serve) outlives the daemon, which reaches it as a Remote. What a machine prints is kept in its console, the evidence when it does not boot.
 package sandbox
 
 import (
@@ -125,13 +125,17 @@ func (r *Rack) check(node Node) error {
 func (r *Rack) Do(ctx context.Context, target power.Target, op power.Op, level power.Level) (power.Status, error) {
 	m := r.machines[target.Name]
 	if m == nil {
-		return power.Unknown, fmt.Errorf("the sandbox has no node %q", target.Name)
+		return power.Unknown, unknown(target.Name)
 	}
 	status, err := m.do(ctx, op, level)
 	if err != nil {
 		return status, fmt.Errorf("sandbox power of %s: %w", target.Name, err)
 	}
 	return status, nil
+}
+
+func unknown(node string) error {
+	return fmt.Errorf("there is no machine %q: it was added when the process of the sandbox ran already; restart that", node)
 }
 
 // Console returns the last lines that the machine printed, oldest first; nothing for a node that does not exist.
@@ -146,7 +150,7 @@ func (r *Rack) Console(name string) []string {
 func (r *Rack) Follow(ctx context.Context, name string, out io.Writer) error {
 	m := r.machines[name]
 	if m == nil {
-		return fmt.Errorf("there is no machine %s: it was added when the server ran already; restart it", name)
+		return unknown(name)
 	}
 	return m.console.follow(ctx, out)
 }

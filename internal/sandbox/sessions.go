@@ -27,7 +27,7 @@ func openSessions(root string) (*sessions, error) {
 	}
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		lock.Close()
-		return nil, fmt.Errorf("%s is in use by another daemon: stop it first, or choose another directory (%w)", root, err)
+		return nil, fmt.Errorf("%s is in use by another daemon or kadeploy-server sandbox: stop it first, or choose another directory (%w)", root, err)
 	}
 	s := &sessions{lock: lock, dir: filepath.Join(root, ".sessions")}
 	if err := s.endAll(); err != nil {

@@ -79,6 +79,8 @@ func (r *runner) app() *cli.App {
 				Flags: mkenvFlags()},
 			{Name: "netboot", Usage: "put the boot loaders of the nodes below the TFTP root", ArgsUsage: "install", Description: netbootHelp, Action: r.netboot,
 				Flags: []cli.Flag{dirFlag(), toggle("dry-run", "print the report and change nothing")}},
+			{Name: "sandbox", Usage: "have the sandbox nodes' machines in a process of their own, which outlives the daemon", Description: sandboxHelp, Action: r.sandbox,
+				Flags: []cli.Flag{dirFlag(), debugFlag()}},
 			{Name: "version", Usage: "show the version of this program", Description: versionHelp, Action: r.version},
 			{Name: "help", Usage: "show the help of a command", ArgsUsage: "[COMMAND]", Description: helpHelp, Action: help},
 		},
@@ -138,7 +140,7 @@ func withoutArguments(action cli.ActionFunc) cli.ActionFunc {
 func noCommand(c *cli.Context) error {
 	name := c.Args().First()
 	if name == "" {
-		return usage("", "no command: start, stop, restart, status, check-config, backup, import, mkenv or netboot")
+		return usage("", "no command: start, stop, restart, status, check-config, backup, import, mkenv, netboot or sandbox")
 	}
 	return usage("", "unknown command %q. %s", name, cli.SuggestCommand(c.App.Commands, name))
 }

@@ -3,11 +3,8 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
-	"os"
 	"path/filepath"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -22,7 +19,6 @@ import (
 	"github.com/kadeploy/kadeploy/internal/power/redfish"
 	"github.com/kadeploy/kadeploy/internal/power/ssh"
 	"github.com/kadeploy/kadeploy/internal/prodsystem"
-	"github.com/kadeploy/kadeploy/internal/sandbox"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
@@ -114,39 +110,8 @@ func (s *server) close() {
 	}
 }
 
-// machines makes the rack of the nodes with power = sandbox; nil when there are none.
-func machines(snapshot *config.Snapshot, log *slog.Logger) (*sandbox.Rack, error) {
-	var nodes []sandbox.Node
-	processes := false
-	for _, n := range snapshot.Nodes {
-		if n.Power != "sandbox" {
-			continue
-		}
-		processes = processes || !n.Sandbox.InProcess
-		nodes = append(nodes, sandbox.Node{Name: n.Name, Addr: n.Addr, MAC: n.MAC, SSHPort: n.SSHPort, Sandbox: n.Sandbox})
-	}
-	if len(nodes) == 0 {
-		return nil, nil
-	}
-	tftp, err := netip.ParseAddrPort(snapshot.Global.TFTPListen)
-	if err != nil {
-		return nil, fmt.Errorf("tftp_listen %s: sandbox nodes need an IP:PORT to ask: %w", snapshot.Global.TFTPListen, err)
-	}
-	agent, err := beside("kadeploy-agent")
-	if err == nil && processes {
-		_, err = os.Stat(agent)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("sandbox nodes need the agent's program: %s: %w; install it beside kadeploy-server", agent, reason(err))
-	}
-	return sandbox.New(sandbox.Config{
-		Nodes: nodes, TFTP: tftp, ProfileDir: snapshot.Global.TFTPName(snapshot.Global.ProfilePath),
-		Dir: filepath.Join(snapshot.Global.StateDir, "disks"), AgentPath: agent, Log: log,
-	})
-}
-
 // serial are the consoles that the power drivers know.
-func serial(bmc *ipmi.Driver, rack *sandbox.Rack) map[string]actors.ConsoleSource {
+func serial(bmc *ipmi.Driver, rack rack) map[string]actors.ConsoleSource {
 	known := map[string]actors.ConsoleSource{"ipmi": func(t power.Target, force bool) console.Source {
 		return console.Source{Run: func(ctx context.Context, in io.Reader, out io.Writer) error {
 			return bmc.Console(ctx, t, force, in, out)

@@ -24,7 +24,7 @@ func reread(started *config.Snapshot, log *slog.Logger) (*config.Snapshot, error
 		log.Warn("these changes need a restart ("+how+")", "keys", strings.Join(keys, ", "))
 	}
 	if nodes := strangers(started, fresh); len(nodes) > 0 {
-		log.Warn("these sandbox nodes are new or changed and need a restart ("+how+")", "nodes", brief(nodes))
+		log.Warn("these sandbox nodes are new or changed and need a restart, first of kadeploy-server sandbox where that has the machines ("+how+")", "nodes", brief(nodes))
 	}
 	return fresh, nil
 }
