@@ -1,24 +1,17 @@
 package actors
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/chain"
-	"github.com/kadeploy/kadeploy/config"
-	"github.com/kadeploy/kadeploy/internal/agentlink"
-	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/topology"
-	"github.com/kadeploy/kadeploy/internal/workflow"
-	"github.com/kadeploy/kadeploy/supervisor"
 )
 
 // broadcast is one transfer: every member is told to listen, those who do become the links, and each one's own agent has
@@ -92,81 +85,6 @@ func (b *broadcast) run(ctx context.Context) error {
 	}
 	agents.Wait()
 	return err
-}
-
-// guarded is receive with its panics as errors of the one member.
-func (b *broadcast) guarded(ctx context.Context, p *place) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = &supervisor.PanicError{Value: r, Stack: debug.Stack()}
-		}
-	}()
-	return b.receive(ctx, p)
-}
-
-// receive orders one member to take its place and returns what its agent reports. When the connection to the agent breaks, the chain goes on
-// without it: an agent that calls again, and has kept the order, is given it again, to tell what became of it.
-func (b *broadcast) receive(ctx context.Context, p *place) error {
-	order := &agentpb.Order{Step: string(workflow.SendEnvironment), Keep: p.keep, Kind: &agentpb.Order_Receive{Receive: b.order(p.node)}}
-	for session := p.session; ; {
-		result, err := session.Do(ctx, order, func(said *agentpb.Progress) { b.said(p, said) })
-		if !errors.Is(err, agentlink.ErrAway) || ctx.Err() != nil || p.keep == nil {
-			return b.verdict(result, err)
-		}
-		if session, err = b.again(ctx, p, err); err != nil {
-			return err
-		}
-	}
-}
-
-// order is that of one member.
-func (b *broadcast) order(n *config.Node) *agentpb.Receive {
-	r := b.job.receive(n)
-	r.Transfer, r.Key, r.Tls = b.transfer[:], b.key[:], b.tls
-	return r
-}
-
-// again is the new session of an agent that has kept its order. An agent that has not is away as before: its node begins with its disk.
-func (b *broadcast) again(ctx context.Context, p *place, away error) (*agentlink.Session, error) {
-	session, err := calledAgain(ctx, b.system, b.job, p.node)
-	switch {
-	case ctx.Err() != nil: // the chain has given the node up meanwhile; its agent may have kept what came before
-		return nil, fmt.Errorf("%w; %w", away, context.Cause(ctx))
-	case err != nil:
-		return nil, err
-	case !b.isOf(session.Kept(), p):
-		return nil, away
-	}
-	return session, nil
-}
-
-// isOf says whether what an agent has kept is its order of this broadcast.
-func (b *broadcast) isOf(kept *agentpb.Kept, p *place) bool {
-	return bytes.Equal(kept.GetName(), p.keep) && bytes.Equal(kept.GetTransfer(), b.transfer[:]) && bytes.Equal(kept.GetKey(), b.key[:])
-}
-
-// said takes what a member's agent says before the result.
-func (b *broadcast) said(p *place, said *agentpb.Progress) {
-	switch {
-	case said.GetListening() != "":
-		p.listens(said.GetListening())
-		b.signal()
-	case said.GetBytes() > 0:
-		b.tell(chainProgress{p.host, int64(said.GetBytes())})
-	}
-}
-
-// verdict is what the end of an order says of the member's image.
-func (b *broadcast) verdict(result *agentpb.Result, err error) error {
-	switch digest := b.job.image.Manifest.Digest(); {
-	case err != nil:
-		return err
-	case !result.GetOk():
-		return &orderError{result.GetError(), result.GetLogTail()}
-	case string(result.GetDigest()) != string(digest[:]):
-		return fmt.Errorf("the node wrote an image with digest %x, asked was %x", result.GetDigest(), digest)
-	}
-	return nil
 }
 
 // awaitListeners returns the links in order once every member listens or is settled; one that does neither in time is

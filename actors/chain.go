@@ -27,7 +27,7 @@ func (m member) inNetwork() topology.Place {
 	return topology.Place{Name: m.host, Switch: m.node.Switch, Rack: m.node.Rack}
 }
 
-// chainActor runs one broadcast (broadcast.go has the orders to its agents, course.go the bytes of the image).
+// chainActor runs one broadcast (broadcast_orders.go has the orders to its agents, course.go the bytes of the image).
 type chainActor struct {
 	id      string // in the crew
 	job     *job

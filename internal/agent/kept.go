@@ -68,3 +68,12 @@ func (w *work) stop(cause error) {
 		<-w.done
 	}
 }
+
+// drop ends the order that is kept.
+func (p *loop) drop(cause error) {
+	p.kept.stop(cause)
+	if p.current == p.kept {
+		p.current = nil
+	}
+	p.kept = nil
+}

@@ -179,15 +179,6 @@ func (p *loop) giveUp(cause error) {
 	}
 }
 
-// drop ends the order that is kept.
-func (p *loop) drop(cause error) {
-	p.kept.stop(cause)
-	if p.current == p.kept {
-		p.current = nil
-	}
-	p.kept = nil
-}
-
 // leave says goodbye after the result was sent. The server hanging up in turn proves that it has read it.
 func (p *loop) leave(end End) (End, error) {
 	p.link.goodbye()
