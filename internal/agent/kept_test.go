@@ -125,7 +125,7 @@ var _ = Describe("An order that is to be kept, when the connection breaks", func
 			if p.Listening != "" {
 				go func() {
 					cfg := i.head(p.Listening)
-					source.ReaderAt, cfg.Source = cfg.Source.(io.ReaderAt), source
+					source.ReaderAt, cfg.Source = cfg.Source, source
 					report, _ := chain.Send(ctx, cfg)
 					fed <- report
 				}()
