@@ -46,7 +46,7 @@ func (o *operation) steps(node string, from int) (all []string) {
 
 var _ = Describe("A node whose agent outlives the server", func() {
 	DescribeTable("goes on without another boot of the deployment system when the server died in", func(step string, again ...string) {
-		s := unhurried(nil)
+		s := unhurried(func(b *blueprint) { b.node = map[int]string{1: "sandbox_fault=hung-order:" + step} }) // it stands there to be hit
 		o := s.begin(s.deployment())
 		o.enters("node-1", step)
 		s.restart()
