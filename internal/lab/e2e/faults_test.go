@@ -139,6 +139,22 @@ var _ = Describe("When something is wrong", func() {
 		expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
 	})
 
+	It("a server that is killed in the transfer finds it there when it is back, and the machine boots once", Label("nightly"), func() {
+		w := begin(setup{})
+		m := w.Machines[0]
+		d := inTransfer(w, m)
+		w.killServer()
+		Expect(m.Limit(0)).To(Succeed())
+		w.run("kadeploy-server", "start", "-d", w.Conf)
+		r := w.await(d)
+		Expect(r.Outcome).To(Equal("all_ok"), r.Text)
+		Expect(r.Nodes[0].Tries).To(Equal(1))
+		expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
+		Expect(strings.Count(m.Serial.Since(0), "kadeploy deployment system")).To(Equal(1))
+		Expect(fileOnDisk(m, 1, "/etc/image")).To(Equal("tiny\n"))
+		Expect(r.Said).To(ContainSubstring("went on from what they had"))
+	})
+
 	It("an agent that is killed in the transfer, on a machine that runs on, leaves that to the next boot", Label("nightly"), func() {
 		w := begin(setup{daemon: impatient, nodes: map[string]string{"deploy_initrd": shellInitrd}})
 		m := w.Machines[0]

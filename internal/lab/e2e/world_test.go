@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -85,6 +87,17 @@ func (w *world) startServer() {
 	DeferCleanup(func() { w.Run("kadeploy-server", "stop", "-d", w.Conf) })
 }
 
+// killServer ends the server as a crash does.
+func (w *world) killServer() {
+	GinkgoHelper()
+	text, err := os.ReadFile(filepath.Join(w.Conf, "var/kadeploy-server.pid"))
+	Expect(err).NotTo(HaveOccurred())
+	first, _, _ := strings.Cut(string(text), "\n") // what follows is its address
+	pid, err := strconv.Atoi(first)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(syscall.Kill(pid, syscall.SIGKILL)).To(Succeed())
+}
+
 func (w *world) run(program string, args ...string) string {
 	GinkgoHelper()
 	out, err := w.Run(program, args...)
@@ -130,7 +143,7 @@ func (w *world) await(d *labsite.Deployment) labsite.Report {
 	Expect(err).NotTo(HaveOccurred())
 	GinkgoWriter.Printf("%s after %.1f s: %s\n", r.Outcome, r.Seconds, r.Text)
 	for _, n := range r.Nodes {
-		GinkgoWriter.Printf("  %s %s %v %s\n%s\n", n.Name, n.Phase, n.Seconds, n.Cause, n.Evidence)
+		GinkgoWriter.Printf("  %s %s %v %s\n%s\n", n.Name, n.Phase, n.Seconds, n.Cause, strings.Join(n.Evidence, "\n"))
 	}
 	return r
 }

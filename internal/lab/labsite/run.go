@@ -44,13 +44,15 @@ type Report struct {
 	Text     string
 	Seconds  float64
 	Nodes    []NodeReport
+	Said     string `json:"-"` // what the command wrote beside it: the events, a line each
 }
 
 // NodeReport is what it says of a node.
 type NodeReport struct {
-	Name, Phase, State, Cause, Evidence string
-	Tries                               int
-	Seconds                             map[string]float64 // by macro-step
+	Name, Phase, State, Cause string
+	Evidence                  []string // last lines of what the node said
+	Tries                     int
+	Seconds                   map[string]float64 // by macro-step
 }
 
 // Deployment is one under way: the command, and what it has written.
@@ -77,5 +79,6 @@ func (d *Deployment) Wait() (r Report, err error) {
 	if err := json.Unmarshal([]byte(d.out.String()), &r); err != nil {
 		return r, fmt.Errorf("kadeploy deploy: no report: %w: %s", exit, d.complaint.String())
 	}
+	r.Said = d.complaint.String()
 	return r, nil
 }
