@@ -65,7 +65,7 @@ test-lab: ## the lab alone: machines, BMCs, images; needs root and make lab-deps
 	$(GO) test -tags lab -timeout 30m ./internal/lab/...
 
 e2e: build ## the programs in the lab, on machines that boot; needs root and make lab-deps; E2E=short: two machines, BIOS and UEFI
-	KADEPLOY_BIN=$(CURDIR)/bin $(GO) test -tags e2e -count 1 -timeout 120m ./internal/lab/e2e -ginkgo.timeout=2h $(if $(E2E),-ginkgo.label-filter='$(E2E)') $(E2EFLAGS)
+	KADEPLOY_BIN=$(CURDIR)/bin $(GO) test -tags e2e -count 1 -timeout 120m ./internal/lab/e2e -ginkgo.timeout=110m $(if $(E2E),-ginkgo.label-filter='$(E2E)') $(E2EFLAGS)
 
 bench-lab: build ## deployments of 1, 2 and 4 machines that boot, by state; our TFTP and HTTP beside others; needs root (docs/lab.md)
 	$(GO) build -o bin/tools/lab ./internal/lab/cmd

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Tells the server that has deployed this system which image it is: once, then the note is gone. Laid here by kadeploy.
+# Tells the server that has deployed this system which image it is: once, then the note is gone. When nobody answers, the next boot
+# tells it. Laid here by kadeploy.
 note=${1:-/etc/kadeploy/phone-home}
 [ -f "$note" ] || exit 0
 while IFS='=' read -r name value; do
@@ -22,8 +23,7 @@ call() {
 tries=300
 until call; do
 	tries=$((tries - 1))
-	[ $tries -gt 0 ] || break
+	[ $tries -gt 0 ] || exit 1
 	sleep 2
 done
 rm -f "$note"
-[ $tries -gt 0 ]

@@ -21,8 +21,13 @@ const (
 )
 
 // phoneHome does what the script of the deployed system does on a real machine: one call with the note that lies in its root file system,
-// tried until it is answered well, too often, or the power is cut. Unless it is cut, the note is gone then.
+// tried until it is answered well, and the note is gone, or too often, or the power is cut.
 func (m *machine) phoneHome(ctx context.Context, device string) {
+	defer func() {
+		if bug := recover(); bug != nil { // it must cost this machine only
+			m.console.printf("phone-home: crashed: %v", bug)
+		}
+	}()
 	if m.faults.neverCalls {
 		return
 	}
@@ -52,13 +57,13 @@ func (m *machine) phoneHome(ctx context.Context, device string) {
 			m.console.printf("phone-home: %s", text)
 		}
 		if err == nil {
-			break
+			_ = root.Remove(noteFile) // it is worth nothing any more
+			return
 		}
 		if pause(ctx, callAgain) != nil {
 			return
 		}
 	}
-	root.Remove(noteFile)
 }
 
 var noteFile = strings.TrimPrefix(phonehome.File, "/")

@@ -10,7 +10,8 @@
 //     names; then the ssh port of the machine's address answers.
 //
 // Power comes from package power's Driver interface, which Rack implements. The machines' power does not survive the
-// Rack, their disks do. A Rack in a process of its own (Serve) outlives the daemon, which reaches it as a Remote. What a machine prints is kept in its console, the evidence when it does not boot.
+// Rack, their disks do. A Rack in a process of its own (Serve) outlives the daemon, which reaches it as a Remote. What a
+// machine prints is kept in its console, the evidence when it does not boot.
 package sandbox
 
 import (
@@ -135,7 +136,7 @@ func (r *Rack) Do(ctx context.Context, target power.Target, op power.Op, level p
 }
 
 func unknown(node string) error {
-	return fmt.Errorf("there is no machine %q: it was added when the process of the sandbox ran already; restart that", node)
+	return fmt.Errorf("there is no machine %q: it was added when the machines were there already: restart kadeploy-server, and kadeploy-server sandbox before it where that runs", node)
 }
 
 // Console returns the last lines that the machine printed, oldest first; nothing for a node that does not exist.

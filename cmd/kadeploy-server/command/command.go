@@ -73,7 +73,7 @@ func (r *runner) app() *cli.App {
 				Flags: []cli.Flag{dirFlag(), outputFlag(), &cli.StringFlag{Name: "explain", Usage: "print every value in force for `NODE` with the file and line it came from"}}},
 			{Name: "backup", Usage: "write a copy of the database to a file, also while the daemon runs", ArgsUsage: "FILE", Description: backupHelp, Action: r.backup,
 				Flags: []cli.Flag{dirFlag()}},
-			{Name: "import", Usage: "make a configuration, descriptions and rights of what Kadeploy3 has", ArgsUsage: "kadeploy3", Description: importHelp,
+			{Name: "import", Usage: "make a configuration, descriptions and rights of what Kadeploy3 has; with --into, take its past", ArgsUsage: "kadeploy3", Description: importHelp,
 				Action: r.importing, Flags: importFlags()},
 			{Name: "mkenv", Usage: "make the deployment system, kernel and initrd, that nodes are booted into", Description: mkenvHelp, Action: r.mkenv,
 				Flags: mkenvFlags()},

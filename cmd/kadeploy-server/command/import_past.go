@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/kadeploy/kadeploy/cmd/kadeploy-server/daemon"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/kadeploy3"
 	"github.com/kadeploy/kadeploy/internal/store"
@@ -43,6 +44,9 @@ func takePast(ctx context.Context, past *kadeploy3.Past, site *config.Snapshot, 
 	to := kadeploy3.Server{Site: site, Now: time.Now()}
 	if dry {
 		return past.Take(ctx, to)
+	}
+	if err := daemon.PrepareStateDir(&site.Global); err != nil {
+		return nil, err
 	}
 	db, err := store.Open(ctx, store.Config{URL: site.Global.Database})
 	if err != nil {

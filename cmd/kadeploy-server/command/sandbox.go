@@ -1,11 +1,8 @@
 package command
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -18,7 +15,7 @@ func (r *runner) sandbox(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	return daemon.RunSandbox(ctx, daemon.Config{
 		Snapshot: snapshot, Version: r.Version, Log: r.Stderr, Debug: c.Bool("debug"),

@@ -97,6 +97,15 @@ func prepareDirs(g *config.Global) error {
 	return nil
 }
 
+// PrepareStateDir makes the directory of what a server keeps, for programs that come before the first daemon: others may look into it, as
+// they may where a daemon has made it.
+func PrepareStateDir(g *config.Global) error {
+	if err := prepareDir(g.StateDir); err != nil {
+		return fmt.Errorf("state_dir %s: %w; make it writable, or set state_dir", g.StateDir, reason(err))
+	}
+	return nil
+}
+
 // prepareDir makes a directory and finds out by writing whether it can be written: rights alone do not tell.
 func prepareDir(path string) error {
 	if err := os.MkdirAll(path, 0o755); err != nil {

@@ -8,7 +8,11 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/power"
@@ -29,20 +33,27 @@ func machines(snapshot *config.Snapshot, log *slog.Logger) (rack, error) {
 	if len(nodes) == 0 {
 		return nil, nil
 	}
-	found, err := sandbox.Find(disks(snapshot))
-	switch {
-	case err != nil:
-		return nil, err
-	case found != nil:
-		log.Info("the sandbox machines are in a process of their own, and outlive this one")
-		return found, nil
+	for deadline := time.Now().Add(settling); ; time.Sleep(settling / 30) {
+		found, err := sandbox.Find(disks(snapshot))
+		switch {
+		case err != nil:
+			return nil, err
+		case found != nil:
+			log.Info("the sandbox machines are in a process of their own, and outlive this one")
+			return found, nil
+		}
+		made, err := newRack(snapshot, nodes, log)
+		if err == nil {
+			return made, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(deadline) {
+			return nil, err
+		}
 	}
-	made, err := newRack(snapshot, nodes, log)
-	if err != nil {
-		return nil, err
-	}
-	return made, nil
 }
+
+// settling is how long somebody may have the disks who is about to listen for a daemon, or about to end.
+const settling = 3 * time.Second
 
 // RunSandbox is the life of a process that has the machines of the sandbox nodes: a daemon finds them there, and they outlive it. It
 // returns nil when ctx has ended and all machines are off.
@@ -51,8 +62,10 @@ func RunSandbox(ctx context.Context, cfg Config) error {
 	if len(nodes) == 0 {
 		return errors.New("no node of the configuration has power = sandbox")
 	}
-	if err := prepareDir(cfg.Snapshot.Global.StateDir); err != nil { // as the daemon would: others may look into it
-		return fmt.Errorf("state_dir %s: %w; make it writable, or set state_dir", cfg.Snapshot.Global.StateDir, reason(err))
+	// Whoever read the log may have gone, and the terminal may be closed: neither must end the machines.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE, unix.SIGHUP)
+	if err := PrepareStateDir(&cfg.Snapshot.Global); err != nil {
+		return err
 	}
 	log, err := newLog(cfg)
 	if err != nil {

@@ -20,6 +20,8 @@ const (
 	solInstance = 1
 	// solPoll is how often a controller is asked for what the machine has printed: what nobody asks for arrives no sooner.
 	solPoll = 50 * time.Millisecond
+	// awakeTime is how long an answer is waited for that keeps the session.
+	awakeTime = time.Second / 2
 )
 
 // errConsoleTaken is a console that another session of the controller has.
@@ -60,7 +62,9 @@ func (d *Driver) Console(ctx context.Context, target power.Target, force bool, i
 func (d *Driver) keepAwake(ctx context.Context, s *client.Client) {
 	defer func() { _ = recover() }() // what a controller sends must not end the server
 	for power.Pause(ctx, d.cfg.Alive) == nil {
-		_, _ = s.GetDeviceID(ctx)
+		asking, asked := context.WithTimeout(ctx, awakeTime) // the stream waits meanwhile
+		_, _ = s.GetDeviceID(asking)
+		asked()
 	}
 }
 
