@@ -21,14 +21,21 @@ const (
 	none    = "FAILED"
 )
 
-// deployments are those of all rows, by their beginnings. Rows of one need not follow each other: there is one log for each cluster.
+// deployments are those of all rows, by their beginnings. Rows of one need not follow each other: there is one log for each cluster. One
+// whose other rows come after the last that was kept is left out: taken now, it would be known, and its other nodes lost, when those are imported.
 func (p *Past) deployments() []deployment {
 	slices.SortStableFunc(p.rows, func(a, b logRow) int { return cmp.Or(cmp.Compare(a.wid, b.wid), cmp.Compare(a.host, b.host)) })
 	var all []deployment
-	twice := 0
+	twice, cut := 0, 0
 	for i, r := range p.rows {
+		first := i == 0 || r.wid != p.rows[i-1].wid
 		switch {
-		case i == 0 || r.wid != p.rows[i-1].wid:
+		case p.cut[r.wid]:
+			if first {
+				cut++
+			}
+			continue
+		case first:
 			all = append(all, deployment{})
 		case r.host == p.rows[i-1].host:
 			twice++
@@ -37,7 +44,9 @@ func (p *Past) deployments() []deployment {
 		last := &all[len(all)-1]
 		last.rows = append(last.rows, r)
 	}
-	p.report.lostRows(twice, Place{File: p.file, Row: "table log"}, "%s of nodes that their deployment has already: the first row was taken", count(twice, "row"))
+	table := Place{File: p.file, Row: "table log"}
+	p.report.lostRows(twice, table, "%s of nodes that their deployment has already: the first row was taken", count(twice, "row"))
+	p.report.lostRows(cut, table, "%s with some of the rows after the first %d: what is dumped alone must have all rows of it", count(cut, "deployment"), p.maxRows)
 	slices.SortStableFunc(all, func(a, b deployment) int { return cmp.Compare(a.start(), b.start()) })
 	return all
 }

@@ -1,6 +1,7 @@
 package kadeploy3
 
 import (
+	"context"
 	"io"
 	"io/fs"
 	"strings"
@@ -18,6 +19,14 @@ func Descriptions(r io.Reader, now time.Time) (map[string][]byte, *Report, error
 	d.book(now, func(string) string { return "/dev/sda" })
 	return files, report, nil
 }
+
+// ReadSomePast reads the past of a dump up to a number of rows.
+func ReadSomePast(dump string, rows int) (*Past, error) {
+	return readPast(context.Background(), dump, nil, rows)
+}
+
+// Words is how many texts are kept of the rows.
+func (p *Past) Words() int { return len(p.words) }
 
 // Lines reads a directory and returns the lines of every file that is made of it, before any is loaded.
 func Lines(dir fs.FS) (map[string][]string, *Report, error) {

@@ -27,21 +27,24 @@ type logRow struct {
 
 var workflowID = regexp.MustCompile(`^[!-~]{1,41}$`)
 
-// takeLog keeps the row of a deployment.
+// takeLog keeps the row of a deployment. Of rows that are not kept nothing stays in memory: there may be any number of them.
 func (p *Past) takeLog(row mysqldump.Row, place Place) error {
-	text := func(column string) string { return p.word(p.text(row, column, place)) }
+	text := func(column string) string { return p.text(row, column, place) }
 	id := "wid" // deploy_id before 3.2
 	if !row.Table.Has(id) {
 		id = "deploy_id"
 	}
-	r := logRow{wid: text(id), host: text("hostname"), user: text("user"), env: text("env"), cause: p.text(row, "error", place),
+	r := logRow{wid: text(id), host: text("hostname"), user: text("user"), env: text("env"), cause: text("error"),
 		anonymous: text("anonymous_env") == "true", ok: text("success") == "true"}
 	switch kind, _, _ := strings.Cut(r.wid, "-"); {
 	case id == "wid" && (kind == "R" || kind == "P" || kind == "C"):
 		p.others++
 		return nil
-	case len(p.rows) == maxLogRows:
+	case len(p.rows) == p.maxRows:
 		p.beyond++
+		if kept, is := p.words[r.wid]; is {
+			p.cut[kept] = true
+		}
 		return nil
 	case !workflowID.MatchString(r.wid):
 		p.report.lost(place, "%s %.50q is not the name of an operation", id, r.wid)
@@ -54,6 +57,9 @@ func (p *Past) takeLog(row mysqldump.Row, place Place) error {
 	if err != nil {
 		p.report.lost(place, "%v", err)
 		return nil
+	}
+	for _, s := range []*string{&r.wid, &r.host, &r.user, &r.env, &r.steps[0], &r.steps[1], &r.steps[2]} {
+		*s = p.word(*s)
 	}
 	p.rows = append(p.rows, r)
 	return nil
@@ -81,7 +87,7 @@ func (p *Past) times(row mysqldump.Row, r *logRow) error {
 	}
 	for i := range r.steps {
 		column := fmt.Sprintf("step%d", i+1)
-		r.steps[i] = p.word(instance(i, row.Get(column).Text))
+		r.steps[i] = instance(i, row.Get(column).Text)
 		if r.took[i], err = number(column + "_duration"); err != nil {
 			return err
 		}

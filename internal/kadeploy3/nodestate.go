@@ -73,7 +73,7 @@ func (p *Past) storeStates(ctx context.Context, to Server, taken *Taken, latest 
 			if now.runs {
 				n.Environment = p.envNames[r.env]
 			}
-			if now.state == "deployed" {
+			if now.state == "deployed" && p.beyond == 0 { // else a later one may be among the rows that were not read
 				n.Operation = latest[r.host]
 			}
 			batch.Nodes = append(batch.Nodes, n)

@@ -43,17 +43,23 @@ const (
 // Past is what a dump holds of it. It is taken once.
 type Past struct {
 	*database
+	maxRows  int
 	words    map[string]string // one copy of what many rows say
 	rows     []logRow
-	others   int // rows of reboots and of power operations
-	beyond   int // rows after the first maxLogRows
+	others   int             // rows of reboots and of power operations
+	beyond   int             // rows after the first maxRows
+	cut      map[string]bool // the ids of deployments that have rows on both sides
 	states   []stateRow
 	envNames map[string]string // by the id in the dump: NAME:VERSION
 }
 
 // ReadPast reads the log and the states of nodes of a dump: a file, compressed or not, or "-" for stdin. The error is a dump that is of no use.
 func ReadPast(ctx context.Context, dump string, stdin io.Reader) (*Past, error) {
-	p := &Past{words: map[string]string{}, envNames: map[string]string{}}
+	return readPast(ctx, dump, stdin, maxLogRows)
+}
+
+func readPast(ctx context.Context, dump string, stdin io.Reader, maxRows int) (*Past, error) {
+	p := &Past{maxRows: maxRows, words: map[string]string{}, cut: map[string]bool{}, envNames: map[string]string{}}
 	err := opened(ctx, dump, stdin, func(in io.Reader, name string) error {
 		p.database = newDatabase(name, &Report{})
 		p.aside = "environments"
@@ -162,7 +168,7 @@ func (p *Past) store(ctx context.Context, to Server, taken *Taken) (map[string]s
 	p.report.lostRows(old, table, "%s ended longer ago than history_keep, and would be forgotten when the server starts: set history_keep = 0 to have them", count(old, "deployment"))
 	p.report.lostRows(future, table, "%s ended later than now", count(future, "deployment"))
 	p.report.lostRows(p.others, table, "%s of reboots, power and consoles: only deployments are taken", count(p.others, "row"))
-	p.report.lostRows(p.beyond, table, "%s after the first %d: dump them alone, by mysqldump --where, and import that, too", count(p.beyond, "row"), maxLogRows)
+	p.report.lostRows(p.beyond, table, "%s after the first %d: dump them alone, by mysqldump --where, and import that, too", count(p.beyond, "row"), p.maxRows)
 	return latest, flush()
 }
 

@@ -125,6 +125,24 @@ var _ = DescribeTableSubtree("The past of a dump", func(database func() string) 
 		}
 	})
 
+	It("has a deployment whole or not at all where a dump has more rows than are taken", func() {
+		first, cut, whole := logged("D-1", "n-1", allSteps, "0,0,0", "1,1,1", fine), logged("D-2", "n-1", allSteps, "0,0,0", "2,2,2", fine), logged("D-2", "n-2", allSteps, "0,0,0", "2,2,2", fine)
+		to.Now = moment
+		past, err := kadeploy3.ReadSomePast(dumped(logTable+first+cut+whole+nodesTable+"INSERT INTO `nodes` VALUES ('n-1','deployed',-1,1400000300,'bob');\n-- Dump completed\n"), 2)
+		Expect(err).NotTo(HaveOccurred())
+		taken, err := past.Take(ctx, to)
+		Expect(err).NotTo(HaveOccurred())
+		Expect([]int{taken.Deployments, taken.Results, taken.NotTaken}).To(Equal([]int{1, 1, 2}))
+		Expect(lost(taken.Report)).To(ConsistOf(
+			HaveSuffix("1 deployment with some of the rows after the first 2: what is dumped alone must have all rows of it"),
+			HaveSuffix("1 row after the first 2: dump them alone, by mysqldump --where, and import that, too")))
+		Expect(db.Nodes(ctx)).To(HaveExactElements(HaveField("Operation", "")), "which one was the last is not known")
+
+		taken = take(logTable+cut+whole+"-- Dump completed\n", to)
+		Expect([]int{taken.Deployments, taken.Results, taken.Known}).To(Equal([]int{1, 2, 0}))
+		Expect(db.Operation(ctx, "K3-D-2")).To(HaveField("Total", 2))
+	})
+
 	It("has the states of the nodes that the server knows nothing of, with what is on them and who put it there", func() {
 		mine := store.NodeState{Node: "n-2", State: "free", Since: moment}
 		Expect(db.Write(ctx, store.Batch{Nodes: []store.NodeState{mine}})).To(Succeed())
@@ -166,6 +184,17 @@ var _ = Describe("Of the past of a dump", func() {
 		Entry("an end in the future", strings.Replace(logged("D-1", "n-1", allSteps, "0,0,0", "1,1,1", fine), "1400000000", "4000000000", 1), "1 deployment ended later than now"),
 		Entry("a node again", logged("D-2", "n-2", allSteps, "0,0,0", "2,2,2", fine), "1 row of nodes that their deployment has already: the first row was taken"),
 	)
+
+	It("nothing stays in memory of rows that are not kept", func() {
+		dump := logTable + logged("D-1", "n-1", allSteps, "0,0,0", "1,1,1", fine)
+		for i := range 50 {
+			dump += logged(fmt.Sprint("R-", i), fmt.Sprint("r-", i), allSteps, "0,0,0", "1,1,1", fine) + logged(fmt.Sprint("D-9", i), fmt.Sprint("d-", i), allSteps, "0,0,0", "1,1,1", fine) +
+				logged(fmt.Sprint("D 1", i), fmt.Sprint("b-", i), allSteps, "0,0,0", "1,1,1", fine)
+		}
+		past, err := kadeploy3.ReadSomePast(dumped(dump+"-- Dump completed\n"), 1)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(past.Words()).To(Equal(7), "an id, a node, a user, an environment, and three instances")
+	})
 
 	It("what the server would forget is not taken, so that it is never counted twice", func() {
 		to.Site = site(minimalClassic)
