@@ -68,7 +68,7 @@ func keepable(g rights.Grant) error {
 
 var usersTable = table[rights.User]{
 	read:   `SELECT name, admin, since FROM users`,
-	remove: `DELETE FROM users WHERE name = $1`,
+	remove: `DELETE FROM users WHERE name IN (VALUES %s)`,
 	write: `INSERT INTO users (name, admin, since) VALUES %s
 		ON CONFLICT (name) DO UPDATE SET admin = excluded.admin, since = excluded.since`,
 	scan: func(r *sql.Rows) (u rights.User, err error) {
@@ -90,7 +90,7 @@ var usersTable = table[rights.User]{
 
 var rightsTable = table[rights.Grant]{
 	read:   `SELECT username, node, part, until, granted_by, since FROM rights`,
-	remove: `DELETE FROM rights WHERE username = $1 AND node = $2 AND part = $3`,
+	remove: `DELETE FROM rights WHERE (username, node, part) IN (VALUES %s)`,
 	write: `INSERT INTO rights (username, node, part, until, granted_by, since) VALUES %s
 		ON CONFLICT (username, node, part) DO UPDATE SET until = excluded.until, granted_by = excluded.granted_by, since = excluded.since`,
 	scan: func(r *sql.Rows) (g rights.Grant, err error) {

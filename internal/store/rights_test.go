@@ -247,6 +247,21 @@ var _ = Describe("A disk that is full", func() {
 	})
 })
 
+var _ = Describe("A PostgreSQL server that is far away", func() {
+	It("is asked for many rights at once, when they are given and when they are taken away", func() {
+		postgres()
+		s := opened(postgresURL())
+		Expect(s.Exec(ctx, `CREATE TABLE statements (what TEXT)`)).To(Succeed())
+		Expect(s.Exec(ctx, `CREATE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO statements VALUES (TG_OP); RETURN NULL; END'`)).To(Succeed())
+		Expect(s.Exec(ctx, `CREATE TRIGGER counts AFTER INSERT OR DELETE ON rights FOR EACH STATEMENT EXECUTE FUNCTION counted()`)).To(Succeed())
+		Expect(s.KeepRights(ctx, manyRights("bob", 1000))).To(Succeed())
+		Expect(s.KeepRights(ctx, manyRights("bob", 1))).To(Succeed())
+		for _, what := range []string{"INSERT", "DELETE"} {
+			Expect(s.Count(ctx, `SELECT count(*) FROM statements WHERE what = $1`, what)).To(Equal(32), what)
+		}
+	})
+})
+
 var _ = Describe("A PostgreSQL server that is not there", func() {
 	It("has a change refused in one line, and takes the next one when it is back", func() {
 		server := postgres()

@@ -16,7 +16,7 @@ type table[R comparable] struct {
 	values func(R) []any // of the columns, those of the key first
 	keys   int           // columns of the key
 	write  string        // rows, whose values stand for %s, in the place of those with the same keys
-	remove string        // the row of a key
+	remove string        // the rows whose keys stand for %s
 }
 
 // keep makes the table hold these rows and no others. What is there already stays untouched. room is why nothing may be added; nil: it may.
@@ -26,10 +26,10 @@ func (t table[R]) keep(ctx context.Context, tx *sql.Tx, rows []R, room error) er
 		err = room
 	}
 	if err == nil {
-		err = t.removeAll(ctx, tx, gone)
+		err = inChunks(ctx, tx, t.remove, gone, func(r R) []any { return t.values(r)[:t.keys] })
 	}
 	if err == nil {
-		err = t.writeAll(ctx, tx, missing)
+		err = inChunks(ctx, tx, t.write, missing, t.values)
 	}
 	return err
 }
@@ -67,33 +67,17 @@ func (t table[R]) differences(ctx context.Context, tx *sql.Tx, rows []R) (missin
 	return missing, gone, found.Err()
 }
 
-func (t table[R]) removeAll(ctx context.Context, tx *sql.Tx, rows []R) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	stmt, err := tx.PrepareContext(ctx, t.remove)
-	if err != nil {
-		return err
-	}
-	defer stmt.Close()
-	for _, r := range rows {
-		if _, err := stmt.ExecContext(ctx, t.values(r)[:t.keys]...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // rowsAtOnce bounds the rows of one statement. More would spare little: the driver of SQLite looks for each value among all of them.
 const rowsAtOnce = 32
 
-func (t table[R]) writeAll(ctx context.Context, tx *sql.Tx, rows []R) error {
+// inChunks runs a statement, in which the values of rows stand for %s, for all rows: a database that is far away is asked as seldom as can be.
+func inChunks[R any](ctx context.Context, tx *sql.Tx, statement string, rows []R, values func(R) []any) error {
 	for chunk := range slices.Chunk(rows, rowsAtOnce) {
-		var values []any
+		var all []any
 		for _, r := range chunk {
-			values = append(values, t.values(r)...)
+			all = append(all, values(r)...)
 		}
-		if _, err := tx.ExecContext(ctx, fmt.Sprintf(t.write, tuples(len(chunk), len(values)/len(chunk))), values...); err != nil {
+		if _, err := tx.ExecContext(ctx, fmt.Sprintf(statement, tuples(len(chunk), len(all)/len(chunk))), all...); err != nil {
 			return err
 		}
 	}
