@@ -11,6 +11,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/rights"
+	"github.com/kadeploy/kadeploy/internal/store"
 )
 
 // change is one request to change the book.
@@ -61,9 +62,16 @@ func (c *change) reply(o outcome) proto.Message {
 	return no
 }
 
-// carryOut takes away what is over, applies a batch of changes, writes the book down, puts it in force, and tells who lost what. It
-// runs in a task; one whose actor crashed meanwhile ends its work all the same, and the next waits for it. An empty batch makes sure that
-// the book in force is the one that is kept.
+// unwritten is the refusal of a change that could not be written down. Whether it is in the database, nobody knows.
+func (c *change) unwritten(why error) error {
+	if c.gone { // the door was shut first
+		return &unavailableError{fmt.Errorf("the user is shut out already, but the rest could not be written down; say user del again: %w", why)}
+	}
+	return &unavailableError{fmt.Errorf("it could not be written down, and is not in force: %w", why)}
+}
+
+// carryOut takes away what is over and carries out a batch of changes. It runs in a task; one whose actor crashed meanwhile ends its work all
+// the same, and the next waits for it. An empty batch makes sure that the book in force is the one that is kept.
 func (l *ledger) carryOut(batch []*change, tell func(endOperations), log *slog.Logger) carriedOut {
 	l.changing.Lock()
 	defer l.changing.Unlock()
@@ -75,9 +83,26 @@ func (l *ledger) carryOut(batch []*change, tell func(endOperations), log *slog.L
 		tell(endOperations{lost: lost, why: fmt.Sprintf("the right of %s to %s is over", who(lost.User), folded(lost.Nodes))})
 	}
 
+	done := l.change(batch, len(over) > 0, tell, log)
+	if !errors.Is(done.unwritten, store.ErrFull) || len(batch) == 1 {
+		return done
+	}
+	for i := range batch { // one by one: what only takes away needs no room, and is not refused because of what gives
+		one := l.change(batch[i:i+1], false, tell, log)
+		done.outcomes[i], done.unwritten = one.outcomes[0], one.unwritten
+		if one.unwritten != nil && !errors.Is(one.unwritten, store.ErrFull) {
+			break
+		}
+	}
+	return done
+}
+
+// change applies changes to the book in force, writes the next one down if it is another, puts it in force, and tells who lost what.
+func (l *ledger) change(batch []*change, changed bool, tell func(endOperations), log *slog.Logger) carriedOut {
+	now, book := time.Now(), l.book.Load()
 	outcomes := make([]outcome, len(batch))
 	losses := make([][]rights.Loss, len(batch))
-	changed := len(over) > 0 || l.unsure.Load()
+	changed = changed || l.unsure.Load()
 	for i, c := range batch {
 		next := book.Clone()
 		next.Appoint(l.appointed())
@@ -90,9 +115,9 @@ func (l *ledger) carryOut(batch []*change, tell func(endOperations), log *slog.L
 	if changed {
 		if err := l.keep(book); err != nil {
 			log.Error("users and rights stay as they were", "reason", err)
-			for i := range outcomes {
+			for i, c := range batch {
 				if outcomes[i].err == nil {
-					outcomes[i].err = &unavailableError{err}
+					outcomes[i].err = c.unwritten(err)
 				}
 			}
 			return carriedOut{outcomes, err}

@@ -256,7 +256,7 @@ var _ = Describe("Rights", func() {
 		for _, r := range []proto.Message{add("bob", "node-2"), &message.RightsDel{ClientId: "d", User: "bob", Nodes: []string{"*"}, Part: "*"}} {
 			no := s.client().refused(r)
 			Expect(no.GetCode()).To(Equal(message.Refusal_UNAVAILABLE))
-			Expect(no.GetText()).To(Equal("nothing was changed: it cannot be written down: database x: the database does not answer"))
+			Expect(no.GetText()).To(Equal("it could not be written down, and is not in force: database x: the database does not answer"))
 		}
 		Expect(s.clientOf("bob").rights("")).To(Equal([]string{"bob node-1 part * by ada"}))
 		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.String())

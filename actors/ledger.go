@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,11 +39,11 @@ func (l *ledger) keep(b *rights.Book) error {
 		return nil
 	}
 	l.unsure.Store(true)
-	if err := l.store.KeepRights(context.Background(), b); err != nil { // the store bounds the time, and whoever asked may be gone
-		return fmt.Errorf("nothing was changed: it cannot be written down: %w", err)
+	err := l.store.KeepRights(context.Background(), b) // the store bounds the time, and whoever asked may be gone
+	if err == nil {
+		l.unsure.Store(false)
 	}
-	l.unsure.Store(false)
-	return nil
+	return err
 }
 
 // appointed are the admins that are none by the book.

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/rights"
+	"github.com/kadeploy/kadeploy/internal/store"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
 
@@ -35,13 +37,15 @@ type office struct {
 	client  *actor.PID
 }
 
-// cabinet is a store that keeps one book, unless it is broken: then it keeps it all the same, or not, and says that it failed.
+// cabinet is a store that keeps one book, unless it is broken: then it keeps it all the same, or not, and says that it failed. A full one
+// refuses what gives rights.
 type cabinet struct {
 	Store
 	mu     sync.Mutex
 	book   *rights.Book
 	broken error
 	keeps  bool // although it says that it failed
+	full   bool
 	tries  int
 }
 
@@ -49,6 +53,9 @@ func (c *cabinet) KeepRights(_ context.Context, b *rights.Book) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tries++
+	if c.full && slices.ContainsFunc(b.Grants(), func(g rights.Grant) bool { return !slices.Contains(c.book.Grants(), g) }) {
+		return fmt.Errorf("database x: %w", store.ErrFull)
+	}
 	if c.broken == nil || c.keeps {
 		c.book = b
 	}
@@ -234,12 +241,48 @@ var _ = Describe("Who keeps the rights", func() {
 			for _, a := range o.got()[1:] {
 				no := a.(*message.Refused)
 				Expect(no.GetCode()).To(Equal(message.Refusal_UNAVAILABLE))
-				Expect(no.GetText()).To(Equal("nothing was changed: it cannot be written down: database x: no room on the disk: nothing was written; make room"))
+				Expect(no.GetText()).To(Equal("it could not be written down, and is not in force: database x: no room on the disk: nothing was written; make room"))
 			}
 			o.kept.breaks(nil, false)
 			o.ask(o.add("4", "carol", "n2", time.Hour))
 			Expect(o.may("carol", "n2")).To(BeTrue())
 			Expect(o.kept.rows()).To(Equal([]string{"bob n1", "carol n2"}))
+		})
+	})
+
+	It("has rights taken away when there is no room to give others, also when both are asked for at once", func() {
+		inOffice(func(o *office) {
+			o.ask(o.add("1", "bob", "n1", time.Hour))
+			o.kept.full = true
+			a := newAccess(o.ledger, accessConfig{}, discard)
+			var batch []*change
+			for _, r := range []request{o.add("2", "carol", "n2", time.Hour), &message.RightsDel{ClientId: "3", User: "bob", Nodes: []string{"n1"}, Part: "*"}, o.add("4", "dave", "n1", time.Hour)} {
+				c, err := a.newChange(asked{"root", r})
+				Expect(err).NotTo(HaveOccurred())
+				batch = append(batch, c)
+			}
+			var told []string
+			done := o.ledger.carryOut(batch, func(m endOperations) { told = append(told, m.why) }, discard)
+			Expect(done.outcomes[0].err).To(MatchError(store.ErrFull))
+			Expect(done.outcomes[1].err).NotTo(HaveOccurred())
+			Expect(done.outcomes[2].err).To(MatchError(store.ErrFull))
+			Expect(told).To(Equal([]string{"root took n1 from bob"}))
+			Expect(o.may("bob", "n1")).To(BeFalse())
+			Expect(o.kept.rows()).To(BeEmpty())
+		})
+	})
+
+	It("says of a user that could not be deleted what has been done already", func() {
+		inOffice(func(o *office) {
+			var denied []string
+			a := newAccess(o.ledger, accessConfig{deny: func(user, _ string) error { denied = append(denied, user); return nil }}, discard)
+			o.ask(o.add("1", "bob", "n1", time.Hour))
+			o.kept.breaks(errors.New("database x: the database does not answer"), false)
+			c, err := a.newChange(asked{"root", &message.UserDel{ClientId: "2", Name: "bob"}})
+			Expect(err).NotTo(HaveOccurred())
+			done := o.ledger.carryOut([]*change{c}, func(endOperations) {}, discard)
+			Expect(done.outcomes[0].err).To(MatchError("the user is shut out already, but the rest could not be written down; say user del again: database x: the database does not answer"))
+			Expect(denied).To(Equal([]string{"bob"}))
 		})
 	})
 
