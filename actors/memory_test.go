@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -88,10 +89,12 @@ var _ = Describe("A server that was killed in the middle of an operation", func(
 		s := slowSecond(nil)
 		o := s.begin(s.deployment())
 		o.enters("node-2", "wait_reboot")
+		since := s.state("node-2").GetSince().AsTime()
 		s.restart()
 		no := s.client().refused(s.deployment("node-2"))
 		Expect(no.GetCode()).To(Equal(message.Refusal_BUSY))
 		Expect(no.GetBusy()[0].GetOperation()).To(Equal(o.id))
+		Expect(no.GetBusy()[0].GetSince().AsTime()).To(BeTemporally("~", since, time.Microsecond), "since it began, not since the restart")
 		s.resumed(o).end()
 	})
 

@@ -76,8 +76,8 @@ func stateNames(j *job) (now, ok, ko string) {
 	return "powering", "powered", "power_failed"
 }
 
-// take gives the nodes of a job to it, but those that another holds: an admin may switch their power, and they stay the other's.
-func (s *nodeStates) take(j *job) {
+// take gives the nodes of a job that began at a time to it, but those that another holds: an admin may switch their power, and they stay the other's.
+func (s *nodeStates) take(j *job, since time.Time) {
 	state, _, _ := stateNames(j)
 	l := &lease{}
 	s.leases[j.id] = l
@@ -92,7 +92,7 @@ func (s *nodeStates) take(j *job) {
 		}
 		was := *n
 		n.before = &was
-		n.state, n.operation, n.user, n.since, n.lease = state, j.id, j.request.GetUser(), time.Now(), l
+		n.state, n.operation, n.user, n.since, n.lease = state, j.id, j.request.GetUser(), since, l
 		if j.deploys() { // from now on nobody can promise what is on its disk
 			n.environment, n.image, n.confirmed = "", "", false
 		}

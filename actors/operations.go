@@ -44,7 +44,7 @@ func (d *deployments) open(ctx actor.Context, j *job, asker pendingSubmit) {
 	o := &operation{job: j, since: time.Now(), opening: &asker}
 	d.operations[j.id] = o
 	d.order = append(d.order, j.id)
-	d.nodes.take(j)
+	d.nodes.take(j, o.since)
 	d.putDown(ctx, o)
 }
 

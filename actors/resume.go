@@ -49,7 +49,7 @@ func (d *deployments) recall(ctx actor.Context) map[string]bool {
 		o.ok, o.ko = past.counts()
 		d.operations[f.ID] = o
 		d.order = append(d.order, f.ID)
-		d.nodes.take(o.job)
+		d.nodes.take(o.job, o.since)
 		switch {
 		case d.cfg.NoResume:
 			d.abandon(ctx, o, "it was started with --no-resume")
