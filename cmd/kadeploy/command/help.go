@@ -48,7 +48,8 @@ With --output json one document is written when all is over:
     "nodes": [{"name", "cluster", "phase", "tries", "state", "cause", "evidence", "seconds": {MACRO-STEP: N}}]}
 outcome: all_ok, quorum, partial, failed, aborted, unknown; phase: ok, ko, cut, cancelled, and waiting, running,
 retrying when the end is not known; tries: 1, and 1 more for each time a macro-step had to be tried again.
-A node that stands at a breakpoint is ok with "stopped": true, and has no new system.
+A node that stands at a breakpoint is ok with "stopped": true, and has no new system. One whose new system itself has said that it
+is the image (phone_home) is ok with "confirmed": true. Both are left out when false.
 
 With --plan nothing is done: it shows for each node which disk would be written over, how much of it, and what was on it when the node's
 deployment system last ran (see kadeploy nodes --disks). --output json, with --dry-run too:
@@ -190,8 +191,9 @@ anything was written. A node that was never seen is booted once with kadeploy re
 UNTIL is when the operation that holds the node is over at the latest, by the tries and seconds that its nodes have left: a bound, mostly a
 far one, and nothing ends by it. "no limit": while the image is read, in reboots and power operations, and where macrostep has no seconds.
 
-With --output json: {"nodes": [{"name", "cluster", "address", "state", "operation", "user", "environment", "image", "since", "held",
-"until"}]}; until is "" without a limit, and when the node is not held. --output csv has the same names, in one table.
+With --output json: {"nodes": [{"name", "cluster", "address", "state", "operation", "user", "environment", "image", "confirmed", "since",
+"held", "until"}]}; confirmed: the system itself has said that it is that image; until is "" without a limit, and when the node is not
+held. --output csv has the same names, in one table.
 With --disks --output json: {"nodes": [{"node", "seen", "disks": [{"device", "model", "serial", "wwid", "path", "size", "in_use",
 "filesystem", "label", "uuid", "partitions": [{"number", "start", "size", "mounted", "filesystem", "label", "uuid"}]}]}]}
 

@@ -20,12 +20,12 @@ type nodeStatus struct {
 	State       string `json:"state"`
 	Operation   string `json:"operation"` // last or current
 	User        string `json:"user"`
-	Environment string `json:"environment"`         // deployed
-	Image       string `json:"image"`               // its sha256; "" when unknown
-	Confirmed   bool   `json:"confirmed,omitempty"` // the system itself has said that it is that image
-	Since       string `json:"since"`               // RFC 3339
-	Held        bool   `json:"held"`                // by the operation, which is under way
-	Until       string `json:"until"`               // RFC 3339: held for so long at the latest; "": no limit, or not held
+	Environment string `json:"environment"` // deployed
+	Image       string `json:"image"`       // its sha256; "" when unknown
+	Confirmed   bool   `json:"confirmed"`   // the system itself has said that it is that image
+	Since       string `json:"since"`       // RFC 3339
+	Held        bool   `json:"held"`        // by the operation, which is under way
+	Until       string `json:"until"`       // RFC 3339: held for so long at the latest; "": no limit, or not held
 }
 
 func (r *runner) nodesCommand() *cli.Command {
