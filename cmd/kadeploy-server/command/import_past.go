@@ -22,11 +22,16 @@ func (r *runner) importPast(dir, dump string, dry, asJSON bool) error {
 	ctx, stop := interruptible()
 	defer stop()
 	past, err := kadeploy3.ReadPast(ctx, dump, os.Stdin)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return &failure{exitUsage, errors.New("interrupted; nothing was taken")}
+	case err != nil:
 		return &failure{exitUsage, err}
 	}
 	taken, err := takePast(ctx, past, site, dry)
 	switch {
+	case ctx.Err() != nil && err != nil:
+		return errors.New("interrupted; what was taken stays: do it again")
 	case err != nil:
 		return err
 	case asJSON:

@@ -110,8 +110,8 @@ Nothing is changed where it is read. Nothing is made when the input is of no use
 
 EXIT CODES:
    0   everything that has a meaning here was taken
-   1   made, but some was not taken: the lines "not taken" of the report; or a database that failed on the way
-   2   nothing was made: wrong usage, an input that is of no use, or a directory that cannot be made
+   1   made, but some was not taken: the lines "not taken" of the report; or a database that failed on the way, or an interruption there
+   2   nothing was made: interrupted, wrong usage, an input that is of no use, or a directory that cannot be made
 
 With --output json:
    {"taken": {"environments", "rights", "clusters", "nodes"}, "not_taken",
