@@ -105,6 +105,14 @@ func (w *world) run(program string, args ...string) string {
 	return out
 }
 
+// events are those of a deployment, a line each.
+func (w *world) events(r labsite.Report) string {
+	GinkgoHelper()
+	out, err := w.OnServer(context.Background(), filepath.Join(w.Programs, "kadeploy"), "watch", "-d", w.Conf, r.ID).CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(out))
+	return string(out)
+}
+
 // phases are the machines' ends.
 func phases(r labsite.Report) map[string]string {
 	m := make(map[string]string)
