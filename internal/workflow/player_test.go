@@ -12,7 +12,7 @@ import (
 // player carries out the commands of a transcript.
 //
 //	plan kind=dd fs=ntfs key boot=Kexec:1:150     the plan for these facts (see facts)
-//	preparation kind=dd                           what that plan may do to the disk before the image is sent
+//	preparation set=Prod:1:400                    what that plan may do to the disk before the image is sent
 //	reboot-plan hard Simple
 //	deployment nodes=10 min=7 grace=30s           nodes n1 to n10 (see deploy)
 //	at 90s                                        the clock, from the beginning
