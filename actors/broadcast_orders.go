@@ -46,7 +46,8 @@ func (b *broadcast) order(n *config.Node) *agentpb.Receive {
 	return r
 }
 
-// again is the new session of an agent that has kept its order. An agent that has not is away as before: its node begins with its disk.
+// again is the new session of an agent that has kept its order. An agent that has not, or whose order has failed meanwhile, is away as before:
+// its node begins with its disk.
 func (b *broadcast) again(ctx context.Context, p *place, away error) (*agentlink.Session, error) {
 	session, err := calledAgain(ctx, b.system, b.job, p.node)
 	switch {
@@ -54,8 +55,12 @@ func (b *broadcast) again(ctx context.Context, p *place, away error) (*agentlink
 		return nil, fmt.Errorf("%w; %w", away, context.Cause(ctx))
 	case err != nil:
 		return nil, err
-	case !b.isOf(session.Kept(), p):
+	}
+	switch kept := session.Kept(); {
+	case !b.isOf(kept, p):
 		return nil, away
+	case kept.GetError() != "":
+		return nil, fmt.Errorf("%w; meanwhile it failed: %s", away, line(kept.GetError()))
 	}
 	return session, nil
 }

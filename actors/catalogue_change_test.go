@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/store"
 )
 
 var _ = Describe("Changing what the catalogue has", func() {
@@ -182,7 +183,28 @@ var _ = Describe("Changing what the catalogue has", func() {
 			kept.breakWith(errors.New("disk full"))
 			no := s.clientOf("dana").refused(set(tiny, "shared", false))
 			Expect(no.GetCode()).To(Equal(message.Refusal_UNAVAILABLE))
+			Expect(no.GetText()).To(Equal("the change could not be kept: disk full"))
 			Expect(versions()).To(Equal([]string{"7 private"}))
+		})
+
+		It("is not told as undone when nobody knows, and is done when it is said again", func() {
+			asks("dana", addition())
+			kept.breakWith(fmt.Errorf("database x: %w", store.ErrUnavailable))
+			no := s.clientOf("ada").refused(set(danas, "public", false))
+			Expect(no.GetCode()).To(Equal(message.Refusal_UNAVAILABLE))
+			Expect(no.GetText()).To(Equal("it is not known whether the change was kept: say it again: database x: the database does not answer"))
+			Expect(kept.all[0].Visibility).To(Equal("public"))
+			Expect(versions()).To(Equal([]string{"7 private"}))
+			kept.breakWith(nil)
+			asks("ada", set(danas, "public", false))
+			Expect(versions()).To(Equal([]string{"7 public"}))
+
+			kept.breakWith(store.ErrUnavailable)
+			no = s.clientOf("dana").refused(&message.EnvRemove{ClientId: "once", Env: tiny})
+			Expect(no.GetText()).To(HavePrefix("it is not known whether tiny:7 of dana was removed: say it again: "))
+			kept.breakWith(nil)
+			asks("dana", &message.EnvRemove{ClientId: "twice", Env: tiny})
+			Expect(versions()).To(BeEmpty())
 		})
 	})
 

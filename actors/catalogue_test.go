@@ -18,6 +18,7 @@ import (
 	"github.com/kadeploy/kadeploy/actors"
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/catalogue"
+	"github.com/kadeploy/kadeploy/internal/store"
 )
 
 // drawer is a store of environments in memory, which may be broken.
@@ -56,7 +57,7 @@ func (d *drawer) ChangeEnvironments(_ context.Context, changed []catalogue.Envir
 	defer d.mu.Unlock()
 	for _, now := range changed {
 		for i, e := range d.all {
-			if d.broken == nil && e.String() == now.String() {
+			if (d.broken == nil || errors.Is(d.broken, store.ErrUnavailable)) && e.String() == now.String() { // it was the answer that was lost
 				d.all[i] = now
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/kadeploy/kadeploy/actors"
 	"github.com/kadeploy/kadeploy/actors/message"
 )
 
@@ -102,6 +103,11 @@ var _ = Describe("A broadcast", func() {
 		}
 		longer := max(one.report("node-1").GetTransfer().GetTook().AsDuration(), two.report("node-2").GetTransfer().GetTook().AsDuration())
 		Expect(longer).To(BeNumerically(">", 1500*time.Millisecond))
+	})
+
+	It("is over at once when all of its nodes have failed since it was decided, and the next one begins", func() {
+		s := newSite(blueprint{})
+		Expect(actors.Broadcasts(s.system)).To(Equal(2))
 	})
 
 	It("is encrypted for all when one of its nodes asks for that", func() {

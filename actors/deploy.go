@@ -247,9 +247,13 @@ func (d *deploy) apply(ctx actor.Context, actions []workflow.Action) {
 }
 
 func (d *deploy) run(ctx actor.Context, a workflow.Run) {
-	d.views[a.Host].attempt = a.Attempt
+	v := d.views[a.Host]
+	v.attempt = a.Attempt
+	if a.Attempt.Macro == workflow.BroadcastEnv { // what lay on the disk is written over
+		v.call, v.said = nil, ""
+	}
 	if pid := d.PID(a.Host); pid != nil {
-		ctx.Send(pid, runAttempt{d.Incarnation(a.Host), a.Attempt, d.views[a.Host].root, d.views[a.Host].said})
+		ctx.Send(pid, runAttempt{d.Incarnation(a.Host), a.Attempt, v.root, v.call, v.said})
 	}
 }
 

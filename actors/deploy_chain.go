@@ -16,7 +16,7 @@ type broadcasting struct {
 	passed  bool              // the core was told that the next one may start
 }
 
-// broadcast spawns the actor of one transfer to the nodes that the core named.
+// broadcast spawns the actor of one transfer to the nodes that the core named. When all of them have failed since, it is over at once.
 func (d *deploy) broadcast(ctx actor.Context, a workflow.Broadcast) {
 	d.rounds++
 	d.look()
@@ -31,6 +31,10 @@ func (d *deploy) broadcast(ctx actor.Context, a workflow.Broadcast) {
 			b.waiting[host] = m
 		}
 		delete(d.arrived, host)
+	}
+	if len(members) == 0 {
+		d.chainGone(ctx, id)
+		return
 	}
 	job := d.job
 	if _, err := d.Start(ctx, id, func(int) actor.Actor { return &chainActor{id: id, job: job, members: members} }); err != nil {

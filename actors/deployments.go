@@ -54,6 +54,10 @@ func (d *deployments) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		left := d.nodes.interrupt()
+		if nodes := namesOf(left); len(nodes) > 0 {
+			ctx.Send(local(ctx.ActorSystem(), agentsName), forgetAgents{nodes})
+			ctx.Send(local(ctx.ActorSystem(), netbootName), forgetCalls{nodes})
+		}
 		d.sources.holds.dropAll()
 		ctx.Send(local(ctx.ActorSystem(), journalName), endOrphans{"the server lost this operation by an internal error", d.recall(ctx), left})
 	case *actor.Stopping, *actor.Restarting:

@@ -3,8 +3,12 @@ package actors
 import (
 	"log/slog"
 	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/workflow"
 )
 
 // SuiteT is the test that the specs run in, for those in fake time.
@@ -25,6 +29,21 @@ func Poison(actor string) any {
 		"access":    isUser{reply: closedOf[bool]()},
 		"history":   asked{},
 	}[actor]
+}
+
+// Broadcasts has a deployment start a broadcast whose only node has failed since that was decided, and stands before the chain again. It counts
+// the broadcasts that it has begun then.
+func Broadcasts(system *actor.ActorSystem) int {
+	chain := workflow.InstancePlan{Name: "Chain", Tries: 2, Steps: []workflow.Step{{Micro: workflow.SendEnvironment}}}
+	plan := workflow.Plan{Macros: []workflow.MacroPlan{{Macro: workflow.BroadcastEnv, Instances: []workflow.InstancePlan{chain}}}}
+	d := newDeploy(&job{id: "none"}, nil, discard)
+	d.system, d.core = system, workflow.New(workflow.Config{Hosts: []workflow.HostPlan{{Host: "node-1", Plan: plan}}})
+	ready, arrived := workflow.Ready{Host: "node-1"}, workflow.Arrived{Host: "node-1"}
+	for _, e := range []workflow.Event{ready, arrived, workflow.Failed{Host: "node-1", Micro: workflow.SendEnvironment, Kind: workflow.KindRetry}, ready, arrived} {
+		d.core.Handle(time.Now(), e)
+	}
+	d.broadcast(nil, workflow.Broadcast{Hosts: []string{"node-1"}})
+	return d.rounds
 }
 
 // PoisonDeployment is a message that the actor of a request fails of.

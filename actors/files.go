@@ -176,6 +176,11 @@ func (j *job) shown(path string) string {
 	if named, ok := j.named[path]; ok {
 		return named
 	}
+	return shown(path)
+}
+
+// shown is a file as it is shown to people: a URL without what may be a secret in it.
+func shown(path string) string {
 	if isURL(path) {
 		return imagecache.Shown(path)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"net"
+	"slices"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
@@ -19,8 +20,9 @@ import (
 )
 
 // An agent keeps its order to receive the image when its connection breaks, also when the daemon dies. What it has kept is of use to the try
-// that gave the order, as long as all that the try did to the disk would be done in the same way today. The name of the order says that: it is a
-// digest of all of it. The key of the transfer is in memory only: agents hand it back, in the session that their certificate opened.
+// that gave the order, as long as all that was done to the disk before would be done in the same way today. The name of the order says that: it
+// is a digest of all of it. What pre-installs and custom operations do to a disk is in no order: behind them nothing is kept. The key of the
+// transfer is in memory only: agents hand it back, in the session that their certificate opened.
 
 // receive is the order of a node to receive the image, without what is the transfer's.
 func (j *job) receive(n *config.Node) *agentpb.Receive {
@@ -35,17 +37,22 @@ func (j *job) receive(n *config.Node) *agentpb.Receive {
 	}
 }
 
-// keep is the name of the node's order to receive the image in this try; nil when agents do not call again.
+// keep is the name of the node's order to receive the image in this try; nil when agents do not call again, or it cannot be known what was
+// done to the disk before.
 func (w *walker) keep() []byte {
 	if w.job.reconnect <= 0 {
+		return nil
+	}
+	preparation := w.target.plan.Preparation()
+	if slices.ContainsFunc(preparation, func(s workflow.Step) bool { return s.Custom != nil || s.Micro == workflow.ManageAdminPre }) {
 		return nil
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q %q %d\n", w.job.id, w.host, w.attempt.Macro, w.attempt.Instance, w.attempt.Try)
 	write(h, &agentpb.Order{Kind: &agentpb.Order_Receive{Receive: w.job.receive(w.target.node)}})
-	for _, micro := range []workflow.Micro{workflow.CreatePartitionTable, workflow.FormatDeployPart, workflow.MountDeployPart} {
-		orders, err := w.orders(nil, micro)
-		fmt.Fprintf(h, "%s %d %v\n", micro, len(orders), err)
+	for _, s := range preparation {
+		orders, err := w.orders(nil, s.Micro) // without a session: these offer it no file
+		fmt.Fprintf(h, "%s %d %v\n", s, len(orders), err)
 		for _, o := range orders {
 			write(h, o)
 		}
@@ -60,11 +67,14 @@ func write(h hash.Hash, o *agentpb.Order) {
 	h.Write(b)
 }
 
-// keptBy is the order of this try that an agent has kept; nil when it has none. A node that wants TLS does not go on without.
+// keptBy is the order of this try that an agent has kept; nil when it has none, or that has failed. A node that wants TLS does not go on without.
 func (w *walker) keptBy(s *agentlink.Session) *agentpb.Kept {
 	kept := s.Kept()
-	switch {
-	case w.attempt.Resumes() == 0, kept == nil, !bytes.Equal(kept.GetName(), w.keep()), w.target.node.ChainTLS && !kept.GetTls():
+	if w.attempt.Resumes() == 0 || kept == nil || kept.GetError() != "" {
+		return nil
+	}
+	switch name := w.keep(); {
+	case name == nil, !bytes.Equal(kept.GetName(), name), w.target.node.ChainTLS && !kept.GetTls():
 		return nil
 	case len(kept.GetTransfer()) != len(broadcast{}.transfer) || len(kept.GetKey()) != len(broadcast{}.key):
 		return nil

@@ -219,6 +219,7 @@ type (
 		inc     int
 		attempt workflow.Attempt
 		root    string // as the node has said; "": not yet, or it is what the configuration says
+		call    []byte // digest of the token that the system on its disk is to call with; nil: it is not to call
 		said    string // as the deployed system has said, which may be that of an earlier attempt; "": not yet
 	}
 

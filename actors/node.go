@@ -79,7 +79,7 @@ func (n *node) walk(ctx actor.Context, m runAttempt) {
 	w := &walker{
 		job: n.job, target: n.job.nodes[n.host], attempt: attempt,
 		system: ctx.ActorSystem(), deploy: n.deploy, incarnation: n.incarnation,
-		received: n.received, started: n.started, heard: n.heard, root: m.root, said: m.said,
+		received: n.received, started: n.started, heard: n.heard, root: m.root, call: m.call, said: m.said,
 	}
 	if n.inc == 1 && attempt.From > 0 { // it goes on waiting for a boot that a server before this one has ordered
 		w.boot = n.job.booting(n.host)
@@ -112,6 +112,7 @@ type walker struct {
 	kexeced  bool                // the new system is started by its own kernel, without the firmware
 	boot     *agentlink.Expected // of the deployment system, once it is ordered
 	root     string              // what a kernel calls the deployed partition; "": as the configuration does
+	call     []byte              // digest of the token that the system on its disk is to call with; nil: it is not to call
 	said     string              // sha256 of its image, by the deployed system's own word; "": it has not called
 	kept     *agentpb.Kept       // the order to receive the image that its agent has kept; nil: none, or it is of no use
 }

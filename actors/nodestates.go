@@ -142,15 +142,23 @@ func (s *nodeStates) release(j *job, end operationEnded) (left []store.NodeState
 	return left
 }
 
-// deployed is what runs on the nodes of a job that are OK.
+// deployed is what runs on the nodes of a job that are OK. An operation that goes on deploys what it began with, or ends: the image may be
+// another by now.
 func (j *job) deployed() (environment, image string) {
 	switch {
+	case j.past != nil && j.past.digest != "":
+		image = j.past.digest
 	case j.image != nil:
 		image = j.image.SHA256
-	case j.past != nil:
-		image = j.past.digest
 	}
 	return j.envName(), image
+}
+
+func namesOf(states []store.NodeState) (names []string) {
+	for _, n := range states {
+		names = append(names, n.Node)
+	}
+	return names
 }
 
 // interrupt marks the nodes of operations whose actors died with the actor that owned them, and returns them.

@@ -73,8 +73,9 @@ func (p *past) moved(at time.Time, n *message.NodeChanged) {
 	if call := n.GetCall(); len(call) == sha256.Size {
 		p.calls[host], p.said[host] = call, ""
 	}
-	if said := n.GetSaid(); said != "" {
+	if said := n.GetSaid(); said != "" { // whatever the node itself is doing, and why
 		p.said[host] = said
+		return
 	}
 	w.Phase, w.Cause, w.Evidence, w.Stopped = phasesBack[n.GetPhase()], n.GetCause(), n.GetEvidence(), n.GetStopped()
 	macro, instance, try := workflow.Macro(n.GetMacro()), n.GetInstance(), int(n.GetTry())

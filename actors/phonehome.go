@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/url"
 	"path"
@@ -92,17 +93,33 @@ func (w *walker) phoneHome(ctx context.Context) error {
 	token := newToken()
 	digest := phonehome.TokenDigest(token)
 	w.tell(nodeCalls{w.incarnation, digest})
-	expected, err := ask(ctx, w.system, netbootName, func(reply chan<- callExpected) any {
-		return expectCall{w.target.node, hears(w.system, w.deploy, w.target.node, digest), reply}
-	})
+	url, err := w.announce(ctx, digest)
 	if err != nil {
 		return err
 	}
-	if expected.err != nil {
-		return expected.err
-	}
 	_, err = give(ctx, session, &agentpb.Order{Step: string(workflow.PhoneHome), Kind: &agentpb.Order_PhoneHome{PhoneHome: &agentpb.PhoneHome{
-		Root: w.target.node.ExtractionDir, Url: expected.url, Token: token, Digest: w.job.image.SHA256}}})
+		Root: w.target.node.ExtractionDir, Url: url, Token: token, Digest: w.job.image.SHA256}}})
+	return err
+}
+
+// announce has the call that is made with a token expected, and returns where it goes.
+func (w *walker) announce(ctx context.Context, token [32]byte) (string, error) {
+	expected, err := ask(ctx, w.system, netbootName, func(reply chan<- callExpected) any {
+		return expectCall{w.target.node, hears(w.system, w.deploy, w.target.node, token), reply}
+	})
+	if err != nil {
+		return "", err
+	}
+	return expected.url, expected.err
+}
+
+// expectCall has the call expected that a system is to make which an attempt before this one has written: perhaps under a server that was
+// stopped since.
+func (w *walker) expectCall(ctx context.Context) error {
+	if !w.calls() || w.said != "" {
+		return nil
+	}
+	_, err := w.announce(ctx, [32]byte(w.call))
 	return err
 }
 
@@ -118,8 +135,8 @@ func (w *walker) listen() error {
 	return nil
 }
 
-// calls says whether the node is to be confirmed by the system that it boots.
-func (w *walker) calls() bool { return w.job.deploys() && w.target.plan.Has(workflow.PhoneHome) }
+// calls says whether the node is to be confirmed by the system that it boots: whether that was given a note.
+func (w *walker) calls() bool { return len(w.call) == sha256.Size }
 
 // unconfirmed is why a system whose ports are as they should be is not taken for the new one yet; "": it is.
 func (w *walker) unconfirmed() string {
@@ -145,7 +162,7 @@ func (d *deploy) called(ctx actor.Context, m systemCalled) {
 	}
 	v := d.views[m.host]
 	v.said = m.digest
-	n := v.changed(m.host, message.NodePhase_RUNNING)
+	n := v.changed(m.host, message.NodePhase_RUNNING) // of a node that waits for its next try, too: of that, past.moved keeps what it was
 	n.Said = m.digest
 	d.system.Root.Send(local(d.system, journalName), appendFact{id: d.job.id, fact: nodeEvent(n), written: m.kept})
 	if pid := d.PID(m.host); pid != nil {
@@ -153,17 +170,8 @@ func (d *deploy) called(ctx actor.Context, m systemCalled) {
 	}
 }
 
-// hearAgain expects the call that a system was to make before the server was stopped.
-func (d *deploy) hearAgain(host string) {
-	v, n := d.views[host], d.job.nodes[host].node
-	if len(v.call) != 32 || v.said != "" || d.core.Phase(host).Settled() {
-		return
-	}
-	d.system.Root.Send(local(d.system, netbootName), expectCall{n, hears(d.system, d.self, n, [32]byte(v.call)), make(chan callExpected, 1)})
-}
-
 // confirmed says whether the system on a node has said that it is the image that was deployed.
 func (d *deploy) confirmed(host string) bool {
-	v := d.views[host]
-	return d.job.image != nil && v.said == d.job.image.SHA256
+	_, image := d.job.deployed()
+	return image != "" && d.views[host].said == image
 }

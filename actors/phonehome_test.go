@@ -172,11 +172,26 @@ var _ = Describe("A node whose new system has to say which image it is", func() 
 		o = s.resumed(o)
 		o.boots("node-1")
 		Expect(s.note("node-1")).To(Equal(note))
-		Expect(s.hears(1, note)).To(Equal(http.StatusNoContent))
+		Eventually(func() int { return s.hears(1, note) }).Should(Equal(http.StatusNoContent), "as soon as the node waits again")
 		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.String())
 		Expect(o.report("node-1").GetConfirmed()).To(BeTrue())
 		s.restart()
 		Expect(s.state("node-1").GetConfirmed()).To(BeTrue())
+	})
+
+	It("need not when it was given no note, whatever the site says since the server was restarted", func() {
+		s := callingSite(blueprint{nodes: 1, memory: true})
+		s.cluster["phone_home"] = "false"
+		s.write()
+		s.restart()
+		o := s.begin(s.deployment())
+		o.boots("node-1")
+		s.cluster["phone_home"] = "true"
+		s.write()
+		s.restart()
+		o = s.resumed(o)
+		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.String())
+		Expect(o.report("node-1").GetConfirmed()).To(BeFalse())
 	})
 
 	It("has said so for good when its call is answered: that was written down before", func() {

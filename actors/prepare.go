@@ -40,8 +40,8 @@ func (j *job) sameImage(img *image.Image) error {
 }
 
 // takesKernel says whether the image's own kernel is taken out of it: for nodes that boot it over the network (bootloader = pure_pxe). For
-// those that boot their disk it is only looked for, so that an image without it is found before a disk is written; a dd image cannot
-// be looked into.
+// those that boot their disk (chainload_pxe) it is taken out, too, so that an archive without it is found before a disk is written; a dd image
+// cannot be looked into.
 func (j *job) takesKernel() bool {
 	if j.env == nil || j.env.OS == "other" {
 		return false

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/internal/catalogue"
 	"github.com/kadeploy/kadeploy/internal/depot"
+	"github.com/kadeploy/kadeploy/internal/store"
 )
 
 // EnvironmentStore is where the catalogue is kept. What its methods did is durable when they return; they are called from
@@ -82,7 +83,7 @@ func (s *shelf) add(ctx context.Context, by catalogue.Asker, e catalogue.Environ
 	}
 	if err := s.store.AddEnvironment(ctx, e); err != nil {
 		s.unpin(e)
-		return e, &unavailableError{fmt.Errorf("%s could not be kept: %w", e, err)}
+		return e, unkept(e.String(), "kept", err)
 	}
 	s.now.Store(next)
 	return e, nil
@@ -101,7 +102,7 @@ func (s *shelf) replace(ctx context.Context, changes []catalogue.Change) error {
 		changed[i] = c.Now
 	}
 	if err := s.store.ChangeEnvironments(ctx, changed); err != nil {
-		return &unavailableError{fmt.Errorf("the change could not be kept: %w", err)}
+		return unkept("the change", "kept", err)
 	}
 	s.now.Store(next)
 	return nil
@@ -121,12 +122,21 @@ func (s *shelf) remove(ctx context.Context, by catalogue.Asker, q catalogue.Quer
 			err = s.store.RemoveEnvironment(ctx, e.Owner, e.Name, e.Version)
 		}
 		if err != nil {
-			return nil, &unavailableError{fmt.Errorf("%s could not be removed: %w", e, err)}
+			return nil, unkept(e.String(), "removed", err)
 		}
 		s.now.Store(next)
 		s.unpin(e)
 	}
 	return found, nil
+}
+
+// unkept words an error of the store. After some of them nobody knows whether it has done what it was told: the catalogue in force stays
+// as it was, and the next start reads what is kept. Whoever makes the change again makes the two the same.
+func unkept(what, done string, err error) error {
+	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.Canceled) {
+		return &unavailableError{fmt.Errorf("it is not known whether %s was %s: say it again: %w", what, done, err)}
+	}
+	return &unavailableError{fmt.Errorf("%s could not be %s: %w", what, done, err)}
 }
 
 // pin keeps the uploads of an environment in the depot. They count for their owner there.

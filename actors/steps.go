@@ -156,6 +156,9 @@ func (w *walker) waitReboot(ctx context.Context, boot workflow.Boot) error {
 		}
 		return context.Cause(ctx)
 	}
+	if err := w.expectCall(ctx); err != nil {
+		return err
+	}
 	var other error // than the deployed system runs
 	err := probe.Wait(ctx, probe.WaitConfig{
 		FirstProbe: n.FirstProbe, Interval: w.job.interval, Timeout: limit,

@@ -277,7 +277,7 @@ var _ = Describe("A client of a running server", Ordered, func() {
 		list, err := c.EnvList(ctx, "t*", "", true)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(list.GetEnvironments()).To(HaveLen(1))
-		Expect(list.GetEnvironments()[0].GetVisibility()).To(Equal("public"))
+		Expect(list.GetEnvironments()[0].GetVisibility()).To(Equal("shared"))
 		id, err := c.Submit(ctx, &message.Submit{Nodes: []string{"node-1"}, EnvironmentName: "tiny"})
 		Expect(err).NotTo(HaveOccurred())
 		ended, _ := watch(id)

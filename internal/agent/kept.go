@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 
 	"google.golang.org/protobuf/proto"
@@ -10,28 +11,32 @@ import (
 )
 
 // A connection that breaks does not stop an order that the server has given a name (Order.keep): the agent has one kept order at most,
-// which is under way or has gone well. It tells of it when it calls again, goes on with it when it is given once more, and lets go of it,
-// ending it, when it is given any other.
+// which is under way or has ended. It tells of it when it calls again, goes on with it when it is given once more, and lets go of it,
+// ending it, when it is given any other, or told to abort it.
 
 var errSuperseded = errors.New("the server gave another order")
 
 // keeps says whether the order outlives the connection.
 func (w *work) keeps() bool { return len(w.order.Keep) > 0 }
 
-// is says whether an order is the one under way, given once more. That it has the name of it and is another is an error.
+// is says whether an order is the one that is kept, given once more. That it has the name of it and is another is an error, unless the one
+// that is kept has failed.
 func (w *work) is(o *agentpb.Order) (bool, error) {
 	if !bytes.Equal(w.order.Keep, o.Keep) {
 		return false, nil
 	}
 	again := proto.CloneOf(o)
 	again.Id, again.Timeout = w.order.Id, w.order.Timeout
-	if !proto.Equal(w.order, again) {
-		return false, errors.New("it differs from the order that was given by this name before")
+	switch {
+	case proto.Equal(w.order, again):
+		return true, nil
+	case w.failed():
+		return false, nil
 	}
-	return true, nil
+	return false, errors.New("it differs from the order that was given by this name before")
 }
 
-// attach makes the order speak over a connection, by the id that it has there. Its listener is told again.
+// attach makes the order speak over a connection, by the id that it has there. Its listener is told again, while there is one.
 func (w *work) attach(l *link, id uint64) {
 	w.mu.Lock()
 	w.to, w.id = l, id
@@ -52,13 +57,20 @@ func (w *work) over() bool {
 	}
 }
 
-// told is what the server is told of a kept order; nil when there is none, or it has failed.
+// failed says whether the order has ended, and not well.
+func (w *work) failed() bool { return w.over() && !w.result.GetOk() }
+
+// told is what the server is told of a kept order; nil when there is none.
 func (w *work) told() *agentpb.Kept {
-	if w == nil || w.over() && !w.result.GetOk() {
+	if w == nil {
 		return nil
 	}
 	r := w.order.GetReceive()
-	return &agentpb.Kept{Name: w.order.Keep, Transfer: r.GetTransfer(), Key: r.GetKey(), Tls: r.GetTls()}
+	kept := &agentpb.Kept{Name: w.order.Keep, Transfer: r.GetTransfer(), Key: r.GetKey(), Tls: r.GetTls()}
+	if w.failed() {
+		kept.Error = cmp.Or(w.result.GetError(), "it failed")
+	}
+	return kept
 }
 
 // stop ends the order, if there is one, and waits for it.

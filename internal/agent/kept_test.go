@@ -142,6 +142,17 @@ var _ = Describe("An order that is to be kept, when the connection breaks", func
 		w.mend()
 		r.welcome()
 	}
+	// closed waits until nobody listens there any more.
+	closed := func(address string) {
+		GinkgoHelper()
+		Eventually(func() error {
+			conn, err := net.Dial("tcp", address)
+			if err == nil {
+				conn.Close()
+			}
+			return err
+		}, "10s").Should(HaveOccurred())
+	}
 	written := func() ([]byte, error) { return os.ReadFile(filepath.Join(r.disk, "raw/3")) }
 
 	DescribeTable("goes on with what it has, once it is given again", func(i func() *image) {
@@ -184,11 +195,17 @@ var _ = Describe("An order that is to be kept, when the connection breaks", func
 		report, err := chain.Send(context.Background(), img.head(address))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(report.OK()).To(Equal(1), report.Results[0].Cause)
+		closed(address)
 		for range 2 {
 			back()
 			Expect(r.session.Kept().GetName()).To(Equal(img.order.Keep))
-			result := r.must(img.order)
+			Expect(r.session.Kept().GetError()).To(BeEmpty())
+			var said []*agentpb.Progress
+			result, err := r.session.Do(context.Background(), img.order, func(p *agentpb.Progress) { said = append(said, p) })
+			Expect(err).NotTo(HaveOccurred())
+			Expect(result.Ok).To(BeTrue(), result.Error)
 			Expect(result.Digest).To(Equal(img.order.GetReceive().Manifest))
+			Expect(said).To(BeEmpty(), "nobody listens any more")
 			w.cut()
 			Eventually(r.left, "10s").Should(Receive())
 		}
@@ -217,7 +234,23 @@ var _ = Describe("An order that is to be kept, when the connection breaks", func
 		Expect(result.Ok).To(BeTrue(), result.Error)
 	})
 
-	It("is not told of when it has failed", func() {
+	It("is told of with the reason when it has failed meanwhile, and has to be another to be done", func() {
+		content := tarball([2]string{"data", noise(4 << 20)})
+		content[3<<20] ^= 1
+		img := kept(broadcast(content, nil))
+		address := half(img)
+		_, _ = chain.Send(context.Background(), img.head(address))
+		closed(address)
+		back()
+		Expect(r.session.Kept().GetName()).To(Equal(img.order.Keep))
+		Expect(r.session.Kept().GetError()).To(ContainSubstring("invalid checksum"))
+		Expect(r.do(img.order).Error).To(ContainSubstring("invalid checksum"), "it is not done once more")
+		other := archived()
+		result, _ := rest(other)
+		Expect(result.Ok).To(BeTrue(), result.Error)
+	})
+
+	It("is not told of when it was aborted", func() {
 		img := raw()
 		half(img)
 		back()

@@ -29,7 +29,7 @@ type loop struct {
 	incoming chan *agentpb.ToAgent // closed when the stream has ended
 	lost     error                 // why; read after incoming was closed
 	current  *work                 // nil: idle
-	kept     *work                 // under way, current or not, or gone well; nil: there is none
+	kept     *work                 // under way, current or not, or over; nil: there is none
 }
 
 func newLoop(life context.Context, c *Config, l *link, kept *work) *loop {
@@ -65,9 +65,6 @@ func (p *loop) run() (End, error) {
 		case <-p.done():
 			w := p.current
 			p.current = nil // before the answer: the next order may follow it at once
-			if w == p.kept && !w.result.GetOk() {
-				p.kept = nil
-			}
 			if w.hang {
 				continue
 			}

@@ -45,9 +45,8 @@ func (w *work) receive(r *agentpb.Receive) error {
 	}
 	defer l.Close()
 	cfg.Listener, cfg.Sink = l, sink
-	w.mu.Lock()
-	w.listening = l.Addr().String()
-	w.mu.Unlock()
+	w.listens(l.Addr().String())
+	defer w.listens("")
 	w.report(&agentpb.Progress{Listening: l.Addr().String()})
 	got, err := chain.Receive(w.ctx, cfg)
 	// The chain waits for no sink that hangs; this node must, or a later order would meet it on the disk.
@@ -66,6 +65,13 @@ func (w *work) receive(r *agentpb.Receive) error {
 	w.digest = r.Manifest
 	w.output = stats.text(got.Bytes)
 	return nil
+}
+
+// listens says where the link of the chain listens; "": nowhere.
+func (w *work) listens(address string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listening = address
 }
 
 // listen opens a port of this node's own address, and of no other.

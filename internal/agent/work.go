@@ -27,7 +27,7 @@ type work struct {
 	mu        sync.Mutex
 	to        *link  // where it is told of
 	id        uint64 // by what number
-	listening string // of its link of the chain
+	listening string // of its link of the chain, until receive returns
 	end       End    // it was a reboot or a kexec, and went well; EndLost: it was not
 
 	output string // the last lines of what the order printed

@@ -15,10 +15,11 @@ import (
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 )
 
-// In bytes: of an agent's version, and of the name of an order that it has kept.
+// In bytes: of an agent's version, of the name of an order that it has kept, and of why that has failed.
 const (
 	maxVersion = 255
 	maxName    = 64
+	maxError   = 4 << 10
 )
 
 // Session serves one stream; gRPC calls it.
@@ -99,7 +100,7 @@ func check(h *agentpb.Hello) (*agentpb.Hello, error) {
 		return nil, otherProtocol(h.Protocol)
 	case len(h.Version) > maxVersion:
 		return nil, status.Error(codes.InvalidArgument, "Hello: the version is too long")
-	case len(h.Kept.GetName()) > maxName || len(h.Kept.GetTransfer()) > 16 || len(h.Kept.GetKey()) > 32:
+	case len(h.Kept.GetName()) > maxName || len(h.Kept.GetTransfer()) > 16 || len(h.Kept.GetKey()) > 32 || len(h.Kept.GetError()) > maxError:
 		return nil, status.Error(codes.InvalidArgument, "Hello: what it has kept is no order")
 	}
 	return h, nil

@@ -97,6 +97,7 @@ var _ = Describe("An agent that calls", func() {
 		Entry("with a version of a kilobyte", codes.InvalidArgument, func(h *agentpb.Hello) { h.Version = strings.Repeat("v", 1024) }),
 		Entry("with a kept order of a name that none has", codes.InvalidArgument, func(h *agentpb.Hello) { h.Kept = &agentpb.Kept{Name: make([]byte, 65)} }),
 		Entry("with a kept order of a key that none has", codes.InvalidArgument, func(h *agentpb.Hello) { h.Kept = &agentpb.Kept{Key: make([]byte, 33)} }),
+		Entry("with a kept order that failed for more than one line says", codes.InvalidArgument, func(h *agentpb.Hello) { h.Kept = &agentpb.Kept{Error: strings.Repeat("e", 5<<10)} }),
 		Entry("with more than a message may hold", codes.ResourceExhausted, func(h *agentpb.Hello) { h.Version = strings.Repeat("v", agentpb.MaxReport) }),
 	)
 

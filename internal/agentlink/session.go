@@ -60,7 +60,8 @@ func (s *Session) Certificate() [sha256.Size]byte { return s.proof }
 // Version is what the agent said it is.
 func (s *Session) Version() string { return s.version }
 
-// Kept is the order that the agent has kept over the break of its connection; nil when there is none, or when another order was given since.
+// Kept is the order that the agent has kept over the break of its connection, which may have failed; nil when there is none, or when another
+// order was given since.
 func (s *Session) Kept() *agentpb.Kept {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,7 +1,7 @@
 // Package imagecache keeps images that are fetched by http and https, so that each is fetched once. Files are named by their
 // SHA-256 and never change in their place.
 //
-// Read cache.go first, then download.go (one image on its way), request.go (one request), room.go (what leaves when it is full) and
+// Read cache.go first, then download.go (one image on its way), request.go (one request), length.go (how long a file is, without fetching it), room.go (what leaves when it is full) and
 // open.go (what a killed server left). The package knows no actor; whether somebody may name a URL is decided elsewhere.
 //
 // What it promises:

@@ -154,6 +154,8 @@ func failed(ctx context.Context, err error) error {
 		return final(fmt.Errorf("nobody knows a machine named %s", wording.Clean(name.Name)))
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return errors.New("it was cut off")
+	case errors.Is(err, context.DeadlineExceeded): // of a connection, or of the head of an answer
+		return errSilent
 	}
 	return err
 }

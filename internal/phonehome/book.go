@@ -50,10 +50,13 @@ type expected struct {
 // NewBook makes an empty book.
 func NewBook() *Book { return &Book{byNode: make(map[string]*expected)} }
 
-// Expect announces a call of a node. One that was expected before is worth nothing from now on.
+// Expect announces a call of a node. One that was expected before is worth nothing from now on; the same one announced again changes nothing.
 func (b *Book) Expect(node string, e Expected) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if x := b.byNode[node]; x != nil && x.Token == e.Token {
+		return
+	}
 	b.byNode[node] = &expected{Expected: e}
 }
 

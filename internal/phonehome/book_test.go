@@ -63,6 +63,8 @@ var _ = Describe("A book of calls", func() {
 		Expect(l.said).To(Equal([]string{note.Digest}))
 		Expect(l.call("node-1", here, note)).To(MatchError(phonehome.ErrUnknown))
 		Expect(l.book.Expects("node-1", here)).To(BeFalse())
+		l.expect(note.Token) // again
+		Expect(l.call("node-1", here, note)).To(MatchError(phonehome.ErrUnknown))
 		Expect(l.said).To(HaveLen(1))
 	}))
 

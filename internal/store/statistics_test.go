@@ -148,7 +148,7 @@ var _ = onBoth("Statistics", func(fresh func() string) {
 			Expect(s.Exec(ctx, "DROP TABLE "+table)).To(Succeed())
 			Expect(s.Exec(ctx, regexp.MustCompile(`(?s)CREATE TABLE `+table+` \(.*?\n\)`).FindString(string(first)))).To(Succeed())
 		}
-		Expect(s.Exec(ctx, "DELETE FROM schema_versions WHERE version_id = 5")).To(Succeed())
+		Expect(s.Exec(ctx, "DELETE FROM schema_versions WHERE version_id = 6")).To(Succeed())
 		day := noon.Unix() / 86400
 		for _, macro := range []string{"BootNewEnv", "Reboot", "Power"} {
 			Expect(s.Exec(ctx, "INSERT INTO step_counts VALUES ('day', $1, 'blue', $2, 'Simple', '', 'ok', 3, 1, 1000)", day, macro)).To(Succeed())

@@ -14,6 +14,14 @@ func (p *player) plan(o map[string]string) []string {
 	return show(workflow.NewPlan(macrosteps(p.t, o), p.facts(o)))
 }
 
+func (p *player) preparation(o map[string]string) []string {
+	plan, err := workflow.NewPlan(macrosteps(p.t, o), p.facts(o))
+	if err != nil {
+		return show(plan, err)
+	}
+	return []string{join(plan.Preparation())}
+}
+
 // facts are those of a tar image for a linux node with every partition, changed by options.
 func (p *player) facts(o map[string]string) workflow.Facts {
 	text := func(key, standard string) string {

@@ -12,6 +12,7 @@ import (
 // player carries out the commands of a transcript.
 //
 //	plan kind=dd fs=ntfs key boot=Kexec:1:150     the plan for these facts (see facts)
+//	preparation set=Prod:1:400                    what that plan may do to the disk before the image is sent
 //	reboot-plan hard Simple
 //	deployment nodes=10 min=7 grace=30s           nodes n1 to n10 (see deploy)
 //	at 90s                                        the clock, from the beginning
@@ -37,6 +38,8 @@ func (p *player) play(line string) []string {
 	switch word {
 	case "plan":
 		return p.plan(options(rest))
+	case "preparation":
+		return p.preparation(options(rest))
 	case "reboot-plan":
 		level, kind, _ := strings.Cut(rest, " ")
 		return show(workflow.NewRebootPlan(workflow.Level(level), kind, true))

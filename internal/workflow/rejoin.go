@@ -55,6 +55,22 @@ func (n *node) preparation() ([]Step, bool) {
 	return first.Instances[i].Steps[at+1:], at >= 0
 }
 
+// Preparation lists what may have been done to a node's disk before the image is sent, on any way through the plan: the steps behind the boot of
+// the deployment system and before send_environment. It is the same for every attempt, whether that does some of them again or not.
+func (p Plan) Preparation() (all []Step) {
+	for _, m := range p.Macros {
+		for _, i := range m.Instances {
+			switch m.Macro {
+			case SetDeploymentEnv:
+				all = append(all, i.Steps[indexOf(i.Steps, WaitReboot)+1:]...)
+			case BroadcastEnv:
+				all = append(all, i.Steps[:max(indexOf(i.Steps, SendEnvironment), 0)]...)
+			}
+		}
+	}
+	return all
+}
+
 // booted says whether the attempt has come to where the deployment system is up.
 func (n *node) booted() bool {
 	return n.attempt.Macro != SetDeploymentEnv || n.step > indexOf(n.attempt.Steps, WaitReboot)

@@ -224,8 +224,9 @@ the newest version, or with --all-versions every one. verify reads all files aga
 
 What a version deploys never changes. update reads the files of the newest version again, says which are others than they were, and adds
 what they are as the next version. set changes who may use a version, and its description's destructive tag. move tells the
-catalogue that files, or all below directories or URLs, have other places: they are there already, and what they were
-(for admins; write FROM::TO when a name has an = in it). An environment whose files are not found there stays as it is: exit code 3.
+catalogue that files, or all below directories or URLs, have other places: they are there already, and as long as they were (servers
+of URLs are asked; URLs are written as show has them). It is for admins; write FROM::TO when a name has an = in it. An environment whose files are
+not found there stays as it is: exit code 3.
 
 With --output json: {"name", "version", "user", "visibility", "description", "os", "image", "sha256", "size", "format", "added", "text"},
 the text with show only; {"environments": [...]} for list, {"removed": [...]} for rm, {"changed": [...]} for set;

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,11 +13,16 @@ import (
 // kaenv is the name of the command of Kadeploy3. Its short options are its own.
 const kaenv = "kaenv"
 
-// What kaenv is asked for, by the names of its options. The digests of 2009 were MD5s, and are checksums since 3.1.6.
+// What kaenv is asked for, by the names of its options, and the options that each takes. The digests of 2009 were MD5s, and are checksums
+// since 3.1.6.
 var (
 	kaenvUpdates = map[string]string{"update-image-md5": "image", "update-preinstall-md5": "preinstall", "update-postinstalls-md5": "postinstalls"}
-	kaenvActions = []string{"add", "delete", "list", "print", "set-visibility-tag", "toggle-destructive-tag", "move-files",
-		"update-image-md5", "update-preinstall-md5", "update-postinstalls-md5"}
+	kaenvActions = map[string][]string{
+		"add": nil, "delete": {"show-all-versions", "user", "env-version"}, "list": {"show-all-versions", "user"}, "print": {"user", "env-version"},
+		"update-image-md5": {"user", "env-version"}, "update-preinstall-md5": {"user", "env-version"}, "update-postinstalls-md5": {"user", "env-version"},
+		"set-visibility-tag":     {"visibility-tag", "show-all-versions", "user", "env-version"},
+		"toggle-destructive-tag": {"show-all-versions", "user", "env-version"}, "move-files": {"files-to-move", "dry-run"},
+	}
 )
 
 func (r *runner) kaenvCommand() *cli.Command {
@@ -52,11 +58,14 @@ func (r *runner) kaenv(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	asked := slices.DeleteFunc(slices.Clone(kaenvActions), func(f string) bool { return !c.IsSet(f) })
+	asked := slices.DeleteFunc(slices.Collect(maps.Keys(kaenvActions)), func(f string) bool { return !c.IsSet(f) })
 	if len(asked) != 1 {
 		return usage(kaenv, "say one of -a, -d, -l, -p, --update-image-md5, --update-preinstall-md5, --update-postinstalls-md5, --set-visibility-tag, --toggle-destructive-tag and --move-files")
 	}
 	action, everyVersion := asked[0], c.Bool("show-all-versions")
+	if f := stray(c, kaenvActions, action); f != "" {
+		return usage(kaenv, "--%s is not for kaenv --%s", f, action)
+	}
 	switch {
 	case c.NArg() > 1 || c.NArg() == 1 && action != "list":
 		return usage(kaenv, "unexpected argument %q", c.Args().Get(c.NArg()-1))
@@ -67,8 +76,6 @@ func (r *runner) kaenv(c *cli.Context) error {
 		return r.envAdd(c, "-a", c.String("add"), "", asJSON)
 	case action == "move-files":
 		return r.kaenvMove(c, asJSON)
-	case c.IsSet("dry-run"):
-		return usage(kaenv, "--dry-run is for --move-files")
 	}
 	ref, err := envRef(c, c.String(action))
 	if err != nil {

@@ -87,14 +87,22 @@ func verbOf(c *cli.Context, verbs map[string][]string) (verb string, args []stri
 		}
 		return "", nil, usage(command, "unknown: kadeploy %s %s; say %s", command, verb, say)
 	}
-	for other, flags := range verbs {
-		for _, f := range flags {
-			if other != verb && c.IsSet(f) && !slices.Contains(verbs[verb], f) {
-				return "", nil, usage(command, "--%s is not for kadeploy %s %s", f, command, verb)
+	if f := stray(c, verbs, verb); f != "" {
+		return "", nil, usage(command, "--%s is not for kadeploy %s %s", f, command, verb)
+	}
+	return verb, c.Args().Tail(), nil
+}
+
+// stray is a flag that is set and that only other verbs take; "": there is none.
+func stray(c *cli.Context, verbs map[string][]string, verb string) string {
+	for _, other := range slices.Sorted(maps.Keys(verbs)) {
+		for _, f := range verbs[other] {
+			if c.IsSet(f) && !slices.Contains(verbs[verb], f) {
+				return f
 			}
 		}
 	}
-	return verb, c.Args().Tail(), nil
+	return ""
 }
 
 // userAdd writes the line that the user is to type, alone on standard output.

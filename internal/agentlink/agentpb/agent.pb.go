@@ -295,13 +295,14 @@ func (x *Hello) GetKept() *Kept {
 	return nil
 }
 
-// Kept is an order that outlived the connection it came by: it is under way, or has gone well. It lasts until another order is given.
+// Kept is an order that outlived the connection it came by: it is under way, or has ended. It lasts until another order is given, or it is aborted.
 type Kept struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          []byte                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`         // Order.keep
 	Transfer      []byte                 `protobuf:"bytes,2,opt,name=transfer,proto3" json:"transfer,omitempty"` // Receive: as ordered, with the next two
 	Key           []byte                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`           // a secret between the server and the links of the transfer; this stream is encrypted
 	Tls           bool                   `protobuf:"varint,4,opt,name=tls,proto3" json:"tls,omitempty"`
+	Error         string                 `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"` // it has failed, so that nothing is kept but the reason: one line, as in Result
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -362,6 +363,13 @@ func (x *Kept) GetTls() bool {
 		return x.Tls
 	}
 	return false
+}
+
+func (x *Kept) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
 }
 
 type Progress struct {
@@ -2558,12 +2566,13 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x03 \x01(\rR\bprotocol\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\tR\aversion\x12+\n" +
-	"\x04kept\x18\x19 \x01(\v2\x17.kadeploy.agent.v1.KeptR\x04keptJ\x04\b\x01\x10\x02J\x04\b\x02\x10\x03\"Z\n" +
+	"\x04kept\x18\x19 \x01(\v2\x17.kadeploy.agent.v1.KeptR\x04keptJ\x04\b\x01\x10\x02J\x04\b\x02\x10\x03\"p\n" +
 	"\x04Kept\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\fR\x04name\x12\x1a\n" +
 	"\btransfer\x18\x02 \x01(\fR\btransfer\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\fR\x03key\x12\x10\n" +
-	"\x03tls\x18\x04 \x01(\bR\x03tls\"h\n" +
+	"\x03tls\x18\x04 \x01(\bR\x03tls\x12\x14\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\"h\n" +
 	"\bProgress\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\x04R\x05order\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +

@@ -5,11 +5,9 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
-	"syscall"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -55,12 +53,4 @@ func partitionOf(m *lab.Machine, partition int) string {
 	Expect(json.Unmarshal(out, &t)).To(Succeed())
 	Expect(len(t.PartitionTable.Partitions)).To(BeNumerically(">=", partition))
 	return fmt.Sprintf("%s?offset=%d", m.Disk(), t.PartitionTable.Partitions[partition-1].Start*512)
-}
-
-// blocks is how many bytes of the machine's disk are not a hole.
-func blocks(m *lab.Machine) int64 {
-	GinkgoHelper()
-	info, err := os.Stat(m.Disk())
-	Expect(err).NotTo(HaveOccurred())
-	return info.Sys().(*syscall.Stat_t).Blocks * 512
 }

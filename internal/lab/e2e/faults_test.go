@@ -112,7 +112,7 @@ var _ = Describe("When something is wrong", func() {
 		expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
 	})
 
-	// inTransfer starts a deployment and returns when some of the image, which comes slowly, is on the machine's disk.
+	// inTransfer starts a deployment and returns when some of the image, which comes slowly, has left the server.
 	inTransfer := func(w *world, m *lab.Machine) *labsite.Deployment {
 		GinkgoHelper()
 		d := w.startDeploy(w.tiny("tiny", nil))
@@ -121,8 +121,8 @@ var _ = Describe("When something is wrong", func() {
 			return string(text), err
 		}, "3m", "50ms").Should(MatchRegexp(`agents: joined.*` + m.Name))
 		Expect(m.Limit(3_000_000)).To(Succeed())
-		before := blocks(m)
-		Eventually(func() int64 { return blocks(m) }, "3m", "50ms").Should(BeNumerically(">", before+4<<20))
+		before := w.sent()
+		Eventually(w.sent, "3m", "50ms").Should(BeNumerically(">", before+4<<20))
 		return d
 	}
 
@@ -150,9 +150,11 @@ var _ = Describe("When something is wrong", func() {
 		Expect(r.Outcome).To(Equal("all_ok"), r.Text)
 		Expect(r.Nodes[0].Tries).To(Equal(1))
 		expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
-		Expect(strings.Count(m.Serial.Since(0), "kadeploy deployment system")).To(Equal(1))
+		said, err := m.Serial.Since(0)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(strings.Count(said, "kadeploy deployment system")).To(Equal(1))
 		Expect(fileOnDisk(m, 1, "/etc/image")).To(Equal("tiny\n"))
-		Expect(r.Said).To(ContainSubstring("went on from what they had"))
+		Expect(w.events(r)).To(ContainSubstring("went on from what they had"))
 	})
 
 	It("an agent that is killed in the transfer, on a machine that runs on, leaves that to the next boot", Label("nightly"), func() {

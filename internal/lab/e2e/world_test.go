@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -103,6 +104,27 @@ func (w *world) run(program string, args ...string) string {
 	out, err := w.Run(program, args...)
 	Expect(err).NotTo(HaveOccurred())
 	return out
+}
+
+// sent is how many bytes have left the server on the network.
+func (w *world) sent() uint64 {
+	GinkgoHelper()
+	out, err := w.OnServer(context.Background(), "ip", "-s", "-j", "link", "show", "eth0").Output()
+	Expect(err).NotTo(HaveOccurred())
+	var links []struct {
+		Stats struct{ TX struct{ Bytes uint64 } } `json:"stats64"`
+	}
+	Expect(json.Unmarshal(out, &links)).To(Succeed())
+	Expect(links).To(HaveLen(1))
+	return links[0].Stats.TX.Bytes
+}
+
+// events are those of a deployment, a line each.
+func (w *world) events(r labsite.Report) string {
+	GinkgoHelper()
+	out, err := w.OnServer(context.Background(), filepath.Join(w.Programs, "kadeploy"), "watch", "-d", w.Conf, r.ID).CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(out))
+	return string(out)
 }
 
 // phases are the machines' ends.

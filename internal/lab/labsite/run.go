@@ -44,7 +44,6 @@ type Report struct {
 	Text     string
 	Seconds  float64
 	Nodes    []NodeReport
-	Said     string `json:"-"` // what the command wrote beside it: the events, a line each
 }
 
 // NodeReport is what it says of a node.
@@ -79,6 +78,5 @@ func (d *Deployment) Wait() (r Report, err error) {
 	if err := json.Unmarshal([]byte(d.out.String()), &r); err != nil {
 		return r, fmt.Errorf("kadeploy deploy: no report: %w: %s", exit, d.complaint.String())
 	}
-	r.Said = d.complaint.String()
 	return r, nil
 }
