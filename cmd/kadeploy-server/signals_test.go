@@ -81,7 +81,7 @@ var _ = Describe("signals", func() {
 			s.append("nodes.conf", "node-5.demo "+s.network+".5 blue")
 			d.Signal(syscall.SIGHUP)
 			Eventually(d.Err, slow).Should(gbytes.Say(`level=WARN msg="these changes need a restart .*" keys="agents_listen, pxe_profile_name"`))
-			Eventually(d.Err, slow).Should(gbytes.Say(`level=WARN msg="these sandbox nodes are new or changed and need a restart.*" nodes=node-5.demo\n`))
+			Eventually(d.Err, slow).Should(gbytes.Say(`level=WARN msg="these sandbox nodes are new or changed and need a restart, first of kadeploy-server sandbox where that has the machines .*" nodes=node-5.demo\n`))
 			Eventually(d.Err, slow).Should(gbytes.Say("configuration reloaded"))
 
 			By("deploying with what runs until then")
