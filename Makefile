@@ -8,6 +8,7 @@ TAGS     := grpcnotrace,urfave_cli_no_docs
 TOOL     := $(GO) tool -modfile=tools.mod
 PROGRAMS := kadeploy kadeploy-server kadeploy-agent
 CONFDIR  ?= testdata/demo
+E2EPROCS ?= 2
 
 export CGO_ENABLED ?= 0
 
@@ -65,7 +66,7 @@ test-lab: ## the lab alone: machines, BMCs, images; needs root and make lab-deps
 	$(GO) test -tags lab -timeout 30m ./internal/lab/...
 
 e2e: build ## the programs in the lab, on machines that boot; needs root and make lab-deps; E2E=short: two machines, BIOS and UEFI
-	KADEPLOY_BIN=$(CURDIR)/bin $(GO) test -tags e2e -count 1 -timeout 120m ./internal/lab/e2e -ginkgo.timeout=110m $(if $(E2E),-ginkgo.label-filter='$(E2E)') $(E2EFLAGS)
+	KADEPLOY_BIN=$(CURDIR)/bin $(TOOL) ginkgo --procs $(E2EPROCS) --tags e2e --timeout 110m $(if $(E2E),--label-filter '$(E2E)') $(E2EFLAGS) ./internal/lab/e2e
 
 bench-lab: build ## deployments of 1, 2 and 4 machines that boot, by state; our TFTP and HTTP beside others; needs root (docs/lab.md)
 	$(GO) build -o bin/tools/lab ./internal/lab/cmd
