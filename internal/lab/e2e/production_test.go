@@ -33,7 +33,7 @@ func production() (w *world, m *lab.Machine) {
 	Expect(exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).Run()).To(Succeed())
 	w.mustDeploy(env, "-k", key+".pub")
 	expectSystem(m, 0, "debian", "/dev/vda1", "id=debian")
-	known, err := w.OnServer(context.Background(), "ssh-keyscan", "-t", "ed25519", m.Addr.String()).Output()
+	known, err := w.OnServer(context.Background(), "ssh-keyscan", "-T", "60", "-t", "ed25519", m.Addr.String()).Output()
 	Expect(err).NotTo(HaveOccurred())
 	var address, kind, public string
 	_, err = fmt.Sscan(string(known), &address, &kind, &public)
