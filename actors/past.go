@@ -66,7 +66,11 @@ func (p *past) moved(at time.Time, n *message.NodeChanged) {
 		w = &workflow.Past{}
 		p.nodes[host] = w
 	}
-	p.awaits(host, n)
+	if stop := n.GetInterrupted(); stop != nil { // what was waited for still is; the time in which nobody did is of no macro-step
+		p.leave(host, stop.AsTime())
+	} else {
+		p.awaits(host, n)
+	}
 	if root := n.GetRoot(); root != "" {
 		p.roots[host] = root
 	}
