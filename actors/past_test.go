@@ -73,10 +73,39 @@ var _ = It("The past of a node has the seconds in which a server ran, over two s
 	Expect(n.At("SetDeploymentEnv").Took).To(Equal(4 * time.Second))
 })
 
+var _ = DescribeTable("The past of a node knows how long a new system that says who it is has been waited for",
+	func(want int, places ...string) {
+		p := pastOf(time.Unix(0, 0), told(places...))
+		p.calls["n1"] = make([]byte, 32)
+		p.booting(time.Unix(10, 0))
+		Expect(p.nodes["n1"].Leaving).To(Equal(time.Duration(want) * time.Second))
+		delete(p.calls, "n1")
+		p.nodes["n1"].Leaving = 0
+		p.booting(time.Unix(10, 0))
+		Expect(p.nodes["n1"].Leaving).To(BeZero(), "one that says nothing")
+	},
+	Entry("since it was told to leave", 8, "BroadcastEnv 1", "BootNewEnv/reboot 1", "BootNewEnv/wait_reboot 1"),
+	Entry("over stops of the server", 9, "BroadcastEnv 1", "BootNewEnv/wait_reboot 1", "stop", "BootNewEnv/wait_reboot 1", "stop"),
+	Entry("whatever it said", 9, "BroadcastEnv 1", "BootNewEnv/wait_reboot 1", "said"),
+	Entry("not before", 0, "BroadcastEnv 1", "BootNewEnv/reboot 1"),
+	Entry("not when that failed", 0, "BootNewEnv/wait_reboot 1", "retrying BootNewEnv/wait_reboot 1"),
+	Entry("nor when a server was stopped then", 0, "BootNewEnv/wait_reboot 1", "retrying BootNewEnv/wait_reboot 1", "stop"),
+	Entry("nor when its system has called then", 0, "BootNewEnv/wait_reboot 1", "retrying BootNewEnv/wait_reboot 1", "said"),
+	Entry("in the next try anew", 7, "BootNewEnv/wait_reboot 1", "retrying BootNewEnv/wait_reboot 1", "BootNewEnv/reboot 2", "BootNewEnv/wait_reboot 2"),
+	Entry("not in the wait for another system", 0, "SetDeploymentEnv/wait_reboot 1"),
+)
+
 var _ = It("The past of a node has the boot of the deployment system that is waited for, over stops of the server", func() {
 	events := told("SetDeploymentEnv/wait_reboot 1", "stop", "stop")
 	events[0].GetNode().Boot, events[0].GetNode().BootUntil = make([]byte, 32), timestamppb.New(time.Unix(60, 0))
 	p := pastOf(time.Unix(0, 0), events)
 	p.booting(time.Unix(10, 0))
 	Expect(p.nodes["n1"].Booting).To(Equal(50 * time.Second))
+})
+
+var _ = It("The past of a node forgets the call of a system that was written over", func() {
+	events := told("BroadcastEnv/phone_home 1", "BroadcastEnv/sync 1", "SetDeploymentEnv 1", "BroadcastEnv/send_environment 2")
+	events[0].GetNode().Call = make([]byte, 32)
+	Expect(pastOf(time.Unix(0, 0), events[:3]).calls).To(HaveKey("n1"))
+	Expect(pastOf(time.Unix(0, 0), events).calls).NotTo(HaveKey("n1"))
 })
