@@ -17,6 +17,7 @@ type past struct {
 	since    time.Time // of its start
 	started  bool      // that was told
 	last     time.Time // of the last that is known
+	image    string    // as its start told it: the file, or the URL without what may be a secret in it
 	digest   string    // of its image, once that was known to be good
 	clusters map[string]string
 	nodes    map[string]*workflow.Past
@@ -38,7 +39,7 @@ func pastOf(since time.Time, events []*message.Event) *past {
 		p.last = at
 		switch {
 		case e.GetStarted() != nil:
-			p.started = true
+			p.started, p.image = true, e.GetStarted().GetImage()
 			for _, n := range e.GetStarted().GetNodes() {
 				p.clusters[n.GetName()] = n.GetCluster()
 			}
