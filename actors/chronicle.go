@@ -1,8 +1,6 @@
 package actors
 
 import (
-	"time"
-
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/store"
 )
@@ -10,11 +8,11 @@ import (
 // chronicle makes of an operation's events what statistics are made of: the tries of each node, and its end.
 type chronicle struct {
 	clusters map[string]string
-	tries    map[string]*store.Step // under way, by node
+	nodes    map[string]*account
 }
 
 func newChronicle() *chronicle {
-	return &chronicle{clusters: make(map[string]string), tries: make(map[string]*store.Step)}
+	return &chronicle{clusters: make(map[string]string), nodes: make(map[string]*account)}
 }
 
 // see takes the next event.
@@ -44,37 +42,45 @@ var phaseNames = map[message.NodePhase]string{
 }
 
 // moved follows one node. A try that ended well is seen by what comes after it.
-func (c *chronicle) moved(e *message.Event, n *message.NodeChanged) (steps []store.Step) {
-	end := func(outcome, cause string) {
-		t := c.tries[n.GetNode()]
-		if t == nil {
-			return
-		}
-		delete(c.tries, n.GetNode())
-		t.Took, t.Outcome, t.Cause = max(e.GetTime().AsTime().Sub(t.At), time.Duration(0)), outcome, cause
-		if outcome == store.StepOK {
-			t.Micro = ""
-		}
-		steps = append(steps, *t)
+func (c *chronicle) moved(e *message.Event, n *message.NodeChanged) []store.Step {
+	a, at := c.nodes[n.GetNode()], e.GetTime().AsTime()
+	if a == nil {
+		a = &account{}
+		c.nodes[n.GetNode()] = a
 	}
 	switch n.GetPhase() {
 	case message.NodePhase_RUNNING:
-		if t := c.tries[n.GetNode()]; t != nil && (t.Macro != n.GetMacro() || t.Instance != n.GetInstance() || t.Try != int(n.GetTry())) {
-			end(store.StepOK, "")
+		if n.GetSaid() != "" { // by the deployed system, whatever the node is doing
+			return nil
 		}
-		if c.tries[n.GetNode()] == nil {
-			c.tries[n.GetNode()] = &store.Step{
+		var ended []store.Step
+		if a.try != nil && !a.try.is(n) {
+			ended = a.end(at, store.StepOK, "")
+		}
+		if a.try == nil && !a.goOn(at, n) {
+			a.try = &try{since: at, Step: store.Step{
 				Operation: e.GetId(), Node: n.GetNode(), Cluster: c.clusters[n.GetNode()], Macro: n.GetMacro(), Instance: n.GetInstance(),
-				Try: int(n.GetTry()), At: e.GetTime().AsTime(),
-			}
+				Try: int(n.GetTry()), At: at,
+			}}
 		}
-		c.tries[n.GetNode()].Micro = n.GetMicro()
+		a.try.Micro = n.GetMicro()
+		return ended
+	case message.NodePhase_RETRYING:
+		switch {
+		case n.GetInterrupted() != nil:
+			a.interrupt(n.GetInterrupted().AsTime())
+			return nil
+		case a.waitsForAgent(n): // in vain: it boots, and comes back
+			a.interrupt(at)
+			return nil
+		}
+		return a.end(at, store.StepFailed, n.GetCause())
 	case message.NodePhase_OK:
-		end(store.StepOK, "")
-	case message.NodePhase_KO, message.NodePhase_RETRYING:
-		end(store.StepFailed, n.GetCause())
+		return a.settle(at, store.StepOK, "")
+	case message.NodePhase_KO:
+		return a.settle(at, store.StepFailed, n.GetCause())
 	case message.NodePhase_CUT, message.NodePhase_CANCELLED:
-		end(store.StepCut, "")
+		return a.settle(at, store.StepCut, "")
 	}
-	return steps
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/workflow"
@@ -25,7 +26,7 @@ func (d *deploy) resume(p *past) {
 		v.attempt.Macro, v.attempt.Instance, v.attempt.Try, v.micro = w.Macro, w.Instance, max(w.At(w.Macro).Try, 1), w.Micro
 		if !w.Phase.Settled() {
 			n := v.changed(host, message.NodePhase_RETRYING)
-			n.Cause = "interrupted: the server was stopped"
+			n.Cause, n.Interrupted = "interrupted: the server was stopped", timestamppb.New(p.last)
 			d.record(nodeEvent(n))
 		}
 	}

@@ -58,7 +58,6 @@ func (d *deployments) Receive(ctx actor.Context) {
 			ctx.Send(local(ctx.ActorSystem(), agentsName), forgetAgents{nodes})
 			ctx.Send(local(ctx.ActorSystem(), netbootName), forgetCalls{nodes})
 		}
-		d.sources.holds.dropAll()
 		ctx.Send(local(ctx.ActorSystem(), journalName), endOrphans{"the server lost this operation by an internal error", d.recall(ctx), left})
 	case *actor.Stopping, *actor.Restarting:
 		d.tasks.CancelAll()

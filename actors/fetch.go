@@ -40,16 +40,41 @@ func (s sources) fetch(ctx context.Context, j *job, tell func(string)) error {
 			return fmt.Errorf("%s of %s: this server fetches no URLs", what, j.env.Name)
 		}
 		shown := imagecache.Shown(*path)
-		tell("fetching " + shown)
-		f, err := s.cache.Fetch(ctx, imagecache.Want{URL: *path, SHA256: want}, progressOf(shown, tell))
-		if err != nil {
-			return fmt.Errorf("%s of %s: %w", what, j.env.Name, err)
+		f := s.begunWith(j, what, shown)
+		if f == nil {
+			tell("fetching " + shown)
+			var err error
+			if f, err = s.cache.Fetch(ctx, imagecache.Want{URL: *path, SHA256: want}, progressOf(shown, tell)); err != nil {
+				return fmt.Errorf("%s of %s: %w", what, j.env.Name, err)
+			}
 		}
 		s.holds.add(j.id, f.Release)
 		j.remember(f.Path, shown)
 		*path = f.Path
 	}
 	return nil
+}
+
+// recall holds the images that operations of a server before this one had fetched, as far as they are here, before anybody can ask for room.
+func (s sources) recall(m *Memory) {
+	if m == nil || s.cache == nil {
+		return
+	}
+	for _, o := range m.found {
+		if f := s.cache.Hold(o.past.digest); f != nil {
+			s.holds.begin(o.ID)
+			s.holds.add(o.ID, f.Release)
+		}
+	}
+}
+
+// begunWith is the image that an operation has begun with under a server before this one, if it is here; nil: it has to be fetched. What its URL
+// has today may be another, and all nodes get the same.
+func (s sources) begunWith(j *job, what, shown string) *imagecache.File {
+	if j.past == nil || what != "image" || j.past.image != shown {
+		return nil
+	}
+	return s.cache.Hold(j.past.digest)
 }
 
 // wanted is the digest that a file of the description must have, by its place among them; "": nobody knows.

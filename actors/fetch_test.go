@@ -103,6 +103,24 @@ var _ = Describe("A file that a description names by a URL", func() {
 		Expect(wholes.Load()).To(BeZero())
 	})
 
+	It("is, for an operation that goes on after a restart, the one that it began with", func() {
+		s := slowSecond(func(b *blueprint) {
+			b.lasting, b.uploads, b.urls, b.global = true, true, true, map[string]string{"image_urls": images.URL + "/pub/"}
+		})
+		r := s.deployment()
+		r.Environment = []byte(description(images.URL + "/pub/tiny.tar|tar"))
+		o := s.begin(r)
+		o.settled("node-1", message.NodePhase_OK)
+		other := tarOf(entry{name: "vmlinuz", content: "another"}, entry{name: "initrd.img", content: "i"})
+		content.Store(&other)
+		tag.Store(`"2"`)
+		s.restart()
+		o = s.resumed(o)
+		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.String())
+		Expect(s.disk("node-2", "etc/os-release")).To(Equal("ID=tiny\n"))
+		Expect(wholes.Load()).To(BeEquivalentTo(1))
+	})
+
 	It("is, in the catalogue, the file that it was when it was added", func() {
 		e, adding := &message.EnvRef{Name: "tiny"}, &message.EnvAdd{ClientId: uuid.NewString(), Environment: asks("dana", "/pub/tiny.tar").GetEnvironment(), EnvironmentPath: "/home/dana/tiny.env"}
 		Expect(s.clientOf("dana").ask(adding)).To(BeAssignableToTypeOf(&message.Env{}))

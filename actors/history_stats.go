@@ -25,7 +25,7 @@ func (r reading) stats(ctx context.Context, m *message.StatsRequest) (proto.Mess
 		}
 		for _, t := range rows {
 			answer.Steps = append(answer.Steps, &message.StepStats{
-				Cluster: t.Cluster, Macro: t.Macro, Instance: t.Instance, Micro: t.Micro, Ok: uint64(t.OK), Failed: uint64(t.Failed), Cut: uint64(t.Cut),
+				Cluster: t.Cluster, Macro: t.Macro, Instance: t.Instance, Micro: t.Micro, Ok: uint64(t.OK), Failed: uint64(t.Failed), Cut: uint64(t.Cut), Resumed: uint64(t.Resumed),
 				P50: durationpb.New(t.P50), P90: durationpb.New(t.P90), P99: durationpb.New(t.P99), Max: durationpb.New(t.Max),
 			})
 		}

@@ -81,6 +81,28 @@ var _ = Describe("The history", func() {
 		Expect(m.GetNext()).To(BeEmpty())
 	})
 
+	It("has no failure of a node, and no time of a step, that a restart of the server made", func() {
+		s := slowSecond(func(b *blueprint) { b.lasting = true })
+		o := s.begin(s.deployment("node-2"))
+		o.enters("node-2", "wait_reboot")
+		s.restart()
+		o = s.resumed(o)
+		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.String())
+		Expect(tries(s.client().shown(o.id), "node-2")).To(Equal(passed))
+		m := s.client().stats("deploy")
+		Expect(m.GetCauses()).To(BeEmpty())
+		Expect(m.GetSteps()).To(HaveLen(3))
+		for _, step := range m.GetSteps() {
+			Expect(step.GetFailed() + step.GetCut()).To(BeZero())
+			if step.GetMacro() == "SetDeploymentEnv" {
+				Expect([]uint64{step.GetOk(), step.GetResumed()}).To(Equal([]uint64{0, 1}))
+				Expect(step.GetMax().AsDuration()).To(BeZero())
+				continue
+			}
+			Expect([]uint64{step.GetOk(), step.GetResumed()}).To(Equal([]uint64{1, 0}))
+		}
+	})
+
 	It("of an operation that is under way is what is known up to now", func() {
 		s := newSite(blueprint{memory: true, nodes: 2, node: map[int]string{1: "sandbox_fault=never-boots timeout_reboot=600"}})
 		o := s.begin(s.deployment())

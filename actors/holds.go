@@ -8,14 +8,16 @@ type holds struct {
 	of map[string][]func() // by operation
 }
 
-// begin lets an operation add, until it is dropped.
+// begin lets an operation add, until it is dropped. What it holds already stays.
 func (h *holds) begin(id string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.of == nil {
 		h.of = make(map[string][]func())
 	}
-	h.of[id] = nil
+	if _, begun := h.of[id]; !begun {
+		h.of[id] = nil
+	}
 }
 
 // add holds something for an operation. For one that was dropped meanwhile it is let go of at once.

@@ -17,6 +17,7 @@ type past struct {
 	since    time.Time // of its start
 	started  bool      // that was told
 	last     time.Time // of the last that is known
+	image    string    // as its start told it: the file, or the URL without what may be a secret in it
 	digest   string    // of its image, once that was known to be good
 	clusters map[string]string
 	nodes    map[string]*workflow.Past
@@ -25,18 +26,20 @@ type past struct {
 	roots    map[string]string             // what kernels call the deployed partitions
 	calls    map[string][]byte             // that deployed systems are to make: digests of their tokens
 	said     map[string]string             // by those that have: the sha256 of their images
+	leaving  map[string]time.Time          // since when a node is on its way into the new system
 }
 
 // pastOf reads events in their order.
 func pastOf(since time.Time, events []*message.Event) *past {
 	p := &past{since: since, last: since, clusters: make(map[string]string), nodes: make(map[string]*workflow.Past), inside: make(map[string]time.Time),
-		boots: make(map[string]agentlink.Expected), roots: make(map[string]string), calls: make(map[string][]byte), said: make(map[string]string)}
+		boots: make(map[string]agentlink.Expected), roots: make(map[string]string), calls: make(map[string][]byte), said: make(map[string]string),
+		leaving: make(map[string]time.Time)}
 	for _, e := range events {
 		at := e.GetTime().AsTime()
 		p.last = at
 		switch {
 		case e.GetStarted() != nil:
-			p.started = true
+			p.started, p.image = true, e.GetStarted().GetImage()
 			for _, n := range e.GetStarted().GetNodes() {
 				p.clusters[n.GetName()] = n.GetCluster()
 			}
@@ -66,9 +69,18 @@ func (p *past) moved(at time.Time, n *message.NodeChanged) {
 		w = &workflow.Past{}
 		p.nodes[host] = w
 	}
-	p.awaits(host, n)
+	if stop := n.GetInterrupted(); stop != nil { // what was waited for still is; the time in which nobody did is of no macro-step
+		p.leave(host, stop.AsTime())
+	} else {
+		p.awaits(host, n)
+		p.leaves(host, at, n)
+	}
 	if root := n.GetRoot(); root != "" {
 		p.roots[host] = root
+	}
+	if workflow.Micro(n.GetMicro()) == workflow.SendEnvironment { // what lay on the disk is written over
+		delete(p.calls, host)
+		delete(p.said, host)
 	}
 	if call := n.GetCall(); len(call) == sha256.Size {
 		p.calls[host], p.said[host] = call, ""
@@ -121,11 +133,31 @@ func preparesBoot(n *message.NodeChanged) bool {
 	return workflow.Macro(n.GetMacro()) == workflow.SetDeploymentEnv && workflow.Micro(n.GetMicro()) == workflow.SwitchPXE
 }
 
-// booting tells the nodes' pasts what is left of their boots.
+// leaves keeps since when a node waits for the new system.
+func (p *past) leaves(host string, at time.Time, n *message.NodeChanged) {
+	waits := workflow.Macro(n.GetMacro()) == workflow.BootNewEnv && workflow.Micro(n.GetMicro()) == workflow.WaitReboot
+	if n.GetSaid() != "" { // whatever the node itself is doing
+		return
+	}
+	_, known := p.leaving[host]
+	switch running := n.GetPhase() == message.NodePhase_RUNNING; {
+	case running && waits && !known:
+		p.leaving[host] = at
+	case !running, !waits:
+		delete(p.leaving, host)
+	}
+}
+
+// booting tells the nodes' pasts what is left of their boots, and how long they have had for those of systems that say who they are.
 func (p *past) booting(now time.Time) {
 	for host, b := range p.boots {
 		p.nodes[host].Agent = b.Called()
 		p.nodes[host].Booting = max(b.Until.Sub(now), 0)
+	}
+	for host, since := range p.leaving {
+		if p.calls[host] != nil {
+			p.nodes[host].Leaving = max(now.Sub(since), 1)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -12,23 +13,33 @@ import (
 	"github.com/kadeploy/kadeploy/actors/message"
 )
 
-// told makes events of places, a second after each other: "SetDeploymentEnv 1", "retrying BroadcastEnv 2"; "stop" is what a server says that
-// takes an operation up in the try that the event before has.
+// told makes events of places, a second after each other: "SetDeploymentEnv 1", "BroadcastEnv/await_agent 1", "retrying BroadcastEnv 2"; "stop" is
+// what a server says that takes an operation up in the try that the event before has, "ok", "ko" and "said" are of that, too.
 func told(places ...string) (events []*message.Event) {
 	var last *message.NodeChanged
 	for i, place := range places {
 		n := &message.NodeChanged{Node: "n1", Phase: message.NodePhase_RUNNING, Instance: "Simple", Micro: "sync"}
 		words := strings.Fields(place)
-		if words[0] == "stop" {
-			n.Macro, n.Try, words[0] = last.GetMacro(), last.GetTry(), "retrying"
+		if last != nil {
+			n.Macro, n.Micro, n.Try = last.GetMacro(), last.GetMicro(), last.GetTry()
 		}
-		if words[0] == "retrying" {
-			n.Phase, words = message.NodePhase_RETRYING, words[1:]
+		switch words[0] {
+		case "stop":
+			n.Phase, n.Interrupted = message.NodePhase_RETRYING, timestamppb.New(time.Unix(int64(i-1), 0))
+		case "said":
+			n.Said = "its image"
+		case "ok":
+			n.Phase = message.NodePhase_OK
+		case "ko":
+			n.Phase = message.NodePhase_KO
+		case "retrying":
+			n.Phase, n.Cause, words = message.NodePhase_RETRYING, "broken", words[1:]
 		}
 		if len(words) == 2 {
 			_, err := fmt.Sscan(words[1], &n.Try)
 			Expect(err).NotTo(HaveOccurred())
-			n.Macro = words[0]
+			n.Macro, n.Micro, _ = strings.Cut(words[0], "/")
+			n.Micro = cmp.Or(n.Micro, "sync")
 		}
 		last = n
 		events = append(events, &message.Event{Time: timestamppb.New(time.Unix(int64(i), 0)), Fact: &message.Event_Node{Node: n}})
@@ -56,3 +67,45 @@ var _ = DescribeTable("The past of a node counts its tries of each macro-step, a
 	Entry("stopped before it left for the new system: what was done is done once more", "2(0) 2(0) 1(1)",
 		"SetDeploymentEnv 1", "BroadcastEnv 1", "BootNewEnv 1", "stop", "SetDeploymentEnv 1", "BroadcastEnv 1", "BootNewEnv 1"),
 )
+
+var _ = It("The past of a node has the seconds in which a server ran, over two stops", func() {
+	n := pastOf(time.Unix(0, 0), told("SetDeploymentEnv 1", "SetDeploymentEnv 1", "stop", "SetDeploymentEnv 1", "stop", "SetDeploymentEnv 1", "BroadcastEnv 1")).nodes["n1"]
+	Expect(n.At("SetDeploymentEnv").Took).To(Equal(4 * time.Second))
+})
+
+var _ = DescribeTable("The past of a node knows how long a new system that says who it is has been waited for",
+	func(want int, places ...string) {
+		p := pastOf(time.Unix(0, 0), told(places...))
+		p.calls["n1"] = make([]byte, 32)
+		p.booting(time.Unix(10, 0))
+		Expect(p.nodes["n1"].Leaving).To(Equal(time.Duration(want) * time.Second))
+		delete(p.calls, "n1")
+		p.nodes["n1"].Leaving = 0
+		p.booting(time.Unix(10, 0))
+		Expect(p.nodes["n1"].Leaving).To(BeZero(), "one that says nothing")
+	},
+	Entry("since it was told to leave", 8, "BroadcastEnv 1", "BootNewEnv/reboot 1", "BootNewEnv/wait_reboot 1"),
+	Entry("over stops of the server", 9, "BroadcastEnv 1", "BootNewEnv/wait_reboot 1", "stop", "BootNewEnv/wait_reboot 1", "stop"),
+	Entry("whatever it said", 9, "BroadcastEnv 1", "BootNewEnv/wait_reboot 1", "said"),
+	Entry("not before", 0, "BroadcastEnv 1", "BootNewEnv/reboot 1"),
+	Entry("not when that failed", 0, "BootNewEnv/wait_reboot 1", "retrying BootNewEnv/wait_reboot 1"),
+	Entry("nor when a server was stopped then", 0, "BootNewEnv/wait_reboot 1", "retrying BootNewEnv/wait_reboot 1", "stop"),
+	Entry("nor when its system has called then", 0, "BootNewEnv/wait_reboot 1", "retrying BootNewEnv/wait_reboot 1", "said"),
+	Entry("in the next try anew", 7, "BootNewEnv/wait_reboot 1", "retrying BootNewEnv/wait_reboot 1", "BootNewEnv/reboot 2", "BootNewEnv/wait_reboot 2"),
+	Entry("not in the wait for another system", 0, "SetDeploymentEnv/wait_reboot 1"),
+)
+
+var _ = It("The past of a node has the boot of the deployment system that is waited for, over stops of the server", func() {
+	events := told("SetDeploymentEnv/wait_reboot 1", "stop", "stop")
+	events[0].GetNode().Boot, events[0].GetNode().BootUntil = make([]byte, 32), timestamppb.New(time.Unix(60, 0))
+	p := pastOf(time.Unix(0, 0), events)
+	p.booting(time.Unix(10, 0))
+	Expect(p.nodes["n1"].Booting).To(Equal(50 * time.Second))
+})
+
+var _ = It("The past of a node forgets the call of a system that was written over", func() {
+	events := told("BroadcastEnv/phone_home 1", "BroadcastEnv/sync 1", "SetDeploymentEnv 1", "BroadcastEnv/send_environment 2")
+	events[0].GetNode().Call = make([]byte, 32)
+	Expect(pastOf(time.Unix(0, 0), events[:3]).calls).To(HaveKey("n1"))
+	Expect(pastOf(time.Unix(0, 0), events).calls).NotTo(HaveKey("n1"))
+})

@@ -164,17 +164,20 @@ var _ = Describe("A node whose new system has to say which image it is", func() 
 	})
 
 	It("is still heard after the server was restarted, with the token that it has", func() {
-		s := callingSite(blueprint{nodes: 1, memory: true, node: map[int]string{1: silent}})
+		s := callingSite(blueprint{nodes: 1, memory: true, lasting: true, node: map[int]string{1: silent}})
 		o := s.begin(s.deployment())
 		o.boots("node-1")
 		note := s.note("node-1")
 		s.restart()
+		seen := len(o.events)
 		o = s.resumed(o)
 		o.boots("node-1")
 		Expect(s.note("node-1")).To(Equal(note))
 		Eventually(func() int { return s.hears(1, note) }).Should(Equal(http.StatusNoContent), "as soon as the node waits again")
 		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.String())
 		Expect(o.report("node-1").GetConfirmed()).To(BeTrue())
+		Expect(o.steps("node-1", seen)).To(HaveEach("wait_reboot"), "it is not booted again")
+		Expect(o.report("node-1").GetTries()).To(BeEquivalentTo(1))
 		s.restart()
 		Expect(s.state("node-1").GetConfirmed()).To(BeTrue())
 	})
@@ -196,7 +199,7 @@ var _ = Describe("A node whose new system has to say which image it is", func() 
 
 	It("has said so for good when its call is answered: that was written down before", func() {
 		var db *ailing
-		s := callingSite(blueprint{nodes: 1, memory: true, node: map[int]string{1: silent + " sandbox_fault=slow-boot:1"},
+		s := callingSite(blueprint{nodes: 1, memory: true, node: map[int]string{1: silent + " sandbox_fault=slow-boot:1 timeout_reboot=3"},
 			store: func(s actors.Store) actors.Store {
 				db = &ailing{Store: s}
 				return db
@@ -213,7 +216,7 @@ var _ = Describe("A node whose new system has to say which image it is", func() 
 		Expect(os.Remove(filepath.Join(s.root("node-1"), phonehome.File))).To(Succeed())
 		s.restart()
 		o = s.resumed(o)
-		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ALL_OK), "what boots again does not call again: "+o.ended.String())
+		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ALL_OK), "its machine died with the server, and what boots again does not call again: "+o.ended.String())
 		Expect(o.report("node-1").GetConfirmed()).To(BeTrue())
 	})
 })

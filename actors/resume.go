@@ -36,6 +36,7 @@ func (d *deployments) recallAnswers() {
 // recall takes up what was found, and returns the ids. The nodes are held before any other request is looked at.
 func (d *deployments) recall(ctx actor.Context) map[string]bool {
 	if d.findings.taken || d.findings.memory == nil {
+		d.sources.holds.dropAll() // of the incarnation before this one
 		return nil
 	}
 	d.findings.taken = true

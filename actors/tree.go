@@ -67,6 +67,7 @@ func Tree(cfg Config) supervisor.Config {
 	ledger := newLedger(cfg.Admins, cfg.Memory, inForce)
 	uplink := newLimiter(cfg.Snapshot.Global.ChainRateTotal)
 	from := sources{depot: cfg.Depot, cache: cfg.Cache, images: cfg.Images, holds: &holds{}}
+	from.recall(cfg.Memory)
 	examined := from
 	examined.holds = &holds{}
 	boots := agentlink.NewBoots(nil)

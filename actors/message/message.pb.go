@@ -1586,6 +1586,7 @@ type NodeChanged struct {
 	Call          []byte                 `protobuf:"bytes,42,opt,name=call,proto3" json:"call,omitempty"`                            // phone_home: sha256 of the token of the call that the new system is to make
 	Said          string                 `protobuf:"bytes,43,opt,name=said,proto3" json:"said,omitempty"`                            // it has called: the sha256 of the image that it says it is, hexadecimal
 	Root          string                 `protobuf:"bytes,50,opt,name=root,proto3" json:"root,omitempty"`                            // mount_deploy_part: what a kernel calls the partition, where that is not the name that the configuration has
+	Interrupted   *timestamppb.Timestamp `protobuf:"bytes,51,opt,name=interrupted,proto3" json:"interrupted,omitempty"`              // RETRYING: that is no failure of the node, the server was stopped; when it was last heard of
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1730,6 +1731,13 @@ func (x *NodeChanged) GetRoot() string {
 		return x.Root
 	}
 	return ""
+}
+
+func (x *NodeChanged) GetInterrupted() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Interrupted
+	}
+	return nil
 }
 
 type ChainChanged struct {
@@ -6176,7 +6184,8 @@ type StepStats struct {
 	P50           *durationpb.Duration   `protobuf:"bytes,8,opt,name=p50,proto3" json:"p50,omitempty"` // of those that were OK, within 3 %
 	P90           *durationpb.Duration   `protobuf:"bytes,9,opt,name=p90,proto3" json:"p90,omitempty"`
 	P99           *durationpb.Duration   `protobuf:"bytes,10,opt,name=p99,proto3" json:"p99,omitempty"`
-	Max           *durationpb.Duration   `protobuf:"bytes,11,opt,name=max,proto3" json:"max,omitempty"` // exact
+	Max           *durationpb.Duration   `protobuf:"bytes,11,opt,name=max,proto3" json:"max,omitempty"`          // exact
+	Resumed       uint64                 `protobuf:"varint,12,opt,name=resumed,proto3" json:"resumed,omitempty"` // OK, too, but the server was stopped in the middle of them: not among the times
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6286,6 +6295,13 @@ func (x *StepStats) GetMax() *durationpb.Duration {
 		return x.Max
 	}
 	return nil
+}
+
+func (x *StepStats) GetResumed() uint64 {
+	if x != nil {
+		return x.Resumed
+	}
+	return 0
 }
 
 type NodeStats struct {
@@ -6553,7 +6569,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\bNodeInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\tR\acluster\x12\x18\n" +
-	"\aaddress\x18\x03 \x01(\tR\aaddress\"\xac\x03\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\"\xea\x03\n" +
 	"\vNodeChanged\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12,\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x16.kadeploy.v1.NodePhaseR\x05phase\x12\x14\n" +
@@ -6572,7 +6588,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\astopped\x18) \x01(\bR\astopped\x12\x12\n" +
 	"\x04call\x18* \x01(\fR\x04call\x12\x12\n" +
 	"\x04said\x18+ \x01(\tR\x04said\x12\x12\n" +
-	"\x04root\x182 \x01(\tR\x04root\"8\n" +
+	"\x04root\x182 \x01(\tR\x04root\x12<\n" +
+	"\vinterrupted\x183 \x01(\v2\x1a.google.protobuf.TimestampR\vinterrupted\"8\n" +
 	"\fChainChanged\x12\x14\n" +
 	"\x05order\x18\x01 \x03(\tR\x05order\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"]\n" +
@@ -6942,7 +6959,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x05steps\x18\x02 \x03(\v2\x16.kadeploy.v1.StepStatsR\x05steps\x12,\n" +
 	"\x05nodes\x18\x03 \x03(\v2\x16.kadeploy.v1.NodeStatsR\x05nodes\x12/\n" +
 	"\x06causes\x18\x04 \x03(\v2\x17.kadeploy.v1.CauseStatsR\x06causes\x12%\n" +
-	"\x0edatabase_bytes\x18\x05 \x01(\x04R\rdatabaseBytes\"\xdb\x02\n" +
+	"\x0edatabase_bytes\x18\x05 \x01(\x04R\rdatabaseBytes\"\xf5\x02\n" +
 	"\tStepStats\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12\x14\n" +
 	"\x05macro\x18\x02 \x01(\tR\x05macro\x12\x1a\n" +
@@ -6955,7 +6972,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x03p90\x18\t \x01(\v2\x19.google.protobuf.DurationR\x03p90\x12+\n" +
 	"\x03p99\x18\n" +
 	" \x01(\v2\x19.google.protobuf.DurationR\x03p99\x12+\n" +
-	"\x03max\x18\v \x01(\v2\x19.google.protobuf.DurationR\x03max\"s\n" +
+	"\x03max\x18\v \x01(\v2\x19.google.protobuf.DurationR\x03max\x12\x18\n" +
+	"\aresumed\x18\f \x01(\x04R\aresumed\"s\n" +
 	"\tNodeStats\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\tR\acluster\x12\x0e\n" +
@@ -7143,85 +7161,86 @@ var file_actors_message_message_proto_depIdxs = []int32{
 	18, // 19: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
 	3,  // 20: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
 	84, // 21: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
-	4,  // 22: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
-	24, // 23: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	85, // 24: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
-	3,  // 25: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
-	25, // 26: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
-	26, // 27: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
-	85, // 28: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	85, // 29: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
-	21, // 30: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
-	30, // 31: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	84, // 32: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
-	0,  // 33: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	84, // 34: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
-	4,  // 35: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
-	33, // 36: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	84, // 37: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
-	84, // 38: kadeploy.v1.NodeStatus.until:type_name -> google.protobuf.Timestamp
-	36, // 39: kadeploy.v1.Disks.nodes:type_name -> kadeploy.v1.NodeDisks
-	84, // 40: kadeploy.v1.NodeDisks.seen:type_name -> google.protobuf.Timestamp
-	37, // 41: kadeploy.v1.NodeDisks.disks:type_name -> kadeploy.v1.Disk
-	39, // 42: kadeploy.v1.Disk.content:type_name -> kadeploy.v1.DiskContent
-	38, // 43: kadeploy.v1.Disk.partitions:type_name -> kadeploy.v1.DiskPartition
-	39, // 44: kadeploy.v1.DiskPartition.content:type_name -> kadeploy.v1.DiskContent
-	42, // 45: kadeploy.v1.PowerStates.nodes:type_name -> kadeploy.v1.PowerState
-	84, // 46: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
-	47, // 47: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
-	48, // 48: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
-	84, // 49: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
-	84, // 50: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
-	85, // 51: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
-	54, // 52: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
-	85, // 53: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
-	54, // 54: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
-	84, // 55: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
-	7,  // 56: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
-	56, // 57: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
-	56, // 58: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
-	56, // 59: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
-	56, // 60: kadeploy.v1.EnvUpdate.env:type_name -> kadeploy.v1.EnvRef
-	7,  // 61: kadeploy.v1.EnvUpdate.uploads:type_name -> kadeploy.v1.UploadedFile
-	69, // 62: kadeploy.v1.EnvUpdated.env:type_name -> kadeploy.v1.Env
-	63, // 63: kadeploy.v1.EnvUpdated.changes:type_name -> kadeploy.v1.FileChange
-	56, // 64: kadeploy.v1.EnvSet.env:type_name -> kadeploy.v1.EnvRef
-	66, // 65: kadeploy.v1.EnvMove.moves:type_name -> kadeploy.v1.PathMove
-	68, // 66: kadeploy.v1.EnvMoves.environments:type_name -> kadeploy.v1.EnvMoved
-	66, // 67: kadeploy.v1.EnvMoved.files:type_name -> kadeploy.v1.PathMove
-	84, // 68: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
-	69, // 69: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
-	4,  // 70: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
-	84, // 71: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
-	84, // 72: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
-	73, // 73: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
-	84, // 74: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
-	84, // 75: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
-	4,  // 76: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
-	85, // 77: kadeploy.v1.PastOperation.took:type_name -> google.protobuf.Duration
-	73, // 78: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
-	77, // 79: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
-	78, // 80: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
-	76, // 81: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
-	3,  // 82: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
-	3,  // 83: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
-	84, // 84: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
-	85, // 85: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
-	5,  // 86: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
-	84, // 87: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
-	84, // 88: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
-	81, // 89: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
-	82, // 90: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
-	83, // 91: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
-	85, // 92: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
-	85, // 93: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
-	85, // 94: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
-	85, // 95: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
-	96, // [96:96] is the sub-list for method output_type
-	96, // [96:96] is the sub-list for method input_type
-	96, // [96:96] is the sub-list for extension type_name
-	96, // [96:96] is the sub-list for extension extendee
-	0,  // [0:96] is the sub-list for field type_name
+	84, // 22: kadeploy.v1.NodeChanged.interrupted:type_name -> google.protobuf.Timestamp
+	4,  // 23: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
+	24, // 24: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
+	85, // 25: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	3,  // 26: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
+	25, // 27: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
+	26, // 28: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
+	85, // 29: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	85, // 30: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
+	21, // 31: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
+	30, // 32: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
+	84, // 33: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	0,  // 34: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
+	84, // 35: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	4,  // 36: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
+	33, // 37: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
+	84, // 38: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	84, // 39: kadeploy.v1.NodeStatus.until:type_name -> google.protobuf.Timestamp
+	36, // 40: kadeploy.v1.Disks.nodes:type_name -> kadeploy.v1.NodeDisks
+	84, // 41: kadeploy.v1.NodeDisks.seen:type_name -> google.protobuf.Timestamp
+	37, // 42: kadeploy.v1.NodeDisks.disks:type_name -> kadeploy.v1.Disk
+	39, // 43: kadeploy.v1.Disk.content:type_name -> kadeploy.v1.DiskContent
+	38, // 44: kadeploy.v1.Disk.partitions:type_name -> kadeploy.v1.DiskPartition
+	39, // 45: kadeploy.v1.DiskPartition.content:type_name -> kadeploy.v1.DiskContent
+	42, // 46: kadeploy.v1.PowerStates.nodes:type_name -> kadeploy.v1.PowerState
+	84, // 47: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
+	47, // 48: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
+	48, // 49: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
+	84, // 50: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
+	84, // 51: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
+	85, // 52: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
+	54, // 53: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
+	85, // 54: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
+	54, // 55: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
+	84, // 56: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
+	7,  // 57: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
+	56, // 58: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
+	56, // 59: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
+	56, // 60: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
+	56, // 61: kadeploy.v1.EnvUpdate.env:type_name -> kadeploy.v1.EnvRef
+	7,  // 62: kadeploy.v1.EnvUpdate.uploads:type_name -> kadeploy.v1.UploadedFile
+	69, // 63: kadeploy.v1.EnvUpdated.env:type_name -> kadeploy.v1.Env
+	63, // 64: kadeploy.v1.EnvUpdated.changes:type_name -> kadeploy.v1.FileChange
+	56, // 65: kadeploy.v1.EnvSet.env:type_name -> kadeploy.v1.EnvRef
+	66, // 66: kadeploy.v1.EnvMove.moves:type_name -> kadeploy.v1.PathMove
+	68, // 67: kadeploy.v1.EnvMoves.environments:type_name -> kadeploy.v1.EnvMoved
+	66, // 68: kadeploy.v1.EnvMoved.files:type_name -> kadeploy.v1.PathMove
+	84, // 69: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
+	69, // 70: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
+	4,  // 71: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
+	84, // 72: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
+	84, // 73: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
+	73, // 74: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
+	84, // 75: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
+	84, // 76: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
+	4,  // 77: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
+	85, // 78: kadeploy.v1.PastOperation.took:type_name -> google.protobuf.Duration
+	73, // 79: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
+	77, // 80: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
+	78, // 81: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
+	76, // 82: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
+	3,  // 83: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
+	3,  // 84: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
+	84, // 85: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
+	85, // 86: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
+	5,  // 87: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
+	84, // 88: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
+	84, // 89: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
+	81, // 90: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
+	82, // 91: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
+	83, // 92: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
+	85, // 93: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
+	85, // 94: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
+	85, // 95: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
+	85, // 96: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
+	97, // [97:97] is the sub-list for method output_type
+	97, // [97:97] is the sub-list for method input_type
+	97, // [97:97] is the sub-list for extension type_name
+	97, // [97:97] is the sub-list for extension extendee
+	0,  // [0:97] is the sub-list for field type_name
 }
 
 func init() { file_actors_message_message_proto_init() }

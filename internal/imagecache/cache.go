@@ -73,8 +73,8 @@ type File struct {
 	Release func() // may be called more than once
 }
 
-// Open opens the cache in a directory. What a killed server left is put in order: fetches can go on, and files that no URL is
-// known of leave.
+// Open opens the cache in a directory. What a killed server left is put in order: fetches can go on, and what was held can be held
+// again.
 func Open(c Config) (*Cache, error) {
 	c.MaxBytes = cmp.Or(c.MaxBytes, 64<<30)
 	c.Silence = cmp.Or(c.Silence, 30*time.Second)
@@ -155,6 +155,16 @@ func (c *Cache) Fetch(ctx context.Context, w Want, progress func(done, total int
 	return f, nil
 }
 
+// Hold holds a file that is here, whatever its URL has by now; nil when it is not.
+func (c *Cache) Hold(digest string) *File {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.files[digest] == nil {
+		return nil
+	}
+	return c.pin(digest)
+}
+
 // bring fetches in one of the slots and returns the digest of the file, pinned.
 func (c *Cache) bring(ctx context.Context, from address, report func(done, total int64)) (string, error) {
 	select {
@@ -190,9 +200,14 @@ func (c *Cache) known(from address, want string) *File {
 func (c *Cache) hold(from address, digest string) *File {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.touch(from.key, c.files[digest])
+	return c.pin(digest)
+}
+
+// pin holds a file that is here.
+func (c *Cache) pin(digest string) *File {
 	f := c.files[digest]
 	f.pins++
-	c.touch(from.key, f)
 	return &File{
 		Path: filepath.Join(c.cfg.Dir, filepath.FromSlash(fileName(digest))), SHA256: digest, Size: f.size,
 		Release: sync.OnceFunc(func() { c.unpin(digest) }),

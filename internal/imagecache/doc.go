@@ -9,7 +9,7 @@
 //   - A fetch that was cut goes on where it stopped, over restarts too, if the server of the image says by a strong ETag, or by the date of
 //     its last change, that it is still the same. It never puts two halves of different files together.
 //   - Requests for one URL at the same time share one fetch; different ones run side by side.
-//   - What is in use stays. Of the rest what was not used for the longest time leaves first, when room is wanted.
+//   - What is in use stays, and is there after a restart, to be held again (Hold). Of the rest what was not used for the longest time leaves first, when room is wanted.
 //   - Everything is bounded: sizes, redirects, tries, and silence. How long a fetch takes is not, as long as bytes come.
 //
 // In its directory are, each made by it alone:

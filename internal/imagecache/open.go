@@ -54,7 +54,7 @@ func (c *Cache) open() (err error) {
 			return wording.Bare(err)
 		}
 	}
-	for _, read := range []func() error{c.readFiles, c.readURLs, c.dropOrphans, c.readPartials} {
+	for _, read := range []func() error{c.readFiles, c.readURLs, c.readPartials} {
 		if err = read(); err != nil {
 			return wording.Bare(err)
 		}
@@ -105,7 +105,8 @@ func (c *Cache) readFiles() error {
 	return nil
 }
 
-// readURLs reads the records. What cannot be read, or is of no file, leaves.
+// readURLs reads the records. What cannot be read, or is of no file, leaves. A file that no URL is known of is the first to leave when room is
+// wanted; until then somebody may go on with it.
 func (c *Cache) readURLs() error {
 	infos, err := c.list(urlsDir, false)
 	if err != nil {
@@ -130,24 +131,6 @@ func (c *Cache) readURLs() error {
 		if err := c.root.Remove(path.Join(urlsDir, i.Name())); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// dropOrphans removes files that no URL is known of.
-func (c *Cache) dropOrphans() error {
-	known := make(map[string]bool)
-	for _, r := range c.urls {
-		known[r.SHA256] = true
-	}
-	for digest := range c.files {
-		if known[digest] {
-			continue
-		}
-		if err := c.root.Remove(fileName(digest)); err != nil {
-			return err
-		}
-		delete(c.files, digest)
 	}
 	return nil
 }

@@ -166,13 +166,12 @@ var _ = Describe("A cache", func() {
 			Expect(os.MkdirAll(filepath.Dir(at(name)), 0o755)).To(Succeed())
 			Expect(os.WriteFile(at(name), b, 0o600)).To(Succeed())
 		}
-		key, orphan := digest([]byte("a URL")), digest([]byte("orphan"))
+		key, other := digest([]byte("a URL")), digest([]byte("another"))
 		write("partial/"+key, []byte("half, and nobody knows of what"))
-		write("partial/"+orphan+".json", []byte(`{"Validator": "\"x\"", "Synced": 5}`))
-		write("partial/"+orphan+".json.new", []byte("{"))
+		write("partial/"+other+".json", []byte(`{"Validator": "\"x\"", "Synced": 5}`))
+		write("partial/"+other+".json.new", []byte("{"))
 		write("urls/"+key, []byte("no json"))
-		write("urls/"+orphan+".new", []byte("{"))
-		write("sha256/"+orphan[:2]+"/"+orphan, []byte("of no URL"))
+		write("urls/"+other+".new", []byte("{"))
 		write("README", []byte("an operator's"))
 		whole := l.files("partial")[0] // what is beyond the last mark is not believed
 		for _, name := range l.files("partial") {
@@ -187,12 +186,31 @@ var _ = Describe("A cache", func() {
 		Expect(f.Close()).To(Succeed())
 
 		l.open()
-		Expect(l.files("sha256")).To(Equal([]string{digest(content)}))
 		Expect(l.files("urls")).To(HaveLen(1))
 		Expect(l.files("partial")).To(ConsistOf(whole, whole+".json"))
 		Expect(at("README")).To(BeAnExistingFile())
 		l.gets(half.URL, content)
 		Expect(half.requests()).To(Equal([]string{"whole", "bytes=100000-"}))
+	})
+
+	It("has after its start what was in use before, although its URL has another file since, and lets that leave first", func() {
+		l, m := newLarder(small), newMirror(image(1, 400_000))
+		used, err := l.fetch(m.URL, "")
+		Expect(err).NotTo(HaveOccurred())
+		m.set(func(m *mirror) { m.content, m.etag = image(2, 400_000), `"v2"` })
+		l.gets(m.URL, m.content)
+		l.reopen()
+		again := l.Hold(used.SHA256)
+		l.is(again, image(1, 400_000))
+		Expect(l.Hold(digest(content))).To(BeNil(), "what is not here")
+
+		third := newMirror(image(3, 500_000))
+		l.gets(third.URL, third.content)
+		Expect(l.files("sha256")).To(ConsistOf(used.SHA256, digest(third.content)), "it is held")
+		again.Release()
+		l.reopen()
+		l.gets(m.URL, m.content)
+		Expect(l.files("sha256")).To(ConsistOf(digest(m.content), digest(third.content)), "it is not held any more")
 	})
 
 	It("asks for the last byte again when only the end of a fetch is missing", func() {

@@ -34,6 +34,9 @@ const (
 	StepOK     = "ok"
 	StepFailed = "failed"
 	StepCut    = "cut" // ended by others: the quorum, a cancellation, the end of the daemon
+
+	// StepResumed was OK, and the daemon was stopped in the middle of it: what it took says nothing of the step, and is not among its times.
+	StepResumed = "resumed"
 )
 
 // Step is one try on one node: of a micro-step, or, with Micro "", of an instance of a macro-step as a whole.
@@ -43,7 +46,7 @@ type Step struct {
 	Try                      int       // from 1
 	At                       time.Time // its start; a part of what tells two steps apart
 	Took                     time.Duration
-	Outcome                  string // StepOK, StepFailed or StepCut
+	Outcome                  string // StepOK, StepResumed, StepFailed or StepCut
 	Kind, Cause              string // of a failure; "" otherwise
 }
 

@@ -35,6 +35,7 @@ type histogram struct {
 	total          int
 	longest        time.Duration
 	failed, cut    int
+	resumed        int
 }
 
 func (h *histogram) add(bucket, steps int, longest time.Duration) {

@@ -12,6 +12,7 @@ type StepTimes struct {
 	Cluster, Macro, Instance string
 	Micro                    string // "" for an instance as a whole
 	OK, Failed, Cut          int
+	Resumed                  int           // OK, too, but interrupted by the end of a daemon: not in OK, nor in the times
 	P50, P90, P99            time.Duration // of those that were OK; within 3 %
 	Max                      time.Duration // likewise; exact
 }
@@ -55,6 +56,8 @@ func (s *Store) StepTimes(ctx context.Context, kind string, since, until time.Ti
 		switch w.outcome {
 		case StepOK:
 			h.add(w.bucket, w.steps, time.Duration(w.longest)*time.Microsecond)
+		case StepResumed:
+			h.resumed += w.steps
 		case StepFailed:
 			h.failed += w.steps
 		default:
@@ -62,7 +65,7 @@ func (s *Store) StepTimes(ctx context.Context, kind string, since, until time.Ti
 		}
 		if i+1 == len(rows) || rows[i+1].StepTimes != w.StepTimes {
 			t := w.StepTimes
-			t.OK, t.Failed, t.Cut = h.total, h.failed, h.cut
+			t.OK, t.Resumed, t.Failed, t.Cut = h.total, h.resumed, h.failed, h.cut
 			t.P50, t.P90, t.P99, t.Max = h.quantile(0.50), h.quantile(0.90), h.quantile(0.99), h.longest
 			all = append(all, t)
 			h = histogram{}

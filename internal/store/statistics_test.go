@@ -37,7 +37,7 @@ var _ = onBoth("Statistics", func(fresh func() string) {
 			took = append(took, d)
 			b.Steps = append(b.Steps, step(i, at(i), d, store.StepOK))
 		}
-		b.Steps = append(b.Steps, step(2000, noon, time.Hour, store.StepFailed), step(2001, noon, time.Hour, store.StepCut))
+		b.Steps = append(b.Steps, step(2000, noon, time.Hour, store.StepFailed), step(2001, noon, time.Hour, store.StepCut), step(2002, noon, time.Hour, store.StepResumed))
 		for piece := range slices.Chunk(b.Steps, 100) {
 			Expect(s.Write(ctx, store.Batch{Steps: piece})).To(Succeed())
 		}
@@ -47,7 +47,7 @@ var _ = onBoth("Statistics", func(fresh func() string) {
 		slices.Sort(took)
 		got := all[0]
 		Expect([]string{got.Cluster, got.Macro, got.Instance, got.Micro}).To(Equal([]string{"blue", "BootNewEnv", "Classical", "reboot"}))
-		Expect([]int{got.OK, got.Failed, got.Cut}).To(Equal([]int{1000, 1, 1}))
+		Expect([]int{got.OK, got.Resumed, got.Failed, got.Cut}).To(Equal([]int{1000, 1, 1, 1}))
 		Expect(got.Max).To(Equal(took[999]))
 		for _, q := range []struct{ got, want time.Duration }{{got.P50, took[499]}, {got.P90, took[899]}, {got.P99, took[989]}} {
 			Expect(q.got).To(BeNumerically("~", q.want, q.want*3/100))

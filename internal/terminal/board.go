@@ -20,6 +20,7 @@ type Row struct {
 	Bytes                  uint64    // of the image, received so far
 	Since                  time.Time // when this state began, on the server's clock
 	Cause                  string
+	Interrupted            bool   // RETRYING, because the server was stopped
 	Evidence               string // last lines of what the node said, as they came: not clean
 }
 
@@ -94,6 +95,7 @@ func (b *Board) change(n *message.NodeChanged, at time.Time) bool {
 	next.Phase = n.GetPhase()
 	next.Macro, next.Instance, next.Micro = wording.Clean(n.GetMacro()), wording.Clean(n.GetInstance()), wording.Clean(n.GetMicro())
 	next.Try, next.Cause, next.Evidence = n.GetTry(), wording.Clean(n.GetCause()), n.GetEvidence()
+	next.Interrupted = n.GetInterrupted() != nil
 	moved := next.Phase != r.Phase || next.Macro != r.Macro || next.Instance != r.Instance || next.Micro != r.Micro || next.Try != r.Try
 	if moved {
 		next.Since = at

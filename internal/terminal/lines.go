@@ -95,6 +95,9 @@ func Describe(r Row) string {
 	case message.NodePhase_RUNNING:
 		return state(r) + try(r)
 	case message.NodePhase_RETRYING:
+		if r.Interrupted {
+			return because("in "+state(r)+try(r)+", to be gone on with", r.Cause)
+		}
 		return because("failed in "+state(r)+try(r)+", to be tried again", r.Cause)
 	case message.NodePhase_OK:
 		return "OK"

@@ -6,6 +6,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/terminal"
@@ -34,6 +35,8 @@ var _ = Describe("lines", func() {
 		Entry("running", running("node-1.demo", "SetDeploymentEnv", "wait_reboot", 1), "SetDeploymentEnv/Untrusted wait_reboot"),
 		Entry("on a later try", running("node-1.demo", "SetDeploymentEnv", "wait_reboot", 2), "SetDeploymentEnv/Untrusted wait_reboot (try 2)"),
 		Entry("to be tried again", phase("node-1.demo", message.NodePhase_RETRYING, "no answer"), "failed in SetDeploymentEnv/Untrusted wait_reboot, to be tried again: no answer"),
+		Entry("to be gone on with", &message.NodeChanged{Node: "node-1.demo", Phase: message.NodePhase_RETRYING, Macro: "BroadcastEnv", Instance: "Chain", Micro: "sync",
+			Interrupted: timestamppb.Now(), Cause: "interrupted: the server was stopped"}, "in BroadcastEnv/Chain sync, to be gone on with: interrupted: the server was stopped"),
 		Entry("OK", phase("node-1.demo", message.NodePhase_OK, ""), "OK"),
 		Entry("KO", phase("node-1.demo", message.NodePhase_KO, "no answer"), "KO in SetDeploymentEnv/Untrusted wait_reboot: no answer"),
 		Entry("KO before any step", &message.NodeChanged{Node: "node-1.demo", Phase: message.NodePhase_KO, Cause: "unknown"}, "KO: unknown"),

@@ -120,7 +120,8 @@ func (p *player) customs(list string) (all []workflow.Customs) {
 }
 
 // deploy starts a deployment: nodes=COUNT min=COUNT grace=TIME backoff=TIME (times the failures) retries=MICRO:TRIES,...
-// past=NODE:PHASE[*][+BOOTING]:MACRO/INSTANCE/TRY/MICRO[/agent],... for a deployment that is resumed, reconnect=TIME when agents call again, the options of plan for all nodes, dummy=NODES for those with a Dummy broadcast, reboot=LEVEL for a reboot, short.
+// past=NODE:PHASE[*][+BOOTING]:MACRO/INSTANCE/TRY/MICRO[/agent],... for a deployment that is resumed (in BootNewEnv BOOTING is how long a system that
+// says who it is has been waited for), reconnect=TIME when agents call again, the options of plan for all nodes, dummy=NODES for those with a Dummy broadcast, reboot=LEVEL for a reboot, short.
 func (p *player) deploy(o map[string]string) []string {
 	p.now = time.Unix(0, 0)
 	p.hosts = nil
@@ -161,6 +162,9 @@ func (p *player) past(host, all string) *workflow.Past {
 		past := &workflow.Past{Phase: workflow.Phase(phase), Stopped: stopped, Booting: p.duration(booting)}
 		if w := strings.Split(place, "/"); len(w) >= 4 {
 			past.Macro, past.Instance, past.Micro = workflow.Macro(w[0]), w[1], workflow.Micro(w[3])
+			if past.Macro == workflow.BootNewEnv {
+				past.Leaving, past.Booting = past.Booting, 0
+			}
 			m := past.At(past.Macro)
 			m.Instance, m.Try, m.Tries, m.Took = past.Instance, p.number(w[2]), p.number(w[2]), time.Minute
 			if past.Agent = len(w) == 5; past.Agent && past.Macro != workflow.SetDeploymentEnv {

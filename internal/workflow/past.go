@@ -23,6 +23,10 @@ type Past struct {
 
 	// Booting is what is left of the time of a boot of the deployment system that is still waited for; 0: none is.
 	Booting time.Duration
+
+	// Leaving is how long the node has been waited for on its way into the new system, which is to say itself which image it is, or has; 0: it is not
+	// on its way, or nobody would know who it is that answers.
+	Leaving time.Duration
 }
 
 // MacroPast is how far a node had come in one macro-step.
@@ -35,7 +39,8 @@ type MacroPast struct {
 // Any other node has lost its agent's session with the server. If its agent may call again, it is waited for, and the node goes on in the
 // try that it was in (rejoin). Otherwise, or in vain, it begins with the first macro-step again, in that try, and comes back to where it
 // was: what it had done to its disk it does again from the beginning, never from the middle. A node that had left the deployment system for the new one has
-// everything on its disk: it is rebooted again into that, because who it was that answered before cannot be known any more.
+// everything on its disk. It is waited for as before if the new system says which image it is; otherwise it is rebooted again into that, because who it was
+// that answered before cannot be known any more.
 func (n *node) recall(p Past) {
 	for _, m := range p.Macros {
 		if i := n.macroAt(m.Macro); i >= 0 {
@@ -62,6 +67,9 @@ func (n *node) recall(p Past) {
 		return
 	case p.Macro == BootNewEnv && left(p.Micro):
 		n.macro, n.gone = at, true
+		n.prepare(true)
+		n.awaitNew(p.Leaving)
+		return
 	case p.Agent && n.rejoinAt(at):
 		return
 	}
@@ -77,6 +85,13 @@ func (n *node) rejoinAt(macro int) bool {
 		n.macro = 0
 	}
 	return n.recalled
+}
+
+// awaitNew goes on waiting for a new system that says who it is, and has had some of the try's time, unless that is over.
+func (n *node) awaitNew(had time.Duration) {
+	if limit := n.attempt.Timeout; had > 0 && (limit == 0 || had < limit) {
+		n.await(max(limit-had, 0))
+	}
 }
 
 // await makes the attempt one that goes on waiting for a boot, if the plan of today still waits there.

@@ -166,9 +166,10 @@ const statsHelp = `Shows how often nodes fail, how long macro-steps take, and wh
 user is named. What has been counted stays counted when operations are forgotten.
 
 --nodes: operations that ended OK and KO on a node, and tries beyond the first. --steps: the times that 50, 90 and 99 of 100 tries did
-not exceed (within 3 %), and the longest, of tries that were OK. --failures: causes without names and numbers, the most frequent
-first. --timeouts: half as long again as P99, of at least 20 tries; times beyond the present timeout were never seen, so a step that
-often fails by it needs more than is suggested. Without any of them: the first three. They are of deployments; --kind says of what else.
+not exceed (within 3 %), and the longest, of tries that were OK and that no restart of the server interrupted. --failures: causes
+without names and numbers, the most frequent first. --timeouts: half as long again as P99, of at least 20 of these tries; times beyond
+the present timeout were never seen, so a step that often fails by it needs more than is suggested. Without any of them: the first
+three. They are of deployments; --kind says of what else.
 Instances named "... (Kadeploy3)" were imported: --timeouts leaves them out.
 
 With --output json: {"since", "until", "kind", "database_bytes", "nodes": [{"node", "cluster", "ok", "ko", "failure_rate", "retries"}],

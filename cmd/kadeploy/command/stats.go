@@ -41,10 +41,12 @@ type stepTime struct {
 	OK       uint64  `json:"ok"` // tries
 	Failed   uint64  `json:"failed"`
 	Cut      uint64  `json:"cut"`
-	P50      float64 `json:"p50"` // seconds, of the tries that were OK
+	P50      float64 `json:"p50"` // seconds, of the tries that were OK and no restart of the server interrupted
 	P90      float64 `json:"p90"`
 	P99      float64 `json:"p99"`
 	Max      float64 `json:"max"`
+
+	timed uint64 // tries that the times are of
 }
 
 type cause struct {
@@ -158,7 +160,7 @@ func stepTimes(all []*message.StepStats) []stepTime {
 		rows[i].Failed += t.GetFailed()
 		rows[i].Cut += t.GetCut()
 		if t.GetMicro() == "" {
-			rows[i].OK = t.GetOk()
+			rows[i].OK, rows[i].timed = t.GetOk()+t.GetResumed(), t.GetOk()
 			rows[i].P50, rows[i].P90, rows[i].P99, rows[i].Max = seconds(t.GetP50()), seconds(t.GetP90()), seconds(t.GetP99()), seconds(t.GetMax())
 		}
 	}

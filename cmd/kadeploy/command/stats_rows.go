@@ -46,7 +46,7 @@ type suggestion struct {
 	Cluster  string  `json:"cluster"`
 	Macro    string  `json:"macro"`
 	Instance string  `json:"instance"`
-	Tries    uint64  `json:"tries"` // that were OK
+	Tries    uint64  `json:"tries"` // that were OK, and that no restart of the server interrupted
 	P99      float64 `json:"p99"`   // seconds
 	Max      float64 `json:"max"`
 	Timeout  int     `json:"timeout"` // seconds; 0: too few tries to say
@@ -58,8 +58,8 @@ func suggestions(all []stepTime) []suggestion {
 		if t.Macro == string(workflow.Reboot) || t.Macro == string(workflow.Power) || strings.HasSuffix(t.Instance, workflow.OfKadeploy3) { // have no macrostep; were measured elsewhere
 			continue
 		}
-		s := suggestion{Cluster: t.Cluster, Macro: t.Macro, Instance: t.Instance, Tries: t.OK, P99: t.P99, Max: t.Max}
-		if t.OK >= enoughTries {
+		s := suggestion{Cluster: t.Cluster, Macro: t.Macro, Instance: t.Instance, Tries: t.timed, P99: t.P99, Max: t.Max}
+		if t.timed >= enoughTries {
 			s.Timeout = int(math.Ceil(t.P99 * spare))
 		}
 		rows = append(rows, s)
