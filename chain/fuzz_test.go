@@ -156,9 +156,14 @@ func FuzzFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if _, _, err := acceptHandshake(&script{r: bytes.NewReader(b)}, secret{}, true, time.Second, roleFeed, roleJoin); err == nil {
 			t.Fatal("a stranger proved a key it does not have")
+	f.Add(append([]byte("KDCH\x02\x01\x00\x01"), make([]byte, 80)...)) // a byte that is to be zero, of a hello and of a challenge
 		}
 		if _, _, err := dialHandshake(&script{r: bytes.NewReader(b)}, secret{}, roleFeed, time.Second); err == nil {
 			t.Fatal("a stranger proved a key it does not have")
+	for _, wrong := range []header{{kindPing, 1, 0}, {kindEnd, 1, 5}, {kindBye, 0, 1}} {
+		h = wrong.encode()
+		f.Add(append(h[:], make([]byte, 1+tagSize)...))
+	}
 		}
 		w := newWire(&script{r: bytes.NewReader(b)})
 		w.recvTag = newTagger([32]byte{})
@@ -167,7 +172,7 @@ func FuzzFrames(f *testing.F) {
 			if err != nil {
 				return
 			}
-			if limit, ok := h.kind.limit(); !ok || h.length > limit || h.offset < 0 {
+			if limit, ok := h.kind.limit(); !ok || h.length > limit || h.offset < 0 || h.offset > 0 && !h.kind.placed() {
 				t.Fatalf("accepted %+v", h)
 			}
 			if h.kind == kindData {
