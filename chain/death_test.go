@@ -191,7 +191,7 @@ var _ = Describe("A chain that loses links", func() {
 	})
 
 	When("a follower is further behind than its new predecessor's ring reaches", func() {
-		lagging := func(listen string) (*broadcast, chain.Report) {
+		lagging := func(listen string, change ...func(*broadcast)) (*broadcast, chain.Report) {
 			b := prepare(3, 40<<20)
 			b.send.Listen = listen
 			slow := b.nodes[2].sink
@@ -207,6 +207,9 @@ var _ = Describe("A chain that loses links", func() {
 			report := settledIn(out)
 			b.wait()
 			return b, report
+			for _, c := range change {
+				c(b)
+			}
 		}
 
 		It("gets the gap from the head", func() {
@@ -224,6 +227,13 @@ var _ = Describe("A chain that loses links", func() {
 	It("ends every link, naming a death above it, when the head is gone", func() {
 		b := prepare(5, size)
 		open := b.slowAfter(4 * chunk)
+		It("counts what the head's way spoils of the gap against the head", func() {
+			b, report := lagging("127.0.0.1:0", func(b *broadcast) { b.send.Source = &forgetful{ReaderAt: b.send.Source} })
+			b.expectWhole(report, 0, 2)
+			Expect(report.Results[2].Corrupt).To(Equal(1))
+			Expect(report.Results[2].Spoiler).To(Equal("the head"))
+		})
+
 		defer open()
 		for _, n := range b.nodes {
 			n.cfg.OrphanTimeout = second

@@ -17,7 +17,7 @@ var _ = Describe("What a chain trusts", func() {
 	const size = 12 * chunk
 
 	When("a hop spoils a byte", func() {
-		DescribeTable("sends the chunk again and counts it against that hop alone", func(hop int) {
+		DescribeTable("sends the chunk again, counts it against that hop alone, and names it", func(hop int, from string) {
 			b := prepare(5, size)
 			p := b.proxied(hop)
 			p.spoilAt = 5*chunk + 1234
@@ -31,8 +31,12 @@ var _ = Describe("What a chain trusts", func() {
 				}
 				Expect(r.Corrupt).To(Equal(want), r.Name)
 			}
-		}, Entry("head to first", 0), Entry("first to second", 1), Entry("to the last", 4))
+			Expect(told).To(ConsistOf(chain.Spoil{Name: b.nodes[hop].name, By: from, Chunks: 1}))
+			Expect(told[0].String()).To(HaveSuffix(" got 1 chunk corrupt from " + from + ", sent again"))
+		}, Entry("head to first", 0, "the head"), Entry("first to second", 1, "n0"), Entry("to the last", 4, "n3"))
 
+			var told []chain.Spoil
+			b.send.Spoiled = func(s chain.Spoil) { told = append(told, s) }
 		DescribeTable("gets the chunk from the head when it does so every time", func(hop int) {
 			b := prepare(4, size)
 			p := b.proxied(hop)
@@ -41,6 +45,7 @@ var _ = Describe("What a chain trusts", func() {
 			report := b.run()
 			b.expectWhole(report, upTo(4)...)
 			for i, r := range report.Results {
+				Expect(r.Spoiler).To(Equal(by), r.Name)
 				Expect(r.Corrupt > 0).To(Equal(i == hop), "%s: %d", r.Name, r.Corrupt)
 			}
 		}, Entry("head to first", 0), Entry("in the middle", 2), Entry("to the last", 3))
