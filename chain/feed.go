@@ -114,7 +114,7 @@ func (l *link) start(ctx context.Context, f *feed, take *flow, offset int64, b [
 	if offset < ask || offset > l.index.limit() && offset != ask {
 		return fmt.Errorf("starts at %d where %d was wanted", offset, ask)
 	}
-	chunk, times, all := l.ring.blame(epoch, end, s.inherited)
+	chunk, times, all := l.ring.blame(epoch, end, s.inherited, partyOf(f.from))
 	switch {
 	case times >= allTries:
 		return &fatalError{fmt.Errorf("chunk %d arrived corrupt %d times, from %s and from the head", chunk, times, f.name)}
@@ -125,14 +125,17 @@ func (l *link) start(ctx context.Context, f *feed, take *flow, offset int64, b [
 	if offset == end {
 		return nil
 	}
-	err = fetch(ctx, l.cfg.dialer(), l.plan.Load().head, l.secret, l.timing, end, offset, func(w *wire, h header) error {
+	err = fetch(ctx, l.dialer, l.plan.Load().head, l.secret, l.timing, end, offset, func(w *wire, h header) error {
 		if err := take.data(ctx, w, h); err != nil || take.current() {
 			return err
 		}
 		return errStale
 	})
 	switch {
-	case err == nil || !take.current():
+	case !take.current(): // another feed has begun, or a chunk of the range did not match
+		l.ring.blameHead(take.epoch)
+		return nil
+	case err == nil:
 		return nil
 	case l.plan.Load().head == "":
 		return &fatalError{err}

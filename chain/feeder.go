@@ -45,7 +45,7 @@ type feederConfig struct {
 	source  source
 	table   *table
 	timing  timing
-	dialer  net.Dialer
+	dialer  dialer
 	permits <-chan struct{}    // one is taken before each frame of the image; nil: as many as are wanted
 	lookout bool               // a follower whose connection is slow is put aside
 	slow    func(cause string) // told when it is this end whose connection is slow; nil: nobody cares
@@ -203,7 +203,7 @@ func (f *feeder) verdict(ctx context.Context, e ending) ending {
 
 // lostBy words a cause for people: who gave the link up, and why.
 func (p plan) lostBy(e entry) string {
-	if e.by == itself {
+	if e.by == itself || e.state != Failed {
 		return e.cause
 	}
 	return fmt.Sprintf("lost by %s: %s", p.name(e.by.index()), e.cause)

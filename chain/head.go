@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -22,8 +23,9 @@ type head struct {
 	roster   roster
 	lates    []*table // of late joiners, each with one entry that counts; nil for others
 	writes   []bool   // a link that was there in time and only writes: late to nobody
+	lost     []string // why the last connection to a late joiner ended, if not well
 	asks     chan ask
-	parts    chan int
+	parts    chan departure
 	gate     chan struct{} // closed: late joiners are fed
 	permits  <-chan struct{}
 	knocks   chan struct{} // slots
@@ -35,6 +37,7 @@ type head struct {
 	told    []entry
 	settled []time.Time
 	skips   map[int][]Skip
+	spoils  map[int]Spoil // the latest of each link, and how many chunks were told of
 }
 
 // ask is a link's call that waits for a decision.
@@ -48,9 +51,9 @@ func newHead(cfg SendConfig, s secret) *head {
 	n := len(cfg.Links)
 	h := &head{cfg: cfg, secret: s, timing: timing{cfg.DialTimeout, cfg.StallTimeout}, table: newTable(n), begun: time.Now(),
 		roster: roster{links: make([]standing, n), begun: time.Now(), grace: cfg.StallTimeout * 3 / 4, window: 2 * cfg.StallTimeout, linger: cfg.Linger},
-		lates:  make([]*table, n), writes: make([]bool, n), asks: make(chan ask), parts: make(chan int), gate: make(chan struct{}),
+		lates:  make([]*table, n), writes: make([]bool, n), lost: make([]string, n), asks: make(chan ask), parts: make(chan departure), gate: make(chan struct{}),
 		knocks: make(chan struct{}, huntWidth), findings: make(chan finding), ending: make(chan struct{}),
-		told: make([]entry, n), settled: make([]time.Time, n), skips: make(map[int][]Skip)}
+		told: make([]entry, n), settled: make([]time.Time, n), skips: make(map[int][]Skip), spoils: make(map[int]Spoil)}
 	h.plan = plan{feeder: headIndex, index: headIndex, round: uint64(h.begun.UnixMicro()), links: cfg.Links}
 	if h.index = newIndex(cfg.ChunkSize); cfg.Manifest != nil {
 		h.index = indexOf(cfg.Manifest)
@@ -115,7 +118,8 @@ func (h *head) giveUp(f *feeder, last abort) {
 }
 
 func (h *head) feederConfig(self int, src source, t *table) feederConfig {
-	return feederConfig{plan: h.plan, self: self, secret: h.secret, index: h.index, source: src, table: t, timing: h.timing, permits: h.permits}
+	return feederConfig{plan: h.plan, self: self, secret: h.secret, index: h.index, source: src, table: t, timing: h.timing,
+		dialer: new(net.Dialer), permits: h.permits}
 }
 
 // loop follows the chain until every link of it is settled, and late joiners until nobody is to be waited for.
@@ -143,8 +147,8 @@ func (h *head) loop(ctx, outer context.Context, wg *sync.WaitGroup, f *feeder, e
 		case a := <-h.asks:
 			h.account()
 			a.verdict <- h.admit(a)
-		case i := <-h.parts:
-			h.part(i)
+		case d := <-h.parts:
+			h.part(d)
 		case found := <-h.findings:
 			h.roster.found(found, time.Now())
 		case <-h.table.news:
@@ -196,15 +200,13 @@ func (h *head) report(err error) Report {
 	}
 	for i, l := range h.cfg.Links {
 		e := h.table.get(i)
-		one := Result{Name: l.Name, Late: h.lates[i] != nil && !h.writes[i], Skips: h.skips[i], Corrupt: int(e.corrupt)}
+		one := Result{Name: l.Name, Late: h.lates[i] != nil && !h.writes[i], Skips: h.skips[i], Corrupt: int(e.corrupt), Spoiler: h.spoils[i].By}
 		cause := h.plan.lostBy(e)
 		if late := h.lates[i]; late != nil && e.state != Done {
 			before := e
 			e = late.get(i)
 			one.Corrupt = int(max(before.corrupt, e.corrupt))
-			if e.cause != "" {
-				cause = e.cause
-			}
+			cause = cmp.Or(e.cause, h.lost[i], cause)
 		}
 		one.OK, one.Bytes = e.state == Done, e.written
 		if !h.settled[i].IsZero() {

@@ -14,6 +14,7 @@ type link struct {
 	cfg    ReceiveConfig
 	secret secret
 	timing timing
+	dialer dialer
 
 	needsManifest atomic.Bool
 	plan          atomic.Pointer[plan] // of the present round
@@ -78,6 +79,7 @@ func newLink(cfg ReceiveConfig, s secret) *link {
 		cfg:      cfg,
 		secret:   s,
 		timing:   timing{cfg.DialTimeout, cfg.StallTimeout},
+		dialer:   cfg.dialer(),
 		events:   make(chan event),
 		orphan:   time.NewTimer(cfg.OrphanTimeout),
 		patience: patience{limit: cfg.SlowSink},
@@ -223,7 +225,7 @@ func (l *link) sinkEnded(err error) {
 	l.sinkDone, l.sinkErr = true, err
 	l.end = l.ring.position()
 	if l.end.state = Done; err != nil {
-		l.end.state, l.end.cause = Failed, clip(err.Error())
+		l.end.state, l.end.by, l.end.cause = Failed, itself, clip(err.Error())
 	}
 	l.table.tell(l.plan.Load().index, l.end)
 }
