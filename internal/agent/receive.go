@@ -64,7 +64,7 @@ func (w *work) receive(r *agentpb.Receive) error {
 	case sinkErr != nil:
 		return sinkErr
 	}
-	w.digest = r.Manifest
+	w.digest, w.unrestored = r.Manifest, stats.skipped
 	w.output = stats.text(got.Bytes)
 	return nil
 }
