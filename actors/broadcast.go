@@ -59,7 +59,7 @@ func (b *broadcast) run(ctx context.Context) error {
 	source, err := b.job.image.Open()
 	if err != nil {
 		for _, m := range b.members {
-			b.tell(chainOutcome{b.id, m.host, m.inc, &fatalError{err}})
+			b.tell(chainOutcome{b.id, m.host, m.inc, &fatalError{err}, 0})
 		}
 		return err
 	}
@@ -129,7 +129,7 @@ func (b *broadcast) settle(p *place, err error) {
 	p.settled = true
 	p.mu.Unlock()
 	b.signal()
-	b.tell(chainOutcome{b.id, p.host, p.inc, err})
+	b.tell(chainOutcome{b.id, p.host, p.inc, err, p.unrestored})
 }
 
 func (b *broadcast) signal() {

@@ -31,6 +31,7 @@ func (b *broadcast) receive(ctx context.Context, p *place) error {
 	for session := p.session; ; {
 		result, err := session.Do(ctx, order, func(said *agentpb.Progress) { b.said(p, said) })
 		if !errors.Is(err, agentlink.ErrAway) || ctx.Err() != nil || p.keep == nil {
+			p.unrestored = result.GetUnrestored()
 			return b.verdict(result, err)
 		}
 		if session, err = b.again(ctx, p, err); err != nil {

@@ -49,7 +49,7 @@ var errChainGone = errors.New("the broadcast was ended by an internal error; see
 // chainGone is called once the broadcast's actor has ended, well or not: whoever it did not speak of has failed.
 func (d *deploy) chainGone(ctx actor.Context, id string) {
 	for host, m := range d.chains[id].waiting {
-		d.outcome(ctx, chainOutcome{id, host, m.inc, errChainGone})
+		d.outcome(ctx, chainOutcome{id, host, m.inc, errChainGone, 0})
 	}
 	d.chainPassed(ctx, id)
 	delete(d.chains, id)
@@ -86,6 +86,9 @@ func (d *deploy) chainStarted(ctx actor.Context, m chainStarted) {
 func (d *deploy) outcome(ctx actor.Context, m chainOutcome) {
 	if b := d.chains[m.chain]; b != nil {
 		delete(b.waiting, m.host)
+	}
+	if v := d.views[m.host]; v.chain == m.chain {
+		v.unrestored = m.unrestored
 	}
 	if pid := d.PID(m.host); pid != nil && d.Incarnation(m.host) == m.inc {
 		ctx.Send(pid, m)

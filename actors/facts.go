@@ -24,8 +24,9 @@ type view struct {
 	call    []byte // digest of the token that the deployed system is to call with; nil: it is not to call
 	said    string // sha256 of its image, by the deployed system's own word
 
-	chain    string                // the last broadcast that it was in
-	transfer *message.NodeTransfer // in that; nil before
+	chain      string                // the last broadcast that it was in
+	transfer   *message.NodeTransfer // in that; nil before
+	unrestored uint32                // attributes, ACLs and device nodes of the image, then
 }
 
 // record appends a fact to the journal.
@@ -171,6 +172,9 @@ func (d *deploy) report(r workflow.HostReport) *message.NodeReport {
 		Name: r.Host, Cluster: d.job.nodes[r.Host].node.Cluster, Phase: phases[r.Phase], Cause: line(r.Cause), Evidence: tail(r.Evidence, maxReport/len(d.job.order)),
 	}
 	n.Confirmed = r.Phase == workflow.PhaseOK && d.confirmed(r.Host)
+	if count := d.views[r.Host].unrestored; count > 0 && r.Phase == workflow.PhaseOK {
+		n.Cause = fmt.Sprintf("attributes, ACLs or device nodes of the image that were not restored: %d", count)
+	}
 	n.Transfer = reported(d.views[r.Host].transfer, len(d.job.order))
 	for _, m := range r.Macros {
 		n.Macros = append(n.Macros, macroTime(m))

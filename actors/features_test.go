@@ -26,6 +26,17 @@ var _ = Describe("A deployment with more than an image", func() {
 		Expect(s.disk("node-1", "etc/installed")).To(Equal("site tiny node-1\nimage tiny node-1\n"))
 	})
 
+	It("says of a node that is OK how much of the image it could not restore, also later", func() {
+		s := newSite(blueprint{nodes: 1, memory: true})
+		acl := map[string]string{"SCHILY.acl.access": "user::rw-\nuser:nobody-knows:r--\ngroup::r--\nmask::r--\nother::r--\n"}
+		s.file("images/image.tar", string(tarOf(append(contents(), entry{name: "srv/a", records: acl}, entry{name: "srv/b", records: acl})...)))
+		o := s.run(s.deployment())
+		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.GetText())
+		const lost = "attributes, ACLs or device nodes of the image that were not restored: 2"
+		Expect(o.report("node-1").GetCause()).To(Equal(lost))
+		Expect(s.client().shown(o.id).GetResults()[0].GetCause()).To(Equal(lost))
+	})
+
 	It("says what a post-install said that failed", func() {
 		s := newSite(blueprint{nodes: 1})
 		s.file("bad.tgz", string(gzipped(tarOf(entry{name: "post.sh", content: "#!/bin/sh\necho the licence server is away\nexit 3\n"}))))

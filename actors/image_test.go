@@ -29,7 +29,10 @@ func description(tarball string, more ...string) string {
 }
 
 // entry is a file of an archive, or a symbolic link.
-type entry struct{ name, content, link string }
+type entry struct {
+	name, content, link string
+	records             map[string]string // of its header
+}
 
 // contents are what the image of the specs holds: 1 MB, and a system that boots.
 func contents() []entry {
@@ -53,7 +56,7 @@ func tarOf(entries ...entry) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, e := range entries {
-		h := &tar.Header{Name: e.name, Mode: 0o755, Size: int64(len(e.content)), Linkname: e.link}
+		h := &tar.Header{Name: e.name, Mode: 0o755, Size: int64(len(e.content)), Linkname: e.link, PAXRecords: e.records}
 		if e.link != "" {
 			h.Typeflag = tar.TypeSymlink
 		}

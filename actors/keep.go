@@ -33,7 +33,7 @@ func (j *job) receive(n *config.Node) *agentpb.Receive {
 		Kind:     j.image.Kind, Compression: j.image.Compression,
 		Target: j.target(n), Ring: uint64(n.ChainRing),
 		SlowDisk: durationpb.New(n.SlowDisk), Stall: durationpb.New(j.stall),
-		Size: uint64(j.image.Unpacked), Verify: n.VerifyImage,
+		Size: uint64(j.image.Needs), Verify: n.VerifyImage,
 	}
 }
 

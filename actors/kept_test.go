@@ -302,7 +302,12 @@ var _ = Describe("A broadcast that loses the way to its agents for a while", fun
 	})
 
 	It("tells why a node has failed meanwhile", func() {
-		s, c := cabled(func(b *blueprint) { b.node = map[int]string{1: "sandbox_fault=disk-full:4MiB"} })
+		s, c := cabled(func(b *blueprint) { b.node = map[int]string{1: "sandbox_fault=disk-full:2MiB"} })
+		many := contents()
+		for i := range 20_000 { // of which the server cannot know what they take
+			many = append(many, entry{name: fmt.Sprint("usr/share/empty/", i)})
+		}
+		s.file("images/image.tar", string(tarOf(many...)))
 		o := s.begin(s.deployment())
 		o.starts("node-1")
 		c.cut()

@@ -245,6 +245,7 @@ type (
 		chain, host string
 		inc         int
 		err         error
+		unrestored  uint32 // attributes, ACLs and device nodes of the image that its agent did not restore
 	}
 	chainPassed struct{ chain string } // what it still feeds are stragglers
 	chainEnded  struct{ chain string }

@@ -13,6 +13,8 @@ type place struct {
 	member
 	cancel context.CancelCauseFunc // ends its order
 
+	unrestored uint32 // as its agent says at the end; of the goroutine that settles it
+
 	mu      sync.Mutex
 	address string // it listens there
 	settled bool

@@ -156,6 +156,14 @@ var _ = Describe("A request", func() {
 		s.untouched()
 	})
 
+	It("to check tells that verify_image is in vain for a tar image", func() {
+		s := newSite(blueprint{node: map[int]string{2: "verify_image=true"}})
+		r := s.deployment()
+		r.DryRun = true
+		Expect(s.client().ask(r).(*message.Checked).GetLines()).To(ContainElement(
+			"verify_image does nothing for a tar image: its files are not read back (nodes that ask for it: 1)"))
+	})
+
 	It("sent again with the same id is answered as the first time and runs once", func() {
 		s := newSite(blueprint{})
 		r := s.deployment("node-1")

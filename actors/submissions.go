@@ -197,6 +197,9 @@ func (j *job) describe() []string {
 	for _, file := range j.missing {
 		lines = append(lines, file+": is uploaded first: it is not below the image_roots of the site")
 	}
+	if n := j.unverified(); n > 0 {
+		lines = append(lines, fmt.Sprintf("verify_image does nothing for a tar image: its files are not read back (nodes that ask for it: %d)", n))
+	}
 	for _, host := range j.order {
 		h := j.nodes[host]
 		for _, m := range h.plan.Macros {
@@ -211,4 +214,14 @@ func (j *job) describe() []string {
 		}
 	}
 	return lines
+}
+
+// unverified counts the nodes whose verify_image is in vain.
+func (j *job) unverified() (nodes int) {
+	for _, host := range j.order {
+		if j.nodes[host].node.VerifyImage && j.env.Image.Kind == "tar" {
+			nodes++
+		}
+	}
+	return nodes
 }

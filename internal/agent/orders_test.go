@@ -286,14 +286,32 @@ var _ = Describe("An agent, given", func() {
 })
 
 var _ = Describe("An agent with a small disk", func() {
-	It("says that an image does not fit", func() {
-		r := newRig()
+	var r *rig
+	BeforeEach(func() {
+		r = newRig()
 		r.start(func(c *agent.Config) {
 			disk, err := dirdisk.Open(dirdisk.Config{Root: r.disk, Capacity: 100 << 10})
 			Expect(err).NotTo(HaveOccurred())
 			c.Machine = disk
 		})
 		r.prepare()
+	})
+
+	It("refuses an image that needs more, before it listens and writes", func() {
+		result := r.do(broadcast(tarball([2]string{"usr/lib/big", strings.Repeat("big", 100000)}), func(r *agentpb.Receive) { r.Size = 300000 }).order)
+		Expect(result.Error).To(Equal("receive: no space left on device: the image needs 1 MiB, and /mnt/dest has room for 0 MiB; nothing was written"))
+		Expect(os.ReadDir(filepath.Join(r.disk, "part", "3"))).To(BeEmpty())
+	})
+
+	It("takes one that needs all of it, also a second time", func() {
+		content := strings.Repeat("big!", 24<<10)
+		for range 2 {
+			result, _ := r.send(broadcast(tarball([2]string{"usr/lib/big", content}), func(r *agentpb.Receive) { r.Size = uint64(len(content)) }))
+			Expect(result.Ok).To(BeTrue(), result.Error)
+		}
+	})
+
+	It("says that an image does not fit", func() {
 		result, link := r.send(broadcast(tarball([2]string{"usr/lib/big", strings.Repeat("big", 100000)}), nil))
 		Expect(result.Error).To(ContainSubstring(`unpack "usr/lib/big": no space left on device`))
 		Expect(link.OK).To(BeFalse())

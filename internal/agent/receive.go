@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/kadeploy/kadeploy/chain"
@@ -62,7 +64,7 @@ func (w *work) receive(r *agentpb.Receive) error {
 	case sinkErr != nil:
 		return sinkErr
 	}
-	w.digest = r.Manifest
+	w.digest, w.unrestored = r.Manifest, stats.skipped
 	w.output = stats.text(got.Bytes)
 	return nil
 }
@@ -121,6 +123,9 @@ func (w *work) sink(r *agentpb.Receive) (*sink, error) {
 	switch r.Kind {
 	case "tar":
 		tree, err := m.Tree(r.Target)
+		if err == nil {
+			err = fits(r, tree)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -140,6 +145,15 @@ func (w *work) sink(r *agentpb.Receive) (*sink, error) {
 		return s, nil
 	}
 	return nil, fmt.Errorf("kind %q: want tar or dd (compressions: %v)", r.Kind, compress.Names)
+}
+
+// fits says whether an archive can be unpacked in a tree. What another try has left there makes room for the same files, and does not count.
+func fits(r *agentpb.Receive, tree machine.Tree) error {
+	if tree.Room <= 0 || r.Size <= uint64(tree.Room) {
+		return nil
+	}
+	return fmt.Errorf("%w: the image needs %d MiB, and %s has room for %d MiB; nothing was written", syscall.ENOSPC,
+		(r.Size-1)>>20+1, cmp.Or(tree.Device, r.Target), tree.Room>>20)
 }
 
 // treeSink unpacks an archive below a tree.

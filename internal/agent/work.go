@@ -30,10 +30,11 @@ type work struct {
 	listening string // of its link of the chain, until receive returns
 	end       End    // it was a reboot or a kexec, and went well; EndLost: it was not
 
-	output string // the last lines of what the order printed
-	digest []byte
-	disks  []*agentpb.Disk
-	root   string // what a kernel calls the device that was mounted
+	output     string // the last lines of what the order printed
+	digest     []byte
+	unrestored int // of what the image has
+	disks      []*agentpb.Disk
+	root       string // what a kernel calls the device that was mounted
 
 	device, missing string // the disk that an inventory was to find, or why there is none
 
@@ -69,7 +70,7 @@ func (w *work) run(before *work) {
 		err = context.Cause(w.ctx)
 	}
 	w.result = &agentpb.Result{
-		Ok: err == nil, Digest: w.digest, Disks: w.disks, Root: w.root, Device: w.device, Missing: w.missing,
+		Ok: err == nil, Digest: w.digest, Unrestored: uint32(w.unrestored), Disks: w.disks, Root: w.root, Device: w.device, Missing: w.missing,
 		LogTail: strings.ToValidUTF8(w.output[max(0, len(w.output)-agentpb.MaxTail):], "?"),
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -39,6 +40,7 @@ var _ = Describe("Preparing an image", func() {
 			Expect(img.SHA256).To(Equal(hex.EncodeToString(sum[:])))
 			Expect(img.MD5).To(BeEmpty())
 			Expect(img.Unpacked).To(BeEquivalentTo(len(small())))
+			Expect(img.Needs).To(BeEquivalentTo(2*7*3000 + len("ID=test\n")))
 			Expect(img.Manifest.Digest()).To(Equal(manifest.Digest()))
 
 			f, err := img.Open()
@@ -58,9 +60,45 @@ var _ = Describe("Preparing an image", func() {
 			path := write("disk", pack(compression, disk))
 			img, err := catalogue(nil).Prepare(background(), config.Image{Path: path, Kind: "dd", Compression: compression}, nil)
 			Expect(err).NotTo(HaveOccurred())
-			Expect(img.Unpacked).To(BeEquivalentTo(len(disk)))
+			Expect([]int64{img.Unpacked, img.Needs}).To(Equal([]int64{int64(len(disk)), int64(len(disk))}))
 		}
 	})
+
+	It("knows what the files of an archive take at least, the last of each name", func() {
+		for _, c := range []struct {
+			needs   int64
+			members []member
+		}{
+			{1000, []member{{"a", strings.Repeat("a", 5000)}, {"./a", strings.Repeat("b", 1000)}}},
+			{0, []member{{"a", strings.Repeat("a", 5000)}, {"a", "-> b"}}},
+			{5000, []member{{"a", strings.Repeat("a", 5000)}, {"b", "=> a"}, {"c", "/"}}},
+			{100_000, []member{{"zeros", strings.Repeat("\x00", 100_000)}}},
+		} {
+			img, err := catalogue(nil).Prepare(background(), tarImage(write("i.tar", tarball(c.members...)), "none"), nil)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(img.Needs).To(Equal(c.needs))
+		}
+	})
+
+	DescribeTable("does not count holes of sparse files", func(version string) {
+		dir := GinkgoT().TempDir()
+		f, err := os.Create(filepath.Join(dir, "sparse"))
+		Expect(err).NotTo(HaveOccurred())
+		defer f.Close()
+		_, err = f.WriteAt(bytes.Repeat([]byte("data"), 16<<10), 8<<20) // 64 KiB
+		Expect(err).NotTo(HaveOccurred())
+		_, err = f.WriteAt(make([]byte, 1<<20), 16<<20) // zeros that are on the disk
+		Expect(err).NotTo(HaveOccurred())
+		Expect(f.Truncate(32 << 20)).To(Succeed())
+		archived, err := exec.Command("tar", "-c", "-C", dir, "--format=posix", "--sparse", "--hole-detection=seek", "--sparse-version="+version, "sparse").Output()
+		Expect(err).NotTo(HaveOccurred())
+		path, kept := write("i.tar", archived), GinkgoT().TempDir()
+		for range 2 { // the second time as it was kept
+			img, err := catalogue(func(c *image.Config) { c.Dir = kept }).Prepare(background(), tarImage(path, "none"), nil)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(img.Needs).To(BeEquivalentTo(64 << 10))
+		}
+	}, Entry("of version 0.0", "0.0"), Entry("of version 0.1", "0.1"), Entry("of version 1.0", "1.0"))
 
 	It("tells how far it is, up to the end", func() {
 		content := pack("none", tarball(member{"big", strings.Repeat("x", 5<<20)}))

@@ -18,6 +18,7 @@ type Image struct {
 	Kind        string // tar or dd
 	Compression string // name for compress.Open
 	Unpacked    int64  // bytes once decompressed
+	Needs       int64  // bytes that it takes on a disk at least: Unpacked, or the files of a tar image, without their holes
 	Manifest    *chain.Manifest
 
 	id    identity

@@ -29,6 +29,21 @@ func entryOf(h *tar.Header) entry {
 
 func clean(name string) string { return path.Clean("/" + name)[1:] }
 
+// needs sums up what files take on a disk. A later one takes the place of an earlier one of its name.
+type needs struct {
+	of  map[string]int64 // by name, those that take something
+	sum int64
+}
+
+func (n *needs) add(e entry, content int64) {
+	n.sum += content - n.of[e.Name]
+	if content > 0 {
+		n.of[e.Name] = content
+	} else {
+		delete(n.of, e.Name)
+	}
+}
+
 func (e entry) regular() bool { return e.Type == tar.TypeReg || e.Type == tar.TypeGNUSparse }
 
 // pack makes the list small enough to be kept with every image.

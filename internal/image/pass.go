@@ -91,7 +91,7 @@ func (p *pass) read(ctx context.Context, f *os.File, img *Image) error {
 	wg.Go(func() {
 		w := walk{ctx: ctx, maxUnpacked: p.maxUnpacked}
 		walkErr = w.run(toWalk, p.want.Kind, p.want.Compression)
-		img.Unpacked, img.index = w.unpacked, w.packed
+		img.Unpacked, img.Needs, img.index = w.unpacked, w.needs, w.packed
 		toWalk.CloseWithError(errStopped)
 	})
 	err := p.pump(ctx, f, img.Size, io.MultiWriter(append(sinks, manifestW, walkW)...))

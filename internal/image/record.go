@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	recordVersion = 1
+	recordVersion = 2
 	recordSuffix  = ".image"
 	tempPrefix    = ".new-"
 	maxRecords    = 256
@@ -37,6 +37,7 @@ type record struct {
 	Kind        string
 	Compression string
 	Unpacked    int64
+	Needs       int64
 	Manifest    int    // bytes of the manifest
 	Index       int    // bytes of the list
 	Sum         []byte // SHA-256 of both
@@ -91,7 +92,7 @@ func (r *records) load(key string, id identity) *Image {
 	}
 	return &Image{
 		Path: id.Path, Size: id.Size, SHA256: rec.SHA256, MD5: rec.MD5, Kind: rec.Kind, Compression: rec.Compression,
-		Unpacked: rec.Unpacked, Manifest: manifest, id: id, index: body[rec.Manifest:],
+		Unpacked: rec.Unpacked, Needs: rec.Needs, Manifest: manifest, id: id, index: body[rec.Manifest:],
 	}
 }
 
@@ -101,7 +102,7 @@ func (r *records) save(key string, img *Image) error {
 	sum := sha256.Sum256(body)
 	head, err := json.Marshal(record{
 		Version: recordVersion, Identity: img.id, SHA256: img.SHA256, MD5: img.MD5, Kind: img.Kind, Compression: img.Compression,
-		Unpacked: img.Unpacked, Manifest: len(manifest), Index: len(img.index), Sum: sum[:],
+		Unpacked: img.Unpacked, Needs: img.Needs, Manifest: len(manifest), Index: len(img.index), Sum: sum[:],
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package image
 import (
 	"archive/tar"
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,13 +12,20 @@ import (
 	"github.com/kadeploy/kadeploy/internal/compress"
 )
 
+// blockSize is no larger than the unit in which the agent makes holes of zeros.
+const blockSize = 32 << 10
+
+var zeros [blockSize]byte
+
 // walk unpacks an image to nowhere, so that a node never is the first to find out that it does not unpack. Its errors
 // read on from "image NAME".
 type walk struct {
 	ctx         context.Context
 	maxUnpacked int64
 	unpacked    int64
+	needs       int64
 	packed      []byte // index of a tar image
+	block       [blockSize]byte
 }
 
 func (w *walk) run(r io.Reader, kind, compression string) error {
@@ -27,7 +35,11 @@ func (w *walk) run(r io.Reader, kind, compression string) error {
 	}
 	defer plain.Close()
 	c := &counter{r: plain, ctx: w.ctx, left: w.maxUnpacked}
-	defer func() { w.unpacked = c.n }()
+	defer func() {
+		if w.unpacked = c.n; kind != "tar" {
+			w.needs = c.n
+		}
+	}()
 	if kind == "tar" {
 		if err := w.tar(c); err != nil {
 			return err
@@ -43,6 +55,7 @@ func (w *walk) run(r io.Reader, kind, compression string) error {
 func (w *walk) tar(c *counter) error {
 	t := tar.NewReader(c)
 	var list []entry
+	files := needs{of: make(map[string]int64)}
 	for {
 		c.zeros = 0
 		h, err := t.Next()
@@ -55,10 +68,13 @@ func (w *walk) tar(c *counter) error {
 		if len(list) == maxEntries {
 			return fmt.Errorf("has more than %d entries", maxEntries)
 		}
-		list = append(list, entryOf(h))
-		if err := w.skip(t); err != nil {
+		e := entryOf(h)
+		list = append(list, e)
+		content, err := w.content(t, c)
+		if err != nil {
 			return fault(fmt.Sprintf("tar archive in entry %q", h.Name), err)
 		}
+		files.add(e, content)
 	}
 	// archive/tar takes the end of the stream for the end of the archive; only the zero blocks that tar writes last
 	// tell an archive from its first half.
@@ -69,20 +85,30 @@ func (w *walk) tar(c *counter) error {
 		return errors.New("holds an empty tar archive")
 	}
 	var err error
+	w.needs = files.sum
 	w.packed, err = pack(list)
 	return err
 }
 
-// skip reads an entry to its end. Holes of a sparse file cost no reading, only time: hence the look at ctx.
-func (w *walk) skip(t *tar.Reader) error {
-	for {
+// content reads an entry to its end, and says how much of it takes room on a disk. Holes of a sparse file cost no reading, only time: hence the
+// look at ctx.
+func (w *walk) content(t *tar.Reader, c *counter) (int64, error) {
+	var size, filled int64
+	for before := c.n; ; {
 		if w.ctx.Err() != nil {
-			return errClosed
+			return 0, errClosed
 		}
-		if _, err := io.CopyN(io.Discard, t, 16<<20); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
+		n, err := t.Read(w.block[:])
+		if size += int64(n); !bytes.Equal(w.block[:n], zeros[:n]) {
+			filled += int64(n)
+		}
+		switch {
+		case errors.Is(err, io.EOF) && c.n-before < size: // a sparse one: zeros that are in the archive become holes, too
+			return filled, nil
+		case errors.Is(err, io.EOF):
+			return size, nil
+		case err != nil:
+			return 0, err
 		}
 	}
 }

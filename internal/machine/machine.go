@@ -69,6 +69,8 @@ type Runner interface {
 type Tree struct {
 	Path    string         // where it really is
 	Budget  archive.Budget // what may still be written to it; nil: no limit of ours
+	Device  string         // that it is on; "": none, or not known
+	Room    int64          // bytes that files may take there when there are no others; 0: not known
 	Devices bool           // device nodes can be made here; otherwise allowed ones are left out
 }
 

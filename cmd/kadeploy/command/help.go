@@ -49,7 +49,8 @@ With --output json one document is written when all is over:
 outcome: all_ok, quorum, partial, failed, aborted, unknown; phase: ok, ko, cut, cancelled, and waiting, running,
 retrying when the end is not known; tries: 1, and 1 more for each time a macro-step had to be tried again.
 A node that stands at a breakpoint is ok with "stopped": true, and has no new system. One whose new system itself has said that it
-is the image (phone_home) is ok with "confirmed": true. Both are left out when false.
+is the image (phone_home) is ok with "confirmed": true. Both are left out when false. The cause of a node that is ok says what could not
+be restored of its image.
 
 With --plan nothing is done: it shows for each node which disk would be written over, how much of it, and what was on it when the node's
 deployment system last ran (see kadeploy nodes --disks). --output json, with --dry-run too:

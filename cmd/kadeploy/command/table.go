@@ -58,7 +58,7 @@ func (n *nodeReport) cells(macros []string) []string {
 		cause = strings.TrimSuffix(n.State+": "+n.Cause, ": ")
 	}
 	if n.Confirmed {
-		cause = "confirmed its image"
+		cause = strings.Join(present([]string{"confirmed its image", n.Cause}), "; ")
 	}
 	return append(cells, cause)
 }

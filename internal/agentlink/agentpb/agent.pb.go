@@ -451,6 +451,7 @@ type Result struct {
 	Root          string                 `protobuf:"bytes,7,opt,name=root,proto3" json:"root,omitempty"`                      // Mount only: what a kernel calls the device, for root=; "": as the order does
 	Device        string                 `protobuf:"bytes,50,opt,name=device,proto3" json:"device,omitempty"`                 // Inventory only: /dev/sda, what the order's device means in this boot
 	Missing       string                 `protobuf:"bytes,51,opt,name=missing,proto3" json:"missing,omitempty"`               // Inventory only: why that means no disk; one line
+	Unrestored    uint32                 `protobuf:"varint,60,opt,name=unrestored,proto3" json:"unrestored,omitempty"`        // Receive only: attributes, ACLs, labels and device nodes of a tar image that were not restored
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -546,6 +547,13 @@ func (x *Result) GetMissing() string {
 		return x.Missing
 	}
 	return ""
+}
+
+func (x *Result) GetUnrestored() uint32 {
+	if x != nil {
+		return x.Unrestored
+	}
+	return 0
 }
 
 // Disk is a disk of the machine. Texts are at most 128 bytes.
@@ -1633,7 +1641,7 @@ type Receive struct {
 	Tls           bool                   `protobuf:"varint,10,opt,name=tls,proto3" json:"tls,omitempty"`                          // the chain is encrypted
 	SlowDisk      *durationpb.Duration   `protobuf:"bytes,11,opt,name=slow_disk,json=slowDisk,proto3" json:"slow_disk,omitempty"` // this disk may hold up the chain so long; 0: for ever; absent: default
 	Stall         *durationpb.Duration   `protobuf:"bytes,12,opt,name=stall,proto3" json:"stall,omitempty"`                       // of silence after which a peer is taken for dead; absent: default
-	Size          uint64                 `protobuf:"varint,13,opt,name=size,proto3" json:"size,omitempty"`                        // dd: bytes of the image once decompressed; 0: not known
+	Size          uint64                 `protobuf:"varint,13,opt,name=size,proto3" json:"size,omitempty"`                        // bytes that the image takes on a disk at least, of a dd image exactly; 0: not known
 	Verify        bool                   `protobuf:"varint,14,opt,name=verify,proto3" json:"verify,omitempty"`                    // dd: what was written is read back and compared
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2577,7 +2585,7 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x05order\x18\x01 \x01(\x04R\x05order\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
 	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x1c\n" +
-	"\tlistening\x18\x04 \x01(\tR\tlistening\"\xec\x01\n" +
+	"\tlistening\x18\x04 \x01(\tR\tlistening\"\x8c\x02\n" +
 	"\x06Result\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\x04R\x05order\x12\x0e\n" +
 	"\x02ok\x18\x02 \x01(\bR\x02ok\x12\x14\n" +
@@ -2587,7 +2595,10 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x05disks\x18\x06 \x03(\v2\x17.kadeploy.agent.v1.DiskR\x05disks\x12\x12\n" +
 	"\x04root\x18\a \x01(\tR\x04root\x12\x16\n" +
 	"\x06device\x182 \x01(\tR\x06device\x12\x18\n" +
-	"\amissing\x183 \x01(\tR\amissing\"\x97\x02\n" +
+	"\amissing\x183 \x01(\tR\amissing\x12\x1e\n" +
+	"\n" +
+	"unrestored\x18< \x01(\rR\n" +
+	"unrestored\"\x97\x02\n" +
 	"\x04Disk\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12\x16\n" +

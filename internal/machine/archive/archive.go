@@ -1,11 +1,12 @@
 // Package archive unpacks tar archives into a directory, and never outside it.
 //
-// It restores modes (setuid too), owners where the caller allows them, hard and symbolic links, long names, sparse files,
-// times with their nanoseconds and extended attributes. A later member replaces an earlier one of the same name, as GNU
-// tar does. What would leave the directory, and devices that the caller did not allow, are refused by name: *RefusedError.
+// It restores modes (setuid too), hard and symbolic links, long names, sparse files, times with their nanoseconds and the
+// extended attributes of users; and where the caller allows owners, these, POSIX ACLs, SELinux labels, file capabilities
+// and trusted attributes. A later member replaces an earlier one of the same name, as GNU tar does. What would leave the
+// directory, and devices that the caller did not allow, are refused by name: *RefusedError.
 //
-// Not restored, but counted in Stats.Skipped: POSIX ACLs, SELinux labels, attributes that the file system or our rights
-// do not allow. Decompression is the caller's.
+// Not restored, but counted in Stats.Skipped: attributes that the file system or our rights do not allow, and ACLs with
+// names instead of numbers (what GNU tar writes with --acls; among --xattrs it has the numbers). Decompression is the caller's.
 package archive
 
 import (
@@ -160,6 +161,9 @@ func (x *extractor) member(h *tar.Header, r io.Reader) error {
 	if name == "." {
 		if h.Typeflag != tar.TypeDir {
 			return &RefusedError{h.Name, "it would replace the target itself"}
+		}
+		if err := x.keepTarget(); err != nil {
+			return err
 		}
 		return x.remember(name, h)
 	}

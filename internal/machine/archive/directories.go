@@ -36,12 +36,38 @@ func (x *extractor) reuse(parent int, base string) error {
 		return err
 	}
 	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		return unix.Fchmodat(parent, base, st.Mode&0o7777|0o700, 0)
+		return x.keep(parent, base, st.Mode&0o7777|0o700)
 	}
 	if err := x.remove(parent, base); err != nil {
 		return err
 	}
 	return unix.Mkdirat(parent, base, 0o700)
+}
+
+// keep makes a directory that is there writable, and has what is made in it inherit nothing: another try gives it its ACLs again.
+func (x *extractor) keep(parent int, base string, mode uint32) error {
+	if err := unix.Fchmodat(parent, base, mode, 0); err != nil || !x.o.Owners {
+		return err
+	}
+	fd, err := unix.Openat(parent, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	removeACLs(fd)
+	return nil
+}
+
+// keepTarget does so with the target itself.
+func (x *extractor) keepTarget() error {
+	if !x.o.Owners {
+		return nil
+	}
+	fd, err := x.parents.get(".")
+	if err == nil {
+		removeACLs(fd)
+	}
+	return err
 }
 
 // remember notes how a directory is to be in the end; of several members with its name the last one counts.

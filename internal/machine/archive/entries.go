@@ -60,7 +60,7 @@ func (x *extractor) symlink(parent int, base string, h *tar.Header) error {
 			return fmt.Errorf("owner: %w", err)
 		}
 	}
-	x.stats.Skipped += countAttributes(h)
+	x.describeAt(parent, base, h)
 	return setTime(parent, base, h.ModTime)
 }
 
@@ -127,6 +127,12 @@ func (x *extractor) device(parent int, base string, h *tar.Header) error {
 	if err := unix.Fchmodat(parent, base, uint32(h.Mode)&0o7777, 0); err != nil {
 		return fmt.Errorf("mode: %w", err)
 	}
-	x.stats.Skipped += countAttributes(h)
+	x.describeAt(parent, base, h)
 	return setTime(parent, base, h.ModTime)
+}
+
+// describeAt sets the extended attributes of what cannot be opened for that: links, devices and fifos.
+func (x *extractor) describeAt(parent int, base string, h *tar.Header) {
+	at := fmt.Sprintf("/proc/self/fd/%d/%s", parent, base)
+	x.stats.Skipped += setAttributes(h, x.o.Owners, func(name string, value []byte) error { return unix.Lsetxattr(at, name, value, 0) })
 }

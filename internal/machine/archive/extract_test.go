@@ -13,7 +13,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"golang.org/x/sys/unix"
 
 	"github.com/kadeploy/kadeploy/internal/machine/archive"
 )
@@ -125,16 +124,18 @@ var _ = Describe("Extract", func() {
 		Expect(read(at("z"))).To(Equal("end"))
 	})
 
-	It("restores user attributes and counts what it does not restore", func() {
-		f := file("f", "x")
-		f.PAXRecords = map[string]string{"SCHILY.xattr.user.note": "hi", "SCHILY.acl.access": "user::rw-", "LIBARCHIVE.xattr.user.b": "aGk="}
-		stats, err := extract(target, f)
+	It("restores user attributes and counts what it does not restore: without owners, all that needs them", func() {
+		f, l := file("f", "x"), link("l", "f")
+		f.PAXRecords = map[string]string{
+			"SCHILY.xattr.user.note": "hi", "LIBARCHIVE.xattr.user.note": "aGk=", "LIBARCHIVE.xattr.user.b": "aGk=",
+			"SCHILY.acl.access": "user::rw-\nuser:1234:r--\ngroup::r--\nmask::r--\nother::r--\n",
+		}
+		l.PAXRecords = map[string]string{"RHT.security.selinux": "system_u:object_r:bin_t:s0"}
+		stats, err := extract(target, f, l)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(stats.Skipped).To(Equal(2))
-		buf := make([]byte, 10)
-		n, err := unix.Lgetxattr(at("f"), "user.note", buf)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(string(buf[:n])).To(Equal("hi"))
+		Expect(stats.Skipped).To(Equal(3))
+		Expect(xattr(at("f"), "user.note")).To(Equal("hi"))
+		Expect(xattr(at("f"), aclAccess)).To(BeEmpty())
 	})
 
 	It("tells an empty archive from one that was unpacked", func() {

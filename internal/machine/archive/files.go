@@ -115,7 +115,8 @@ func describe(fd int, h *tar.Header, owners bool) (skipped int, err error) {
 	if err := unix.Fchmod(fd, uint32(h.Mode)&0o7777); err != nil {
 		return 0, fmt.Errorf("mode: %w", err)
 	}
-	return setAttributes(fd, h, owners), nil
+	set := func(name string, value []byte) error { return unix.Fsetxattr(fd, name, value, 0) }
+	return setAttributes(h, owners, set), nil
 }
 
 // setTime sets the modification time of an entry itself, not of what it links to; with an empty name that of the handle,

@@ -30,6 +30,7 @@ func FuzzExtract(f *testing.F) {
 	add(&tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: ".."}, &tar.Header{Name: "l/secret", Typeflag: tar.TypeReg})
 	add(&tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "../secret"}, &tar.Header{Name: "h", Typeflag: tar.TypeLink, Linkname: "l"}, &tar.Header{Name: "h", Typeflag: tar.TypeReg, Mode: 0o777})
 	add(&tar.Header{Name: "d", Typeflag: tar.TypeDir, Mode: 0o777}, &tar.Header{Name: "d", Typeflag: tar.TypeSymlink, Linkname: ".."})
+	add(&tar.Header{Name: "a", Typeflag: tar.TypeReg, PAXRecords: map[string]string{"SCHILY.acl.access": "user::rw-,user:1:r--,group::r--,mask::r--,other::---"}})
 	add(&tar.Header{Name: "f", Typeflag: tar.TypeFifo}, &tar.Header{Name: "f/x", Typeflag: tar.TypeReg})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		base := t.TempDir()

@@ -45,11 +45,19 @@ func tree(dir string) {
 	Expect(os.MkdirAll(at(strings.Repeat("long-name-of-a-directory/", 10)), 0o755)).To(Succeed())
 	Expect(os.WriteFile(at(strings.Repeat("long-name-of-a-directory/", 10)+"f"), []byte("deep"), 0o640)).To(Succeed())
 	Expect(os.WriteFile(at("usr/bin/su"), []byte("su"), 0o755)).To(Succeed())
+	if os.Geteuid() == 0 { // who then changes its mode: a new owner takes setuid away
+		Expect(os.Chown(at("usr/bin/su"), 1234, 5678)).To(Succeed())
+	}
 	Expect(os.Chmod(at("usr/bin/su"), 0o755|os.ModeSetuid)).To(Succeed())
 	Expect(os.Link(at("usr/bin/su"), at("usr/bin/sudo"))).To(Succeed())
 	Expect(os.Symlink("/usr/bin", at("bin"))).To(Succeed())
 	Expect(os.WriteFile(at("odd name\nwith a newline"), []byte("odd"), 0o600)).To(Succeed())
 	Expect(unix.Mkfifo(at("fifo"), 0o600)).To(Succeed())
+	if os.Geteuid() == 0 {
+		for _, name := range []string{"usr", "bin", "fifo"} {
+			Expect(os.Lchown(at(name), 1234, 5678)).To(Succeed())
+		}
+	}
 	Expect(unix.Setxattr(at("usr/bin/su"), "user.note", []byte("kept"), 0)).To(Succeed())
 	f, err := os.Create(at("hole"))
 	Expect(err).NotTo(HaveOccurred())

@@ -86,7 +86,11 @@ func (d *Disk) Tree(dir string) (machine.Tree, error) {
 	if err != nil {
 		return machine.Tree{}, fmt.Errorf("%s: %w", dir, err)
 	}
-	return machine.Tree{Path: real, Budget: d.budget}, nil
+	t := machine.Tree{Path: real, Budget: d.budget}
+	if d.capacity != nil {
+		t.Room = d.capacity.limit
+	}
+	return t, nil
 }
 
 // mounted finds the innermost mount that holds dir; d.mu is held.

@@ -347,6 +347,8 @@ var _ = Describe("A real disk", func() {
 		tree, err := d.Tree(dest)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(tree.Path).To(Equal(dest))
+		Expect(tree.Device).To(Equal("/dev/vda5"))
+		Expect(tree.Room).To(BeNumerically("~", 550<<20, 50<<20), "all of the new file system")
 		Expect(tree.Budget.Take(500 << 20)).To(Succeed())
 		Expect(tree.Budget.Take(100 << 20)).To(MatchError(syscall.ENOSPC))
 		scratch, err := d.Scratch("/rambin/post")

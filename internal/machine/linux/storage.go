@@ -35,7 +35,9 @@ func (d *Driver) Tree(dir string) (machine.Tree, error) {
 	if err != nil {
 		return machine.Tree{}, fmt.Errorf("%s: %w", dir, err)
 	}
-	return tree(real)
+	t, err := tree(real)
+	t.Device = m.device.path
+	return t, err
 }
 
 // holding is the innermost mount that a directory is on: one of this driver's, or else one of a script of the site. Where the machine runs a
@@ -122,32 +124,33 @@ func (d *Driver) Scratch(dir string) (machine.Tree, error) {
 }
 
 func tree(real string) (machine.Tree, error) {
-	room, err := roomAt(real)
+	free, all, err := roomAt(real)
 	if err != nil {
 		return machine.Tree{}, err
 	}
-	return machine.Tree{Path: real, Budget: &space{dir: real, room: room}, Devices: true}, nil
+	return machine.Tree{Path: real, Budget: &space{dir: real, room: free}, Devices: true, Room: all}, nil
 }
 
-// roomAt is how many bytes root may still write below a directory. What is in memory must leave the agent some.
-func roomAt(dir string) (int64, error) {
+// roomAt is how many bytes root may still write below a directory, and how many the whole file system has for files; 0: it knows no bounds. What
+// is in memory must leave the agent some.
+func roomAt(dir string) (free, all int64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+		return 0, 0, fmt.Errorf("free space of %s: %w", dir, err)
 	}
-	room := int64(st.Bfree) * st.Bsize
+	free, all = int64(st.Bfree)*st.Bsize, int64(st.Blocks)*st.Bsize
 	if st.Type != unix.TMPFS_MAGIC && st.Type != unix.RAMFS_MAGIC {
-		return room, nil
+		return free, all, nil
 	}
-	free, err := freeMemory()
+	memory, err := freeMemory()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	free = max(0, free-spared)
-	if st.Type == unix.RAMFS_MAGIC { // which knows no bounds
-		return free, nil
+	memory = max(0, memory-spared)
+	if st.Type == unix.RAMFS_MAGIC {
+		return memory, 0, nil
 	}
-	return min(room, free), nil
+	return min(free, memory), all, nil
 }
 
 // spared is the memory that archives leave to the agent, its chain and the tools.
