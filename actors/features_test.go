@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"archive/tar"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -35,6 +36,15 @@ var _ = Describe("A deployment with more than an image", func() {
 		const lost = "attributes, ACLs or device nodes of the image that were not restored: 2"
 		Expect(o.report("node-1").GetCause()).To(Equal(lost))
 		Expect(s.client().shown(o.id).GetResults()[0].GetCause()).To(Equal(lost))
+	})
+
+	It("takes an image that has device nodes, as every Debian has; a machine that can make none says so", func() {
+		s := newSite(blueprint{nodes: 1})
+		null, pipe := entry{name: "dev/null", kind: tar.TypeChar}, entry{name: "run/initctl", kind: tar.TypeFifo}
+		s.file("images/image.tar", string(tarOf(append(contents(), null, pipe)...)))
+		o := s.run(s.deployment())
+		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.GetText())
+		Expect(o.report("node-1").GetCause()).To(Equal("attributes, ACLs or device nodes of the image that were not restored: 1"))
 	})
 
 	It("says what a post-install said that failed", func() {

@@ -31,6 +31,7 @@ func description(tarball string, more ...string) string {
 // entry is a file of an archive, or a symbolic link.
 type entry struct {
 	name, content, link string
+	kind                byte              // of the entry in a tar archive; 0: a file, or a link
 	records             map[string]string // of its header
 }
 
@@ -56,7 +57,7 @@ func tarOf(entries ...entry) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, e := range entries {
-		h := &tar.Header{Name: e.name, Mode: 0o755, Size: int64(len(e.content)), Linkname: e.link, PAXRecords: e.records}
+		h := &tar.Header{Name: e.name, Mode: 0o755, Size: int64(len(e.content)), Linkname: e.link, Typeflag: e.kind, PAXRecords: e.records}
 		if e.link != "" {
 			h.Typeflag = tar.TypeSymlink
 		}

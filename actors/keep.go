@@ -24,7 +24,8 @@ import (
 // is a digest of all of it. What pre-installs and custom operations do to a disk is in no order: behind them nothing is kept. The key of the
 // transfer is in memory only: agents hand it back, in the session that their certificate opened.
 
-// receive is the order of a node to receive the image, without what is the transfer's.
+// receive is the order of a node to receive the image, without what is the transfer's. An image is a whole system: the nodes of devices that
+// its first programs need are part of it.
 func (j *job) receive(n *config.Node) *agentpb.Receive {
 	digest := j.image.Manifest.Digest()
 	return &agentpb.Receive{
@@ -33,7 +34,7 @@ func (j *job) receive(n *config.Node) *agentpb.Receive {
 		Kind:     j.image.Kind, Compression: j.image.Compression,
 		Target: j.target(n), Ring: uint64(n.ChainRing),
 		SlowDisk: durationpb.New(n.SlowDisk), Stall: durationpb.New(j.stall),
-		Size: uint64(j.image.Needs), Verify: n.VerifyImage,
+		Size: uint64(j.image.Needs), Verify: n.VerifyImage, Devices: true,
 	}
 }
 

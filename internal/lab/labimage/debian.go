@@ -20,6 +20,9 @@ const (
 var dropped = []string{"usr/share/doc", "usr/share/locale", "usr/share/man", "var/lib/apt/lists", "var/cache/apt",
 	"kernel/sound", "kernel/drivers/infiniband", "kernel/drivers/media", "kernel/drivers/gpu", "kernel/drivers/net/ethernet", "kernel/drivers/hv"}
 
+// packing makes the archive of the tree; with /dev, as Debian's own tools pack it.
+const packing = `set -e; tar --sort=name --numeric-owner --xattrs -c . | zstd -q -T0 -6 >"$1"`
+
 // masked are units that only cost time here.
 var masked = []string{"apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer",
 	"systemd-firstboot.service", "systemd-pstore.service"}
@@ -27,7 +30,7 @@ var masked = []string{"apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-bac
 // Debian returns a minimal Debian as .tar.zst: systemd, OpenSSH and a kernel from Debian's packages, fetched from the mirror of this
 // machine's apt. It writes the console line of Tiny with image=debian, and its sshd answers at port 22.
 func Debian() (path string, err error) {
-	ingredients := slices.Concat([]string{release, packages}, dropped, masked)
+	ingredients := slices.Concat([]string{release, packages, packing}, dropped, masked)
 	for _, name := range []string{"init.sh", "eth.network", "marker.service", "marker.sh"} {
 		text, err := seeds.ReadFile("seed/" + name)
 		if err != nil {
@@ -50,7 +53,7 @@ func writeDebian(path string) error {
 	if err := dress(tree); err != nil {
 		return err
 	}
-	return run(tree, "sh", "-c", `set -e; tar --sort=name --numeric-owner --xattrs --exclude=./dev/* -c . | zstd -q -T0 -6 >"$1"`, "sh", path)
+	return run(tree, "sh", "-c", packing, "sh", path)
 }
 
 // dress makes what the packages have installed a machine of the lab.
