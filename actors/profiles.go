@@ -26,9 +26,6 @@ func (j *job) deployProfile(h *hostJob, boot workflow.Boot, home expected, token
 	n := h.node
 	kernel, initrds, site := n.DeployKernel, n.DeployInitrd, n.DeployKernelArgs
 	if boot == workflow.BootNFSRoot {
-		if n.NFSRootKernel == "" {
-			return pxe.Profile{}, fmt.Errorf("node %s has no deployment system over NFS: set nfsroot_kernel and nfsroot_params", n.Name)
-		}
 		kernel, initrds, site = n.NFSRootKernel, nil, n.NFSRootParams
 	}
 	args := []string{site, agentWords(n, home, token), fmt.Sprintf("kadeploy.time=%d", time.Now().Unix())}

@@ -268,7 +268,7 @@ func (j *job) facts(n *config.Node) workflow.Facts {
 		DeployPart: n.DeployPart, TmpPart: n.TmpPart, SwapPart: n.SwapPart, SupportedFS: n.SupportedFS,
 		AdminPreInstall: len(n.PreInstall) > 0, AdminPostInstall: len(n.PostInstall) > 0,
 		Bootloader: n.Bootloader, BootloaderScript: n.BootloaderScript != "", RebootTimeout: n.TimeoutReboot,
-		WholeDevice: j.wholeDevice(), NoEntry: n.Control.NoLogin(), DeployInitrds: len(n.DeployInitrd),
+		WholeDevice: j.wholeDevice(), NoEntry: n.Control.NoLogin(), DeployInitrds: len(n.DeployInitrd), NFSRoot: n.NFSRootKernel != "",
 		PhoneHome: j.phonesHome(n), Key: len(j.key) > 0, FormatTmp: r.GetFormatTmp(), NoPartitioning: r.GetNoPartitioning(), NoKexec: r.GetNoKexec(),
 		PauseAfter: j.pauses(n), Breakpoint: j.breakpoint, Custom: j.customs,
 	}
