@@ -44,11 +44,14 @@ func agentWords(n *config.Node, home expected, token string) string {
 }
 
 // userProfile boots what was deployed: the image's own kernel, below its own hypervisor if it has one, by the network where we have them
-// (bootloader pure_pxe), else whatever the disk boots. root is what the node says that a kernel calls the partition; "": as the
+// (bootloader pure_pxe), else whatever the disk boots, or the boot sector of the partition where the disk gets no boot loader. root is what the node says that a kernel calls the partition; "": as the
 // configuration does.
 func (j *job) userProfile(h *hostJob, root string) (pxe.Profile, error) {
 	n := h.node
-	if j.boot.Kernel == "" || n.Bootloader == "chainload_pxe" {
+	switch {
+	case j.facts(n).StartsPartition():
+		return bootSector(n)
+	case j.boot.Kernel == "" || n.Bootloader == "chainload_pxe":
 		return pxe.FromDisk(), nil
 	}
 	if root = cmp.Or(root, n.DeployDevice()); blockdev.IsHint(root) && !j.namesRoot(h) {

@@ -137,6 +137,9 @@ func (j *job) planReboot(s *config.Snapshot, nodes []*config.Node, a fileAccess)
 	for _, n := range nodes {
 		j.add(n, p)
 	}
+	if err := j.checkBootSectors(s.Global.HTTPURL); err != nil {
+		return err
+	}
 	return j.checkRoots()
 }
 
@@ -168,6 +171,9 @@ func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a fileAccess)
 		return err
 	}
 	if err := j.checkVolumes(); err != nil {
+		return err
+	}
+	if err := j.checkBootSectors(s.Global.HTTPURL); err != nil {
 		return err
 	}
 	return j.checkRoots()

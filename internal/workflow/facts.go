@@ -149,6 +149,12 @@ func (f Facts) fit(macro Macro, name string, steps []Step) error {
 	return nil
 }
 
+// StartsPartition says whether the boot sector of the deployed partition must start it: the disk is to boot, and nothing of the image can
+// be mounted to put a boot loader there. Only a raw image has such a sector.
+func (f Facts) StartsPartition() bool {
+	return f.Bootloader == chainloadPXE && f.ImageKind == imageDD && !f.WholeDevice && !f.mountable()
+}
+
 // mountable says whether the deployment system can mount the target; of an image of a whole disk nobody says which partition it would be.
 func (f Facts) mountable() bool {
 	return !f.WholeDevice && f.Filesystem != "" && slices.Contains(f.SupportedFS, f.Filesystem)
