@@ -197,8 +197,10 @@ var _ = Describe("A broadcast in whose middle the server dies", func() {
 		s, c := cabled(func(b *blueprint) { b.cluster["bootloader"], b.cluster["admin_post_install"] = "chainload_pxe", unsaid })
 		image, err := os.ReadFile(s.path("images/image.tar"))
 		Expect(err).NotTo(HaveOccurred())
+		image[510], image[511] = 0x55, 0xaa
+		s.file("images/raw.img", string(image))
 		r := s.deployment()
-		r.Environment = []byte("name : raw\nversion : 1\ntarball : images/image.tar|dd\nenvironment_kind : other\nfilesystem : ntfs\nfdisktype : 7\n")
+		r.Environment = []byte("name : raw\nversion : 1\ntarball : images/raw.img|dd\nenvironment_kind : other\nfilesystem : ntfs\nfdisktype : 7\n")
 		o := s.begin(r)
 		had := o.has("node-1", half)
 		s.killed(c, nil)

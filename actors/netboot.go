@@ -121,9 +121,12 @@ func (n *netboot) listen(l listener, err error) error {
 
 // machine is a node as its boot loader sees it.
 func (n *netboot) machine(node *config.Node) pxe.Node {
-	return pxe.Node{Name: node.Name, Addr: node.Addr, MAC: node.MAC, UUID: node.UUID, Loader: pxe.Loader{
-		Language: pxe.Language(node.PXEKind), Firmware: pxe.Firmware(node.Firmware), URL: n.global.HTTPURL,
-	}}
+	return pxe.Node{Name: node.Name, Addr: node.Addr, MAC: node.MAC, UUID: node.UUID, Loader: loaderOf(node, n.global.HTTPURL)}
+}
+
+// loaderOf is what a node's firmware starts; url is what nodes call the HTTP server.
+func loaderOf(node *config.Node, url string) pxe.Loader {
+	return pxe.Loader{Language: pxe.Language(node.PXEKind), Firmware: pxe.Firmware(node.Firmware), URL: url}
 }
 
 // machines finds nodes by hardware address, in the configuration in force. It is asked from several goroutines.

@@ -10,17 +10,22 @@ import (
 )
 
 // preparer returns the work that a request needs before the first machine is touched: its image is read from end to end and
-// held against its digest, and the kernel that the nodes will boot is laid out for the network.
+// held against its digest, and the kernel that the nodes will boot is laid out for the network, or their boot sector looked at.
 func preparer(from sources) func(context.Context, *job, func(string)) error {
 	return func(ctx context.Context, j *job, tell func(string)) error {
 		if j.env == nil {
 			return nil
 		}
-		err := from.prepare(ctx, j, tell)
-		if err != nil || !j.takesKernel() {
+		if err := from.prepare(ctx, j, tell); err != nil {
 			return err
 		}
-		j.boot, err = image.ExtractBoot(ctx, j.image, j.env.Kernel, j.env.Initrd, j.env.Hypervisor, j.images)
+		var err error
+		if slices.ContainsFunc(j.order, j.startsPartition) {
+			err = image.CheckBootSector(j.image)
+		}
+		if err == nil && j.takesKernel() {
+			j.boot, err = image.ExtractBoot(ctx, j.image, j.env.Kernel, j.env.Initrd, j.env.Hypervisor, j.images)
+		}
 		return j.worded(err)
 	}
 }

@@ -26,9 +26,6 @@ func (j *job) deployProfile(h *hostJob, boot workflow.Boot, home expected, token
 	n := h.node
 	kernel, initrds, site := n.DeployKernel, n.DeployInitrd, n.DeployKernelArgs
 	if boot == workflow.BootNFSRoot {
-		if n.NFSRootKernel == "" {
-			return pxe.Profile{}, fmt.Errorf("node %s has no deployment system over NFS: set nfsroot_kernel and nfsroot_params", n.Name)
-		}
 		kernel, initrds, site = n.NFSRootKernel, nil, n.NFSRootParams
 	}
 	args := []string{site, agentWords(n, home, token), fmt.Sprintf("kadeploy.time=%d", time.Now().Unix())}
@@ -47,11 +44,14 @@ func agentWords(n *config.Node, home expected, token string) string {
 }
 
 // userProfile boots what was deployed: the image's own kernel, below its own hypervisor if it has one, by the network where we have them
-// (bootloader pure_pxe), else whatever the disk boots. root is what the node says that a kernel calls the partition; "": as the
+// (bootloader pure_pxe), else whatever the disk boots, or the boot sector of the partition where the disk gets no boot loader. root is what the node says that a kernel calls the partition; "": as the
 // configuration does.
 func (j *job) userProfile(h *hostJob, root string) (pxe.Profile, error) {
 	n := h.node
-	if j.boot.Kernel == "" || n.Bootloader == "chainload_pxe" {
+	switch {
+	case j.facts(n).StartsPartition():
+		return bootSector(n)
+	case j.boot.Kernel == "" || n.Bootloader == "chainload_pxe":
 		return pxe.FromDisk(), nil
 	}
 	if root = cmp.Or(root, n.DeployDevice()); blockdev.IsHint(root) && !j.namesRoot(h) {

@@ -137,6 +137,9 @@ func (j *job) planReboot(s *config.Snapshot, nodes []*config.Node, a fileAccess)
 	for _, n := range nodes {
 		j.add(n, p)
 	}
+	if err := j.checkBootSectors(s.Global.HTTPURL); err != nil {
+		return err
+	}
 	return j.checkRoots()
 }
 
@@ -168,6 +171,9 @@ func (j *job) planDeploy(s *config.Snapshot, nodes []*config.Node, a fileAccess)
 		return err
 	}
 	if err := j.checkVolumes(); err != nil {
+		return err
+	}
+	if err := j.checkBootSectors(s.Global.HTTPURL); err != nil {
 		return err
 	}
 	return j.checkRoots()
@@ -268,7 +274,7 @@ func (j *job) facts(n *config.Node) workflow.Facts {
 		DeployPart: n.DeployPart, TmpPart: n.TmpPart, SwapPart: n.SwapPart, SupportedFS: n.SupportedFS,
 		AdminPreInstall: len(n.PreInstall) > 0, AdminPostInstall: len(n.PostInstall) > 0,
 		Bootloader: n.Bootloader, BootloaderScript: n.BootloaderScript != "", RebootTimeout: n.TimeoutReboot,
-		WholeDevice: j.wholeDevice(), NoEntry: n.Control.NoLogin(), DeployInitrds: len(n.DeployInitrd),
+		WholeDevice: j.wholeDevice(), NoEntry: n.Control.NoLogin(), DeployInitrds: len(n.DeployInitrd), NFSRoot: n.NFSRootKernel != "",
 		PhoneHome: j.phonesHome(n), Key: len(j.key) > 0, FormatTmp: r.GetFormatTmp(), NoPartitioning: r.GetNoPartitioning(), NoKexec: r.GetNoKexec(),
 		PauseAfter: j.pauses(n), Breakpoint: j.breakpoint, Custom: j.customs,
 	}

@@ -88,7 +88,7 @@ func (h *head) run(outer context.Context) error {
 	}
 	h.gather(outer)
 	cfg := h.feederConfig(headIndex, h.shelf, h.table)
-	cfg.lookout = h.plan.head != "" && h.permits == nil // what is limited here is no link's fault
+	cfg.lookout = h.plan.head != ""
 	f := newFeeder(cfg)
 	ended := make(chan error, 1)
 	wg.Go(func() { ended <- f.run(ctx) })

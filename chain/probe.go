@@ -72,7 +72,7 @@ func (l *looker) tick(now time.Time, flowing, full bool) string {
 	p := l.f.source.pressure()
 	_, size := l.f.index.end()
 	s := sample{now: now, sent: p.sent, backlog: p.backlog, left: size - p.sent, inflow: p.inflow, writing: l.w.writing,
-		excused: !flowing || full || l.f.permits != nil || l.results != nil}
+		excused: !flowing || full || l.results != nil}
 	rate, suspicious := l.hop.look(s)
 	if rate > 0 && l.f.aside > 0 {
 		l.f.lookout = !misjudged(l.f.aside, rate)

@@ -5,6 +5,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"golang.org/x/time/rate"
 
 	"github.com/kadeploy/kadeploy/chain"
 )
@@ -49,8 +50,9 @@ var _ = Describe("A link with a slow connection", func() {
 	}
 
 	DescribeTable("is put aside by its predecessor, which says how slow it is, and the others do not wait for it",
-		func(victim int, by, cause string) {
+		func(victim int, by, cause string, limits ...chain.Limiter) {
 			b, passed := roomy(4)
+			b.send.Limits = limits
 			s := &strait{}
 			s.rate.Store(1 << 20)
 			b.narrowed(s, victim, "")
@@ -61,6 +63,7 @@ var _ = Describe("A link with a slow connection", func() {
 			Expect(skip.Offset).To(BeNumerically("<", size/2))
 		},
 		Entry("the first", 0, "the head", `^its link takes .*/s, that of n1 .*/s$`),
+		Entry("the first, of a limited head", 0, "the head", `^its link takes .*/s, that of n1 .*/s$`, rate.NewLimiter(16<<20, 64<<10)),
 		Entry("in the middle", 1, "n0", `^its link takes .*/s, that of n2 .*/s$`),
 		Entry("the last but one", 2, "n1", `^its link takes .*/s, that of n3 .*/s$`),
 		Entry("the last", 3, "n2", `^its link takes .*/s, that before it .*/s$`),

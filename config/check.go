@@ -67,12 +67,14 @@ func (b *builder) checkSettings(s *Settings, o origin) {
 // checkMacrostep finds instances that are not tried, those that give up before the reboot they wait for, and a
 // macro-step that is left with none.
 func (b *builder) checkMacrostep(macro workflow.Macro, s *Settings, o origin) {
+	facts := workflow.Facts{NoEntry: s.Control.NoLogin(), DeployInitrds: len(s.DeployInitrd), NFSRoot: s.NFSRootKernel != ""}
 	usable := false
 	for _, spec := range s.Macrosteps[macro] {
 		at := b.placeOf(macro, spec, o)
 		ok, reason := workflow.Usable(macro, spec.Name, s.Macrosteps[macro])
-		if lacks := s.Control.NoLogin(); ok && lacks != "" && spec.Tries > 0 && workflow.Enters(macro, spec.Name) {
-			ok, reason = false, lacks
+		if ok && spec.Tries > 0 {
+			reason = facts.Lacks(macro, spec.Name)
+			ok = reason == ""
 		}
 		if !ok {
 			b.report.add(Warning, at, "", "%s%s is skipped: it %s", macro, spec.Name, reason)
@@ -85,7 +87,7 @@ func (b *builder) checkMacrostep(macro workflow.Macro, s *Settings, o origin) {
 		}
 	}
 	if !usable {
-		b.report.add(Error, b.placeOf(macro, workflow.Spec{}, o), "", "%s has no instance that this version can do", macro)
+		b.report.add(Error, b.placeOf(macro, workflow.Spec{}, o), "", "%s has no instance that can be done", macro)
 	}
 }
 

@@ -5,6 +5,7 @@ package pxe_test
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -301,22 +302,62 @@ var _ = Describe("Real firmware", Label("firmware"), func() {
 		Entry("UEFI, iPXE", pxe.UEFI, pxe.IPXE),
 		Entry("UEFI, GRUB", pxe.UEFI, pxe.GRUB),
 	)
+
+	DescribeTable("starts the boot sector of a partition, and not that of the disk",
+		func(language pxe.Language) {
+			needed()
+			l := pxe.Loader{Language: language, Firmware: pxe.BIOS, URL: serverURL}
+			r := newRack(served{netbootTree(), dhcp.Full, l, pxe.FromPartition(0, 3)})
+			serial := r.boot(pxe.BIOS, partitioned(r.dir))
+			says(serial, partitionSystem)
+			Expect(written(serial)).NotTo(ContainSubstring(localSystem))
+		},
+		Entry("PXELINUX", pxe.PXELINUX),
+		Entry("GRUB", pxe.GRUB),
+	)
 })
 
-// localSystem is what the systems on disks say.
-const localSystem = "THE SYSTEM OF THE DISK"
+// What the systems on disks and partitions say.
+const (
+	localSystem     = "THE SYSTEM OF THE DISK"
+	partitionSystem = "THE SYSTEM OF THE PARTITION"
+)
 
 // bootSector makes a disk whose boot sector writes to the serial port.
 func bootSector(dir string) string {
 	GinkgoHelper()
+	disk := make([]byte, 1<<20)
+	copy(disk, sector(localSystem))
+	return diskOf(dir, disk)
+}
+
+// partitioned makes such a disk with a third partition, which has a boot sector of its own.
+func partitioned(dir string) string {
+	GinkgoHelper()
+	const begin, sectors = 2048, 2048
+	disk := make([]byte, (begin+sectors)*512)
+	copy(disk, sector(localSystem))
+	entry := disk[446+2*16:]
+	entry[4] = 0xa5 // FreeBSD
+	binary.LittleEndian.PutUint32(entry[8:], begin)
+	binary.LittleEndian.PutUint32(entry[12:], sectors)
+	copy(disk[begin*512:], sector(partitionSystem))
+	return diskOf(dir, disk)
+}
+
+// sector is a boot sector that writes a text to the serial port.
+func sector(text string) []byte {
 	code := []byte{0xba, 0xf8, 0x03} // mov dx, 0x3f8
-	for _, c := range []byte(localSystem) {
+	for _, c := range []byte(text) {
 		code = append(code, 0xb0, c, 0xee) // mov al, c; out dx, al
 	}
 	code = append(code, 0xf4, 0xeb, 0xfd) // hlt; jmp there
-	disk := make([]byte, 1<<20)
-	copy(disk, code)
-	disk[510], disk[511] = 0x55, 0xaa
+	code = append(code, make([]byte, 510-len(code))...)
+	return append(code, 0x55, 0xaa)
+}
+
+func diskOf(dir string, disk []byte) string {
+	GinkgoHelper()
 	path := filepath.Join(dir, "disk.img")
 	Expect(os.WriteFile(path, disk, 0o600)).To(Succeed())
 	return path

@@ -62,7 +62,7 @@ func (l Loader) ipxeSteps(p Profile) ([]string, error) {
 	}
 	switch {
 	case p.Kind == Chainload && p.Partition > 0:
-		return nil, fmt.Errorf("boot profile: iPXE cannot start the boot sector of partition %d: set pxe_kind = pxelinux", p.Partition)
+		return nil, fmt.Errorf("boot profile: iPXE cannot start the boot sector of partition %d: set pxe_kind = pxelinux or grub", p.Partition)
 	case l.Firmware == UEFI && !p.onFirstDisk():
 		return nil, errors.New("boot profile: only the first disk can be started under UEFI")
 	case l.Firmware == UEFI:

@@ -56,6 +56,8 @@ var _ = Describe("A boot profile in another language", func() {
 		Entry("iPXE with another line", ipxeBIOS, pxe.Deployment("k", nil, "a\nshell"), "control character"),
 		Entry("Xen of iPXE under UEFI", ipxeUEFI, xen, "cannot start Xen"),
 		Entry("a partition's boot sector by iPXE", ipxeBIOS, pxe.Profile{Kind: pxe.Chainload, Partition: 1}, "partition 1"),
+		Entry("a partition's boot sector under UEFI, by GRUB", grubUEFI, pxe.FromPartition(0, 3), "UEFI starts programs, not the boot sector of partition 3"),
+		Entry("a partition's boot sector under UEFI, by iPXE", ipxeUEFI, pxe.FromPartition(0, 3), "UEFI starts programs"),
 		Entry("the second disk under UEFI", grubUEFI, pxe.Profile{Kind: pxe.Chainload, Disk: 1}, "first disk"),
 		Entry("GRUB with quotes", grubUEFI, pxe.Deployment("k", nil, `a="b c"`), "does not hand on"),
 		Entry("GRUB with another line", grubUEFI, pxe.Deployment("k", nil, "a\nreboot"), "control character"),

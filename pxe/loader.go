@@ -34,6 +34,9 @@ type Loader struct {
 
 // Render writes the profile in the loader's language, or says which value cannot be said in it.
 func (l Loader) Render(p Profile) (string, error) {
+	if l.Firmware == UEFI && p.Kind == Chainload && p.Partition > 0 {
+		return "", fmt.Errorf("boot profile: UEFI starts programs, not the boot sector of partition %d", p.Partition)
+	}
 	switch l.Language {
 	case PXELINUX, "":
 		if l.Firmware == UEFI {

@@ -68,6 +68,11 @@ func Deployed(kernel, initrd, root, params string) Profile {
 // FromDisk boots what the firmware finds on the node's own disk.
 func FromDisk() Profile { return Profile{Kind: LocalBoot} }
 
+// FromPartition starts the boot sector of a partition, numbered from 1, of the disk that the firmware numbers so from 0.
+func FromPartition(disk, partition int) Profile {
+	return Profile{Kind: Chainload, Disk: disk, Partition: partition}
+}
+
 // Render writes the profile in PXELINUX's language, or says which value cannot be said in it.
 func (p Profile) Render() (string, error) {
 	if err := p.check(); err != nil {

@@ -42,6 +42,21 @@ func Number(part string) int {
 	return n
 }
 
+var kernelName = regexp.MustCompile(`^/dev/(?:(?:sd|hd|vd|xvd)([a-z])|nvme([0-9]{1,2})n1|mmcblk([0-9]{1,2}))$`)
+
+// Ordinal is the place of a disk among those of its kind, from 0, as the kernel's name says: 1 of /dev/sdb. Links and hints say none.
+func Ordinal(disk string) (n int, ok bool) {
+	m := kernelName.FindStringSubmatch(disk)
+	if m == nil {
+		return 0, false
+	}
+	if m[1] != "" {
+		return int(m[1][0] - 'a'), true
+	}
+	n, err := strconv.Atoi(m[2] + m[3]) // one of them is ""
+	return n, err == nil
+}
+
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 var suffix = regexp.MustCompile(`^(.+)-part([1-9][0-9]{0,3})$`)

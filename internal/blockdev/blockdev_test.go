@@ -33,6 +33,16 @@ var _ = Describe("The name of a partition", func() {
 		Entry(nil, "3", 3), Entry(nil, "p12", 12), Entry(nil, "-part3", 3), Entry(nil, "none", 0), Entry(nil, "", 0), Entry(nil, "-1", 0),
 	)
 
+	DescribeTable("is on a disk whose place the kernel's name says",
+		func(disk string, want int, known bool) {
+			n, ok := blockdev.Ordinal(disk)
+			Expect(ok).To(Equal(known))
+			Expect(n).To(Equal(want))
+		},
+		Entry(nil, "/dev/sda", 0, true), Entry(nil, "/dev/vdc", 2, true), Entry(nil, "/dev/nvme0n1", 0, true), Entry(nil, "/dev/mmcblk1", 1, true),
+		Entry(nil, "/dev/sda1", 0, false), Entry(nil, "/dev/md1", 0, false), Entry(nil, "/dev/disk/by-id/wwn-0x5000", 0, false), Entry(nil, "serial=A1", 0, false),
+	)
+
 	DescribeTable("tells the disk and the number, where the kernel need not be asked",
 		func(device, disk string, number int) {
 			gotDisk, gotNumber := blockdev.Split(device)

@@ -30,6 +30,7 @@ type Facts struct {
 	RebootTimeout                 time.Duration
 	NoEntry                       string // why the system that runs on the node cannot be entered by ssh, as it follows an instance's name; "": it can
 	DeployInitrds                 int    // of the deployment system
+	NFSRoot                       bool   // there is a kernel for a deployment system over NFS
 
 	// The request.
 	WholeDevice    bool // the image goes to the block device, not to a partition of it
@@ -108,21 +109,25 @@ func (f Facts) skips(macro Macro, spec Spec, among []Spec) string {
 	if spec.Name == customPreInstall && !f.UserPreInstall && !f.AdminPreInstall {
 		return "has no preinstall to run: neither the environment nor admin_pre_install names one"
 	}
-	if Enters(macro, spec.Name) {
-		return f.barsEntry(spec.Name)
+	if lacks := f.Lacks(macro, spec.Name); lacks != "" {
+		return lacks
+	}
+	if macro == SetDeploymentEnv && spec.Name == prod && f.Bootloader == chainloadPXE && !f.BootloaderScript && f.keeps(BroadcastEnv, InstallBootloader) {
+		return "has no boot loader to install, it is in the deployment system: set bootloader_script, or bootloader = pure_pxe"
 	}
 	return ""
 }
 
-// barsEntry says why an instance that begins in the running system is not tried, "" when it is.
-func (f Facts) barsEntry(name string) string {
+// Lacks says what the node's configuration lacks for an instance, whatever is deployed, as it follows the instance's name; "" when
+// nothing. It looks at NoEntry, DeployInitrds and NFSRoot alone.
+func (f Facts) Lacks(macro Macro, name string) string {
 	switch {
-	case f.NoEntry != "":
+	case enters(macro, name) && f.NoEntry != "":
 		return f.NoEntry
-	case name == kexecDeploy && f.DeployInitrds > 1:
+	case macro == SetDeploymentEnv && name == kexecDeploy && f.DeployInitrds > 1:
 		return fmt.Sprintf("takes one initrd, and deploy_initrd names %d", f.DeployInitrds)
-	case name == prod && f.Bootloader == chainloadPXE && !f.BootloaderScript && f.keeps(BroadcastEnv, InstallBootloader):
-		return "has no boot loader to install, it is in the deployment system: set bootloader_script, or bootloader = pure_pxe"
+	case macro == SetDeploymentEnv && name == nfsRoot && !f.NFSRoot:
+		return "has no kernel to boot: set nfsroot_kernel and nfsroot_params"
 	}
 	return ""
 }
@@ -142,6 +147,12 @@ func (f Facts) fit(macro Macro, name string, steps []Step) error {
 		return fmt.Errorf("%s%s: bootloader = pure_pxe takes the kernel from a tar image: for one of kind %s use chainload_pxe", macro, name, f.ImageKind)
 	}
 	return nil
+}
+
+// StartsPartition says whether the boot sector of the deployed partition must start it: the disk is to boot, and nothing of the image can
+// be mounted to put a boot loader there. Only a raw image has such a sector.
+func (f Facts) StartsPartition() bool {
+	return f.Bootloader == chainloadPXE && f.ImageKind == imageDD && !f.WholeDevice && !f.mountable()
 }
 
 // mountable says whether the deployment system can mount the target; of an image of a whole disk nobody says which partition it would be.

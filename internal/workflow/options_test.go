@@ -50,6 +50,7 @@ func (p *player) facts(o map[string]string) workflow.Facts {
 		RebootTimeout:    p.duration(text("timeout_reboot", "240s")),
 		NoEntry:          noEntry(has("no_entry")),
 		DeployInitrds:    p.number(text("initrds", "1")),
+		NFSRoot:          !has("no_nfsroot"),
 		WholeDevice:      has("whole_device"),
 		Key:              has("send_key"),
 		FormatTmp:        has("format_tmp"),

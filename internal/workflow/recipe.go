@@ -23,14 +23,17 @@ func recipe(macro Macro, name string) []Step {
 	return bootNewSystem(name)
 }
 
+// nfsRoot is the instance whose deployment system has its root file system on a server.
+const nfsRoot = "Nfsroot"
+
 // The instances that begin in the system that runs on the node, which is entered by ssh.
 const (
 	prod        = "Prod"
 	kexecDeploy = "Kexec"
 )
 
-// Enters says whether an instance begins in the system that runs on the node.
-func Enters(macro Macro, name string) bool {
+// enters says whether an instance begins in the system that runs on the node.
+func enters(macro Macro, name string) bool {
 	return macro == SetDeploymentEnv && (name == prod || name == kexecDeploy)
 }
 
@@ -52,7 +55,7 @@ func bootDeploymentSystem(name string) []Step {
 		}
 	}
 	boot := BootDeploy
-	if name == "Nfsroot" {
+	if name == nfsRoot {
 		boot = BootNFSRoot
 	}
 	return []Step{

@@ -1,7 +1,8 @@
 // Package redfish switches power by Redfish (DMTF DSP0266), over HTTPS only.
 //
 // Each operation has a client and a session of its own, which is deleted however the operation ends. The controller is known
-// by its certificate. What it says it did is looked at afterwards.
+// by its certificate. What it says it did is looked at afterwards. A service that is busy, and an answer that is lost, are no failure yet:
+// transport.go says what is asked again.
 package redfish
 
 import (
@@ -11,7 +12,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -24,13 +24,11 @@ import (
 	"github.com/kadeploy/kadeploy/internal/power"
 )
 
-// maxBody is how much of one answer is read, in bytes.
-const maxBody = 4 << 20
-
 // Config holds the times of the driver. Its zero value is what real controllers need.
 type Config struct {
 	Patience power.Patience
 	Answer   time.Duration // for one request; default 10 s
+	Tries    int           // requests without an answer before a controller is taken for dead; default 3
 }
 
 // Driver reaches the controllers that the targets name. It may be used by many goroutines.
@@ -43,7 +41,7 @@ var (
 
 // New makes a driver. It opens nothing.
 func New(cfg Config) *Driver {
-	cfg.Answer = cmp.Or(cfg.Answer, 10*time.Second)
+	cfg.Answer, cfg.Tries = cmp.Or(cfg.Answer, 10*time.Second), cmp.Or(cfg.Tries, 3)
 	return &Driver{cfg}
 }
 
@@ -80,12 +78,13 @@ func (d *Driver) session(ctx context.Context, target power.Target, work func(sys
 	if err != nil {
 		return fail(err)
 	}
-	way := &transport{ctx: ctx, base: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, MaxIdleConnsPerHost: 1}}
+	way := &transport{ctx: ctx, base: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, MaxIdleConnsPerHost: 1},
+		answer: d.cfg.Answer, tries: d.cfg.Tries, begun: time.Now()}
 	defer way.base.CloseIdleConnections()
 	// The library's client has one context for ever; that of the transport is exchanged before the session is deleted.
 	c, err := gofish.ConnectContext(context.WithoutCancel(ctx), gofish.ClientConfig{
 		Endpoint: base, Username: login.User, Password: login.Password, ReuseConnections: true,
-		HTTPClient: &http.Client{Transport: way, Timeout: d.cfg.Answer, CheckRedirect: stay},
+		HTTPClient: &http.Client{Transport: way, CheckRedirect: stay},
 	})
 	if err != nil {
 		return fail(err)
@@ -135,35 +134,4 @@ func authorities(file string) (*x509.CertPool, error) {
 // stay follows no redirection: it would carry the token to another machine.
 func stay(*http.Request, []*http.Request) error {
 	return errors.New("the controller sends us elsewhere, where the password must not go")
-}
-
-// transport gives each request its context and each answer its bound. One goroutine uses it.
-type transport struct {
-	ctx  context.Context
-	base *http.Transport
-}
-
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithCancel(r.Context()) // which has the client's time limit
-	stop := context.AfterFunc(t.ctx, cancel)
-	answer, err := t.base.RoundTrip(r.WithContext(ctx))
-	if err != nil {
-		stop()
-		cancel()
-		return nil, err
-	}
-	answer.Body = &body{Reader: io.LimitReader(answer.Body, maxBody), Closer: answer.Body, done: func() { stop(); cancel() }}
-	return answer, nil
-}
-
-// body is an answer's.
-type body struct {
-	io.Reader
-	io.Closer
-	done func()
-}
-
-func (b *body) Close() error {
-	defer b.done()
-	return b.Closer.Close()
 }

@@ -41,6 +41,7 @@ type service struct {
 	allowed   []string // reset types; nil: all that the tests need
 	broken    int      // status of every order; 0: none
 	elsewhere string
+	first     func(http.ResponseWriter, *http.Request) bool // deals with a request, and says whether it has
 	boot      map[string]string
 	told      []string
 	tag       int
@@ -53,6 +54,9 @@ var every = []string{"On", "ForceOff", "GracefulShutdown", "GracefulRestart", "F
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.first != nil && s.first(w, r) {
+		return
+	}
 	if s.elsewhere != "" {
 		http.Redirect(w, r, s.elsewhere, http.StatusTemporaryRedirect)
 		return
@@ -99,6 +103,14 @@ func (s *service) refuse(w http.ResponseWriter, status int, why string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"error":{"code":"Base.1.0","message":"general","@Message.ExtendedInfo":[{"Message":%q}]}}`, why)
+}
+
+// drop closes the connection of a request without an answer.
+func drop(w http.ResponseWriter) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err == nil {
+		conn.Close()
+	}
 }
 
 func (s *service) login(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,7 @@
 package redfish
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -90,19 +91,21 @@ func (s system) bootOnce() error {
 		BootSourceOverrideEnabled: schema.OnceBootSourceOverrideEnabled, BootSourceOverrideTarget: schema.PxeBootSourceOverrideTarget,
 		BootSourceOverrideMode: now.Boot.BootSourceOverrideMode,
 	}
-	if err := tagged(now, func() error { return now.SetBoot(boot) }); err != nil {
-		return fmt.Errorf("boot from the network: %w", err)
-	}
+	refused := tagged(now, func() error { return now.SetBoot(boot) })
 	if now, err = schema.GetComputerSystem(s.client, s.path); err != nil {
-		return err
+		return cmp.Or(refused, err)
 	}
-	if now.Boot.BootSourceOverrideTarget != schema.PxeBootSourceOverrideTarget {
+	network := now.Boot.BootSourceOverrideTarget == schema.PxeBootSourceOverrideTarget
+	forgotten := now.Boot.BootSourceOverrideEnabled == schema.DisabledBootSourceOverrideEnabled
+	switch {
+	case network && !forgotten: // whatever it has answered: an order that is repeated for want of an answer may be refused for its old tag
+		return nil
+	case refused != nil:
+		return fmt.Errorf("boot from the network: %w", refused)
+	case !network:
 		return fmt.Errorf("boot from the network: taken, but the controller says it boots %q", now.Boot.BootSourceOverrideTarget)
 	}
-	if now.Boot.BootSourceOverrideEnabled == schema.DisabledBootSourceOverrideEnabled {
-		return errors.New("boot from the network: taken, but the controller has forgotten it")
-	}
-	return nil
+	return errors.New("boot from the network: taken, but the controller has forgotten it")
 }
 
 // tagged sends an order with the tag of what was read, and without where that is refused: services differ in what they demand.
