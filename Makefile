@@ -12,7 +12,7 @@ E2EPROCS ?= 2
 
 export CGO_ENABLED ?= 0
 
-.PHONY: help build images demo test test-netns test-qemu torture blackout bench bench-chain chainbench lab lab-deps bench-lab e2e test-lab lint verify fuzz generate g5ktest clean
+.PHONY: help build images demo test test-netns test-qemu test-firmware torture blackout bench bench-chain chainbench lab lab-deps bench-lab e2e test-lab lint verify fuzz generate g5ktest clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -32,8 +32,12 @@ test: images ## every test, race detector on, in random order
 test-netns: ## the tests that need root, iproute2 and socat: network namespaces
 	CGO_ENABLED=1 $(GO) test -race -tags netns ./internal/netlab ./internal/chainbench
 
-test-qemu: ## the driver of real disks, in a QEMU machine (docs/disks.md says what it needs)
+test-qemu: ## the driver of real disks and the deployment system, in QEMU machines (docs/disks.md says what they need)
 	CGO_ENABLED=0 $(GO) test -tags qemu -run TestRealDisks -timeout 20m -v ./internal/machine/linux
+	CGO_ENABLED=0 $(GO) test -tags qemu -timeout 20m -v ./internal/deploysystem
+
+test-firmware: ## boot loaders in real firmware, from our DHCP, TFTP and HTTP; needs root and make lab-deps
+	$(GO) test -tags firmware -timeout 30m -v ./pxe -ginkgo.label-filter firmware
 
 torture: build ## the chain tool under faults drawn from seeds; best as root (CONTRIBUTING.md); options: TORTURE='-seed 1 -runs 200'
 	$(GO) build -o bin/tools/torture ./internal/torture/cmd
@@ -78,6 +82,7 @@ fuzz: ## every fuzz target for some ten thousand inputs
 lint: ## format, vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -d $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags qemu,firmware,lab,e2e,netns,peers ./... # no other step compiles these tests
 	$(TOOL) staticcheck ./...
 
 verify: lint ## lint, tidy modules, generated code as its sources say

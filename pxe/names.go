@@ -1,11 +1,13 @@
 package pxe
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -19,7 +21,7 @@ const (
 	MAC           Naming = "mac"            // 01-aa-bb-cc-dd-ee-ff, PXELINUX's own, Ethernet
 	Hostname      Naming = "hostname"       // node-1.lab
 	HostnameShort Naming = "hostname_short" // node-1
-	UUID          Naming = "uuid"           // 6a2f41a3-c54c-fce8-32d2-0324e1c32e22, PXELINUX's own
+	UUID          Naming = "uuid"           // 6a2f41a3-c54c-fce8-32d2-0324e1c32e22, PXELINUX's own as asSent
 )
 
 // Dirs are where profiles are below the TFTP root, but for those of PXELINUX, whose place is tftp_cfg.
@@ -29,7 +31,14 @@ var Dirs = map[Language]string{IPXE: "ipxe", GRUB: "grub"}
 // hardware address or, for all other namings, by its address.
 func (n Node) name(naming Naming, language Language) (string, error) {
 	if naming == UUID && language != GRUB {
-		return withSuffix(strings.ToLower(n.UUID), language, checkUUID(n.UUID, n.Name))
+		if err := checkUUID(n.UUID, n.Name); err != nil {
+			return "", err
+		}
+		uuid := strings.ToLower(n.UUID)
+		if language == PXELINUX {
+			uuid = asSent(uuid)
+		}
+		return withSuffix(uuid, language, nil)
 	}
 	byAddress := naming == IPHex || naming == "" || language == GRUB && naming != MAC
 	switch {
@@ -60,6 +69,16 @@ func checkUUID(uuid, host string) error {
 		return fmt.Errorf("profile name uuid needs the UUID of %s: add uuid=6a2f41a3-... to its line of nodes.conf", host)
 	}
 	return nil
+}
+
+// asSent is a UUID as PXELINUX spells it: from the bytes that the firmware sends in DHCP's option 97. The first three groups are numbers
+// there, their lowest byte first (SMBIOS 3.0, 7.2.1); dmidecode and iPXE write the highest first.
+func asSent(uuid string) string {
+	b, _ := hex.DecodeString(strings.ReplaceAll(uuid, "-", "")) // it has been checked
+	slices.Reverse(b[:4])
+	slices.Reverse(b[4:6])
+	slices.Reverse(b[6:8])
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // FileName is the name of a node's profile. What the naming does not use may be the zero value.

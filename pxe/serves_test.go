@@ -104,7 +104,7 @@ var _ = Describe("What machines may fetch", func() {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(filepath.Rel(root, path)).To(Equal(want))
 		},
-		Entry("PXELINUX by UUID", pxe.UUID, pxe.PXELINUX, "pxelinux.cfg/6a2f41a3-c54c-fce8-32d2-0324e1c32e22"),
+		Entry("PXELINUX by UUID, whose first groups it reads backwards", pxe.UUID, pxe.PXELINUX, "pxelinux.cfg/a3412f6a-4cc5-e8fc-32d2-0324e1c32e22"),
 		Entry("iPXE by address", pxe.IPHex, pxe.IPXE, "ipxe/10.77.0.11.ipxe"),
 		Entry("iPXE by hardware address", pxe.MAC, pxe.IPXE, "ipxe/01-aa-bb-cc-00-11-22.ipxe"),
 		Entry("iPXE by UUID", pxe.UUID, pxe.IPXE, "ipxe/6a2f41a3-c54c-fce8-32d2-0324e1c32e22.ipxe"),

@@ -42,7 +42,7 @@ func (c chassis) on() error {
 			return nil
 		}
 		once := c.takeBoot()
-		line := c.qemu(firmwareOrder(once))
+		line := c.qemu(c.firmwareOrder(once))
 		out, err := exec.Command(line[0], line[1:]...).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("start machine %s: %w: %s", c.Name, err, strings.TrimSpace(string(out)))
@@ -81,7 +81,7 @@ func (c chassis) reset() error {
 		if err != nil {
 			return err
 		}
-		err = errors.Join(q.order(firmwareOrder(once)), q.do("system_reset", nil), q.close())
+		err = errors.Join(q.order(c.firmwareOrder(once)), q.do("system_reset", nil), q.close())
 		if err != nil {
 			return err
 		}
@@ -128,8 +128,9 @@ func (c chassis) takeBoot() string {
 	return device
 }
 
-func firmwareOrder(device string) order {
-	if device == "disk" {
+// firmwareOrder is what the firmware tries when the BMC was told a device, or none.
+func (c chassis) firmwareOrder(device string) order {
+	if device == "disk" || c.DiskFirst && device != "pxe" {
 		return diskFirst
 	}
 	return networkFirst
@@ -137,7 +138,8 @@ func firmwareOrder(device string) order {
 
 // backToDefault undoes a boot device for once, when the firmware has read it: a reboot by the system itself uses the default.
 func (c chassis) backToDefault(once string) error {
-	if firmwareOrder(once) == networkFirst {
+	usual := c.firmwareOrder("none")
+	if c.firmwareOrder(once) == usual {
 		return nil
 	}
 	time.Sleep(300 * time.Millisecond) // the order is read at the reset itself, which the monitor does not report as done
@@ -145,7 +147,7 @@ func (c chassis) backToDefault(once string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(q.order(networkFirst), q.close())
+	return errors.Join(q.order(usual), q.close())
 }
 
 func (c chassis) power() bool { return c.pid() != 0 }

@@ -11,6 +11,9 @@ import (
 	"github.com/kadeploy/kadeploy/internal/netlab"
 )
 
+// TFTPD is the TFTP server that is not ours; not every user's PATH has its directory.
+const TFTPD = "/usr/sbin/in.tftpd"
+
 // A need is a file or a program, and the Debian package that has it.
 type need struct{ thing, pkg string }
 
@@ -34,6 +37,7 @@ var needs = []need{
 	{"zstd", "zstd"},
 	{"kexec", "kexec-tools"},
 	{"mmdebstrap", "mmdebstrap"},
+	{TFTPD, "tftpd-hpa"}, // what `lab bench` measures ours beside
 	{"grub-mkimage", "grub-common"},
 	{"/usr/lib/grub/i386-pc/boot.img", "grub-pc-bin"},
 	{"/usr/lib/grub/x86_64-efi/linux.mod", "grub-efi-amd64-bin"},
@@ -67,13 +71,19 @@ func Check() error {
 	} else {
 		f.Close()
 	}
+	_, noKernel := HostKernel()
+	return met(needs, noKernel == nil)
+}
+
+// met names the packages of the needs that are not there, each once, and the kernel's.
+func met(needs []need, kernel bool) error {
 	var missing []string
 	for _, n := range needs {
 		if !n.present() {
 			missing = append(missing, n.pkg)
 		}
 	}
-	if _, err := HostKernel(); err != nil {
+	if !kernel {
 		missing = append(missing, kernelPackage)
 	}
 	slices.Sort(missing)

@@ -14,5 +14,6 @@
 // it, so that ipmi_sim's chassis program and the Redfish service, which are this very program started again (see
 // PlayRole), and the Lab itself do not get into one another's way.
 //
-// Everything a killed lab leaves carries the name of its process and is removed by the next New, or by Clean.
+// Everything a killed lab leaves carries the name of its process and is removed by its watcher, a process that lives for that; what is left
+// when that was killed, too, by the next New, or by Clean.
 package lab

@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -33,16 +35,19 @@ func init() {
 		os.Exit(1)
 	}
 	fmt.Println(l.Dir)
-	select {}
+	time.Sleep(time.Hour) // the runtime takes select {} for a deadlock, and ends the process
 }
 
 var _ = Describe("A lab whose process is killed", func() {
-	It("is removed by the next one, with its machines, BMCs and disks, and not before", func() {
+	DescribeTable("is removed, with its machines, BMCs and disks, and not before", func(remove func(name string)) {
 		holder := exec.Command(os.Args[0])
 		holder.Env = append(os.Environ(), holdVariable+"=1")
 		out, err := holder.StdoutPipe()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(holder.Start()).To(Succeed())
+		DeferCleanup(func() { // nobody waits for it before
+			Expect(holder.Wait()).To(MatchError("signal: killed"))
+		})
 		line, err := bufio.NewReader(out).ReadString('\n')
 		Expect(err).NotTo(HaveOccurred())
 		dir := strings.TrimSpace(line)
@@ -54,13 +59,41 @@ var _ = Describe("A lab whose process is killed", func() {
 		Expect(lab.Clean("")).To(Succeed())
 		Expect(os.Readlink(machine)).To(ContainSubstring("qemu"), "its process lives")
 
+		watchers := watchersOf(filepath.Base(dir))
+		Expect(watchers).To(HaveLen(1))
+		if remove != nil {
+			Expect(watchers[0].Kill()).To(Succeed())
+		}
 		Expect(holder.Process.Kill()).To(Succeed())
-		holder.Wait()
-		Expect(netlab.Abandoned(filepath.Base(dir))).To(BeTrue())
-		Expect(lab.Clean("")).To(Succeed())
-		Expect(dir).NotTo(BeADirectory())
+		if remove != nil {
+			Eventually(netlab.Abandoned, "20s").WithArguments(filepath.Base(dir)).Should(BeTrue())
+			remove(dir)
+		}
+		Eventually(dir, "20s").ShouldNot(BeADirectory())
 		_, err = os.Readlink(machine)
 		Expect(err).To(HaveOccurred())
 		Expect(filepath.Glob("/run/netns/" + filepath.Base(dir) + "-*")).To(BeEmpty())
-	})
+	},
+		Entry("at once, by its watcher", nil),
+		Entry("by the next lab, where its watcher was killed, too", func(dir string) {
+			Expect(dir).To(BeADirectory())
+			Expect(lab.Clean("")).To(Succeed())
+		}),
+	)
 })
+
+// watchersOf finds the processes that are told of the lab by its name.
+func watchersOf(name string) (found []*os.Process) {
+	GinkgoHelper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	Expect(err).NotTo(HaveOccurred())
+	for _, path := range lines {
+		line, _ := os.ReadFile(path) // it may have ended
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && strings.Contains(string(line), "\x00"+name+"\x00") {
+			p, err := os.FindProcess(pid)
+			Expect(err).NotTo(HaveOccurred())
+			found = append(found, p)
+		}
+	}
+	return found
+}

@@ -33,8 +33,9 @@ type Lab struct {
 	Dir      string // of everything the lab writes
 	Machines []*Machine
 
-	net  *netlab.Lab
-	dhcp *exec.Cmd
+	net     *netlab.Lab
+	watcher *watcher
+	dhcp    *exec.Cmd
 }
 
 // New makes a lab whose machines are off, their disks empty and their BMCs up. No DHCP server runs. Who calls must Close it.
@@ -53,7 +54,11 @@ func New(cfg Config) (*Lab, error) {
 		return nil, err
 	}
 	l := &Lab{Dir: filepath.Join(tempDir(cfg.Dir), room.Name()), net: room}
-	if err := l.build(cfg.Machines); err != nil {
+	err = l.watch(cfg.Dir)
+	if err == nil {
+		err = l.build(cfg.Machines)
+	}
+	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
@@ -127,7 +132,7 @@ func (l *Lab) ServerNamespace() string { return l.net.Name() + "-server" }
 func (l *Lab) RedfishCA() string { return filepath.Join(l.Dir, "redfish.pem") }
 
 // Close ends everything that runs in the lab and removes it, with its disks. It may be called again.
-func (l *Lab) Close() error { return errors.Join(l.net.Close(), os.RemoveAll(l.Dir)) }
+func (l *Lab) Close() error { return errors.Join(l.net.Close(), os.RemoveAll(l.Dir), l.dismiss()) }
 
 // Clean removes what killed labs have left in dir ("": os.TempDir()), and their namespaces with all that runs in them.
 func Clean(dir string) error {

@@ -11,7 +11,7 @@ import (
 const roleVariable = "KADEPLOY_LAB_ROLE"
 
 // PlayRole must be called first by every program that makes a Lab. When this process is one that a lab has started, the
-// chassis program of an IPMI BMC, a Redfish BMC or a power button, it plays that part and exits.
+// chassis program of an IPMI BMC, a Redfish BMC, a power button or the lab's watcher, it plays that part and exits.
 func PlayRole() {
 	role := os.Getenv(roleVariable)
 	if role == "" {
@@ -28,6 +28,9 @@ func play(role string, args []string) error {
 	// What we start shall hold nothing of what we were given: ipmi_sim reads our output to its end, and its socket must die with it.
 	if err := unix.CloseRange(3, ^uint(0)>>33, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("close inherited files at exec: %w", err)
+	}
+	if role == "watch" && len(args) == 2 {
+		return removeAfter(args[0], args[1])
 	}
 	if len(args) == 0 {
 		return fmt.Errorf("role %s: no directory of a machine", role)

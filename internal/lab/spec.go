@@ -46,6 +46,8 @@ type MachineConfig struct {
 	Bus      Bus   // "": Virtio
 	Card     Card  // "": VirtioNet
 	DiskSize int64 // bytes; 0: 4 GiB; sparse on the host
+
+	DiskFirst bool // its firmware tries the disk before the network, unless the BMC says otherwise
 }
 
 // spec is all that is needed to start a machine; it stands in the machine's directory for the programs that do.

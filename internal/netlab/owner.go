@@ -44,7 +44,8 @@ func (o owner) dead() bool {
 	return errors.Is(err, fs.ErrNotExist) || err == nil && start != o.start
 }
 
-// startOf reads when a process started, the 22nd field of its stat; the second, its name, may hold anything.
+// startOf reads when a process started, the 22nd field of its stat; the second, its name, may hold anything. One that has ended, and that
+// nobody has waited for, does not exist: that may take for ever.
 func startOf(pid int) (uint64, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -53,6 +54,9 @@ func startOf(pid int) (uint64, error) {
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 20 {
 		return 0, fmt.Errorf("/proc/%d/stat: %d fields after the name: want 20", pid, len(fields))
+	}
+	if fields[0] == "Z" {
+		return 0, fs.ErrNotExist
 	}
 	return strconv.ParseUint(fields[19], 10, 64)
 }

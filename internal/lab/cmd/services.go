@@ -44,7 +44,7 @@ func services(ctx context.Context, programs string) error {
 		{name: "kadeploy-server, TFTP", url: "tftp://" + at + ":1069/"},
 		{name: "dnsmasq, TFTP", url: "tftp://" + at + ":69/", program: []string{"dnsmasq", "--conf-file=/dev/null", "--keep-in-foreground",
 			"--pid-file=", "--user=root", "--port=0", "--enable-tftp", "--tftp-root=" + root, "--log-facility=" + filepath.Join(s.Dir, "tftp.log")}},
-		{name: "tftpd-hpa, TFTP", url: "tftp://" + at + ":2069/", program: []string{"in.tftpd", "-L", "--secure", "--address", net.JoinHostPort(at, "2069"), root}},
+		{name: "tftpd-hpa, TFTP", url: "tftp://" + at + ":2069/", program: []string{lab.TFTPD, "-L", "--secure", "--address", net.JoinHostPort(at, "2069"), root}},
 		{name: "kadeploy-server, HTTP", url: "http://" + at + ":80/"},
 		{name: "busybox, HTTP", url: "http://" + at + ":8080/", program: []string{"busybox", "httpd", "-f", "-p", "8080", "-h", root}},
 	}

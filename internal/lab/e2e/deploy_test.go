@@ -4,6 +4,8 @@ package e2e_test
 
 import (
 	"context"
+	"strconv"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -13,12 +15,16 @@ import (
 	"github.com/kadeploy/kadeploy/internal/lab/labsite"
 )
 
-// Tables of partitions, in the words of sfdisk: for GRUB on a BIOS machine's disk, and on that of one with UEFI. The image goes to the
-// last one.
+// Tables of partitions, in the words of sfdisk: for GRUB on a BIOS machine's disk, in the gap or in a partition of its own, and on that of
+// one with UEFI. The image goes to the last one.
 const (
 	grubBIOS = "label: dos\nstart=2048, size=1G, type=83, bootable\n"
+	grubGPT  = "label: gpt\nsize=1M, type=21686148-6449-6E6F-744E-656564454649\nsize=1G\n"
 	grubUEFI = "label: gpt\nsize=64M, type=uefi\nsize=1G\n"
 )
+
+// byGRUB is the witness of a kernel that GRUB has read from the disk: the word that it adds names the file there.
+const byGRUB = `(?s)kadeploy deployment system.*LAB-SYSTEM image=\S+ root=\S+ addr=\S+ cmdline=\[BOOT_IMAGE=/boot/vmlinuz-`
 
 func uefi(n int) (machines []lab.MachineConfig) {
 	for range n {
@@ -50,8 +56,8 @@ var _ = Describe("A deployment", func() {
 		marks := w.marks()
 		w.mustDeploy(env)
 		partition := 1
-		if s.partitions == grubUEFI {
-			partition = 2
+		if s.nodes["deploy_part"] != "" {
+			partition, _ = strconv.Atoi(s.nodes["deploy_part"])
 		}
 		for i, m := range w.Machines {
 			expectConsole(m, marks[i], witness)
@@ -82,9 +88,9 @@ var _ = Describe("A deployment", func() {
 			setup{machines: []lab.MachineConfig{{Firmware: lab.UEFI, Bus: lab.SCSI}}, power: "redfish"}, `(?s)iPXE.*vmlinuz-kadeploy.*LAB-SYSTEM`),
 		Entry("UEFI, the firmware's PXE, snponly.efi", setup{machines: []lab.MachineConfig{{Firmware: lab.UEFI, PlainPXE: true}}}, `(?s)snponly\.efi.*LAB-SYSTEM`),
 		Entry("UEFI, the firmware's PXE, GRUB", setup{machines: []lab.MachineConfig{{Firmware: lab.UEFI, PlainPXE: true}}, loader: "grub"}, `(?s)grubx64\.efi.*LAB-SYSTEM`),
-		Entry("UEFI, kexec", setup{machines: uefi(1), nodes: kexec}, `(?s)kadeploy deployment system.*LAB-SYSTEM`),
-		Entry("BIOS, GRUB on the disk", setup{nodes: onDisk("1"), partitions: grubBIOS}, `(?s)kadeploy deployment system.*LAB-SYSTEM`),
-		Entry("UEFI, GRUB on the disk", setup{machines: uefi(1), nodes: onDisk("2"), partitions: grubUEFI}, `(?s)kadeploy deployment system.*LAB-SYSTEM`),
+		Entry("BIOS, GRUB on the disk", setup{nodes: onDisk("1"), partitions: grubBIOS}, byGRUB),
+		Entry("BIOS, GRUB on a disk with gpt", setup{nodes: onDisk("2"), partitions: grubGPT}, byGRUB),
+		Entry("UEFI, GRUB on the disk", setup{machines: uefi(1), nodes: onDisk("2"), partitions: grubUEFI}, byGRUB),
 		Entry("the server's own DHCP, BIOS", setup{dhcp: "full"}, "LAB-SYSTEM"),
 		Entry("the server's own DHCP, UEFI without iPXE", setup{dhcp: "full", machines: []lab.MachineConfig{{Firmware: lab.UEFI, PlainPXE: true}}}, "LAB-SYSTEM"),
 		Entry("beside a DHCP server that only gives addresses, BIOS", setup{dhcp: "proxy"}, "LAB-SYSTEM"),
@@ -92,16 +98,21 @@ var _ = Describe("A deployment", func() {
 			setup{dhcp: "proxy", machines: []lab.MachineConfig{{Firmware: lab.UEFI, PlainPXE: true}}}, "LAB-SYSTEM"),
 	)
 
-	It("starts the new system by kexec, without the firmware", func() {
-		w := begin(setup{nodes: kexec})
+	DescribeTable("starts the new system by kexec, without the firmware", func(firmware lab.Firmware, its string) {
+		w := begin(setup{machines: []lab.MachineConfig{{Firmware: firmware}}, nodes: kexec})
 		m, env := w.Machines[0], w.tiny("tiny", nil)
 		w.mustDeploy(env)
 		expectSystem(m, 0, "tiny", "/dev/vda1", "id=tiny")
 		text, err := m.Serial.Since(0)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(text).NotTo(MatchRegexp(`(?s)kadeploy deployment system.*SeaBIOS`))
-		Expect(m.ChassisLog()).NotTo(ContainSubstring("reset"))
-	})
+		before, after, _ := strings.Cut(text, "kadeploy deployment system")
+		Expect(before).To(ContainSubstring(its))
+		Expect(after).NotTo(ContainSubstring(its))
+		Expect(m.ChassisLog()).To(MatchRegexp(`^\S+ ipmi on: ok\n$`), "nothing else was done to its power")
+	},
+		Entry("BIOS", lab.BIOS, "SeaBIOS"),
+		Entry("UEFI", lab.UEFI, "iPXE"), // its card's: OVMF itself says nothing when that starts
+	)
 
 	It("is OK when the new system itself has said which image it is", func() {
 		w := begin(setup{nodes: map[string]string{"phone_home": "true"}})
@@ -135,13 +146,13 @@ var _ = Describe("A deployment", func() {
 		Expect(err).NotTo(HaveOccurred())
 		m := w.Machines[0]
 		w.mustDeploy(env)
-		expectConsole(m, 0, `(?s)kadeploy deployment system.*SeaBIOS.*LAB-SYSTEM`)
+		expectConsole(m, 0, byGRUB)
 		expectSystem(m, 0, "part", "/dev/vda1", "id=part")
 		Expect(fileOnDisk(m, 1, "/etc/image")).To(Equal("part\n"))
 		Expect(fileSystemSize(m, 1)).To(Equal(64<<20), "it is the image's file system, not one made on the whole partition")
 	})
 
-	It("brings a minimal Debian up to its ssh server", func() {
+	It("brings a minimal Debian up to its ssh server and its login prompt", func() {
 		w := begin(setup{machines: []lab.MachineConfig{{Memory: 1024}}, nodes: patient})
 		image, err := labimage.Debian()
 		Expect(err).NotTo(HaveOccurred())
@@ -151,6 +162,7 @@ var _ = Describe("A deployment", func() {
 		w.mustDeploy(env)
 		expectSystem(m, 0, "debian", "/dev/vda1", "id=debian")
 		Eventually(func() (string, error) { return w.banner(m) }).Should(HavePrefix("SSH-2.0-OpenSSH_"))
+		expectConsole(m, 0, "lab login: ")
 		Expect(fileOnDisk(m, 1, "/etc/image")).To(Equal("debian\n"))
 	})
 

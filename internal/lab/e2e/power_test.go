@@ -4,11 +4,14 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"os/exec"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/kadeploy/kadeploy/internal/lab"
+	"github.com/kadeploy/kadeploy/internal/lab/labimage"
 )
 
 var _ = Describe("Power", func() {
@@ -36,6 +39,32 @@ var _ = Describe("Power", func() {
 		w.run("kadeploy", "power", "off", "-d", w.Conf, "-m", m.Name, "--level", "hard")
 		Expect(m.Powered()).To(BeFalse())
 		Expect(status()).To(Equal("off"))
+	},
+		Entry("by IPMI", "ipmi"),
+		Entry("by Redfish", "redfish"),
+	)
+
+	DescribeTable("goes on with a boot from the network, this once, where the disk comes first", func(driver string) {
+		keys := onDisk("1")
+		keys["boot_override"] = "pxe"
+		w := begin(setup{machines: []lab.MachineConfig{{DiskFirst: true}}, power: driver, nodes: keys, partitions: grubBIOS})
+		m := w.Machines[0]
+		image, err := labimage.WholeDisk(w.kernel, "whole")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(exec.Command("sh", "-c", `zstd -qdc "$1" | dd status=none conv=notrunc of="$2"`, "sh", image, m.Disk()).Run()).To(Succeed())
+		Expect(m.On()).To(Succeed())
+		expectSystem(m, 0, "whole", "/dev/vda1", "loader=grub")
+
+		mark := m.Serial.Mark()
+		w.mustDeploy(w.tiny("tiny", nil))
+		expectConsole(m, mark, byGRUB)
+		expectSystem(m, mark, "tiny", "/dev/vda1", "id=tiny")
+		text, err := m.Serial.Since(mark)
+		Expect(err).NotTo(HaveOccurred())
+		before, after, _ := strings.Cut(text, "kadeploy deployment system")
+		Expect(before).To(ContainSubstring("boot.ipxe"))
+		Expect(after).NotTo(ContainSubstring("boot.ipxe"), "the new system's boot did not ask the network")
+		Expect(m.ChassisLog()).To(MatchRegexp(` ` + driver + ` boot pxe: ok\n\S+ ` + driver + ` reset: ok\n`))
 	},
 		Entry("by IPMI", "ipmi"),
 		Entry("by Redfish", "redfish"),

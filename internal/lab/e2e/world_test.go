@@ -122,9 +122,9 @@ func (w *world) sent() uint64 {
 // events are those of a deployment, a line each.
 func (w *world) events(r labsite.Report) string {
 	GinkgoHelper()
-	out, err := w.OnServer(context.Background(), filepath.Join(w.Programs, "kadeploy"), "watch", "-d", w.Conf, r.ID).CombinedOutput()
-	Expect(err).NotTo(HaveOccurred(), string(out))
-	return string(out)
+	text, err := w.Events(r.ID)
+	Expect(err).NotTo(HaveOccurred())
+	return text
 }
 
 // phases are the machines' ends.

@@ -80,3 +80,14 @@ func (d *Deployment) Wait() (r Report, err error) {
 	}
 	return r, nil
 }
+
+// Events are those of a deployment that is over, as `kadeploy watch` tells them: a line each, with the seconds since its start.
+func (s *Site) Events(id string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	out, err := s.OnServer(ctx, filepath.Join(s.Programs, "kadeploy"), "watch", "-d", s.Conf, id).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("kadeploy watch: %w: %s", err, out)
+	}
+	return string(out), err
+}

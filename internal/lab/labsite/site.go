@@ -97,7 +97,7 @@ func lines(keys map[string]string) string {
 func table(machines []*lab.Machine, controlled bool) string {
 	var b strings.Builder
 	for _, m := range machines {
-		fmt.Fprintf(&b, "%s %s lab mac=%s firmware=%s block_device=%s", m.Name, m.Addr, m.MAC, m.Firmware, m.Device())
+		fmt.Fprintf(&b, "%s %s lab mac=%s uuid=%s firmware=%s block_device=%s", m.Name, m.Addr, m.MAC, m.UUID, m.Firmware, m.Device())
 		if controlled {
 			fmt.Fprintf(&b, " bmc_address=%s", m.BMC)
 		}
