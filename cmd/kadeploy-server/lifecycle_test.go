@@ -103,6 +103,29 @@ var _ = Describe("the daemon in the background", func() {
 		Eventually(again).WithTimeout(time.Minute).Should(BeZero())
 	})
 
+	It("is killed during a deployment and started with --no-resume: the deployment has failed, and its nodes are free", func() {
+		s := given()
+		s.replace("nodes.conf", "blue", "blue sandbox_fault=hung-order:format_deploy_part")
+		Expect(s.write()).To(Succeed())
+		pid, id := s.started(), filepath.Join(s.dir, "id")
+		session := s.deploy("node-[1-2].demo", "--write-id", id)
+		Eventually(session.Err, slow).Should(gbytes.Say(`node-1.demo .*format_deploy_part`))
+		signal(pid, syscall.SIGKILL)
+		Eventually(session, slow).Should(gexec.Exit(5))
+		Eventually(func() int { return s.run("status").ExitCode() }, slow).Should(Equal(3))
+
+		s.replace("nodes.conf", " sandbox_fault=hung-order:format_deploy_part", "")
+		Expect(s.write()).To(Succeed())
+		Expect(s.run("start", "--no-resume")).To(gexec.Exit(0))
+		Expect(s.run("status").Out).To(gbytes.Say("0 operations running, 0 nodes\n$"))
+		name, err := os.ReadFile(id)
+		Expect(err).NotTo(HaveOccurred())
+		watch := s.here("watch", strings.TrimSpace(string(name)))
+		Expect(watch).To(gexec.Exit(1))
+		Expect(watch.Out).To(gbytes.Say(`node-1.demo +KO .*interrupted: it was started with --no-resume`))
+		Eventually(s.deploy("node-[1-2].demo"), slow).Should(gexec.Exit(0))
+	})
+
 	It("can be stopped though its configuration has been broken since, or moved to another port", func() {
 		s := given()
 		pid := s.started()

@@ -16,9 +16,10 @@ import (
 type diary struct {
 	boots []time.Time
 	hangs []time.Time // its agent ended but for being refused, or the firmware or a kernel gave up
+	told  []deed      // reboots that its power was ordered
 }
 
-var machineLine = regexp.MustCompile(`^time=(\S+) level=DEBUG msg="sandbox machine (boots|hangs)" node=(\S+)(.*)`)
+var machineLine = regexp.MustCompile(`^time=(\S+) level=DEBUG msg="sandbox machine (boots|hangs|is told)" node=(\S+)(.*)`)
 
 // readDiaries reads the log of the machines' process.
 func readDiaries(log io.Reader) (map[string]*diary, error) {
@@ -39,6 +40,11 @@ func readDiaries(log io.Reader) (map[string]*diary, error) {
 		switch d := all[m[3]]; {
 		case m[2] == "boots":
 			d.boots = append(d.boots, at)
+		case m[2] == "is told":
+			told := deed{at: at}
+			if n, _ := fmt.Sscanf(m[4], " op=reboot level=%s obeys=%t", &told.level, &told.obeyed); n == 2 {
+				d.told = append(d.told, told)
+			}
 		case !strings.Contains(m[4], "refuses this agent"):
 			d.hangs = append(d.hangs, at)
 		}
@@ -46,29 +52,26 @@ func readDiaries(log io.Reader) (map[string]*diary, error) {
 	return all, lines.Err()
 }
 
-// unwritten is how long before a kill something may have happened of which nothing is written down, and skew how long before it is.
-const (
-	unwritten = 2 * time.Second
-	skew      = time.Second
-)
+// skew is how long before something is written down it may have happened.
+const skew = time.Second
 
-// dying is how long after a kill it may be seen that an agent had ended before it.
+// dying is how long after a kill it may be seen what had happened before it: that an agent had ended, that a machine was told to boot.
 const dying = 200 * time.Millisecond
 
 // reunions are the times that nodes waited for their agents when the daemon was back, and that those called.
 type reunions struct{ awaited, back int }
 
 // judgeBoots holds what machines did against what the daemon said of them. A machine whose agent has called is in the deployment system
-// until the daemon says that it leaves it: it does not boot meanwhile, whatever happens to the daemon. And an agent that is waited for
-// calls, unless it had ended before its connection broke.
-func judgeBoots(operations map[string][]*message.Event, machines map[string]*diary, kills []time.Time) (r reunions, wrong []string) {
+// until the daemon says that it leaves it: it does not boot meanwhile, whatever happens to the daemon, and the next daemon waits for its agent.
+// And an agent that is waited for calls, unless it had ended before its connection broke.
+func judgeBoots(operations map[string][]*message.Event, machines map[string]*diary, kills []time.Time, forgiven lapses) (r reunions, wrong []string) {
 	for id, events := range operations {
 		for node, changes := range byNode(events) {
 			d := machines[node]
 			if d == nil {
 				d = &diary{}
 			}
-			wait, bad := d.follow(changes, kills)
+			wait, bad := d.follow(changes, kills, forgiven)
 			r.awaited += wait.awaited
 			r.back += wait.back
 			for _, what := range bad {
@@ -95,7 +98,7 @@ func byNode(events []*message.Event) map[string][]change {
 	return nodes
 }
 
-func (d *diary) follow(changes []change, kills []time.Time) (r reunions, wrong []string) {
+func (d *diary) follow(changes []change, kills []time.Time, forgiven lapses) (r reunions, wrong []string) {
 	var called time.Time // since when its agent is there; zero: it is not
 	waiting := false
 	var before time.Time // when an agent that is waited for had ended already, if it has
@@ -106,7 +109,7 @@ func (d *diary) follow(changes []change, kills []time.Time) (r reunions, wrong [
 			switch {
 			case running:
 				r.back++
-			case !terminalButKO(c.GetPhase()) && !d.hung(called, before):
+			case !terminalButKO(c.GetPhase()) && !d.hung(called, before) && !d.booted(called, c.at, forgiven):
 				wrong = append(wrong, "waited in vain for an agent that lives: "+c.GetCause())
 			}
 		}
@@ -117,9 +120,13 @@ func (d *diary) follow(changes []change, kills []time.Time) (r reunions, wrong [
 			}
 			r.awaited++
 		}
+		if i > 0 && interrupted(changes[i-1]) && !called.IsZero() && running && c.GetMicro() != "await_agent" {
+			wrong = append(wrong, fmt.Sprintf("came to %s at %s without waiting for its agent, which had called at %s",
+				c.GetMicro(), c.at.Format(time.StampMilli), called.Format(time.StampMilli)))
+		}
 		if !called.IsZero() && (leaves(c) || terminal(c.GetPhase())) {
 			for _, boot := range d.boots {
-				if boot.After(called) && boot.Before(c.at.Add(-skew)) && !slices.ContainsFunc(kills, func(k time.Time) bool { return boot.Before(k) && k.Before(boot.Add(unwritten)) }) {
+				if boot.After(called) && boot.Before(c.at.Add(-skew)) && !forgiven.hold(boot) {
 					wrong = append(wrong, fmt.Sprintf("booted at %s, and its agent was there from %s until it was in %s at %s",
 						boot.Format(time.StampMilli), called.Format(time.StampMilli), c.GetMicro(), c.at.Format(time.StampMilli)))
 				}
@@ -136,6 +143,11 @@ func (d *diary) follow(changes []change, kills []time.Time) (r reunions, wrong [
 // hung says whether the machine hung between two moments.
 func (d *diary) hung(from, to time.Time) bool {
 	return slices.ContainsFunc(d.hangs, func(t time.Time) bool { return t.After(from) && t.Before(to) })
+}
+
+// booted says whether the machine booted between two moments without anybody knowing: the agent that is waited for is another then.
+func (d *diary) booted(from, to time.Time, forgiven lapses) bool {
+	return slices.ContainsFunc(d.boots, func(t time.Time) bool { return t.After(from) && t.Before(to) && forgiven.hold(t) })
 }
 
 // lastBefore is the last of some moments before another; the zero Time when there is none.

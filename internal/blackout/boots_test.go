@@ -31,9 +31,9 @@ func because(cause string) func(*message.NodeChanged) {
 
 var _ = Describe("The judge of machines that outlive the daemon", func() {
 	const running, retrying, ok = message.NodePhase_RUNNING, message.NodePhase_RETRYING, message.NodePhase_OK
-	kills := []time.Time{second(20)}
+	kills, forgiven := []time.Time{second(20)}, lapses{{second(18), second(20)}}
 	judged := func(d *diary, events ...*message.Event) (reunions, []string) {
-		return judgeBoots(map[string][]*message.Event{"D": events}, map[string]*diary{"node-1": d}, kills)
+		return judgeBoots(map[string][]*message.Event{"D": events}, map[string]*diary{"node-1": d}, kills, forgiven)
 	}
 	// until is a deployment whose daemon dies at 20 s, when the agent of the boot of 1 s is at work, and what comes then.
 	until := func(then ...*message.Event) []*message.Event {
@@ -60,8 +60,13 @@ var _ = Describe("The judge of machines that outlive the daemon", func() {
 			told(34, running, "create_partition_table"), told(40, running, "reboot_from_deploy_env"))...)
 		Expect(wrong).To(ConsistOf(ContainSubstring("D: node-1 booted at")))
 	})
+	It("finds a node whose agent the next daemon does not wait for", func() {
+		_, wrong := judged(&diary{}, told(10, running, "create_partition_table", calls),
+			told(30, retrying, "create_partition_table", because("interrupted: the server was stopped")), told(31, running, "switch_pxe"), told(40, ok, "wait_reboot"))
+		Expect(wrong).To(ConsistOf(ContainSubstring("D: node-1 came to switch_pxe at")))
+	})
 	It("forgives one just before a kill, of which nothing could be written down", func() {
-		_, wrong := judged(&diary{boots: []time.Time{second(1), second(19)}}, until(told(34, running, "switch_pxe"))...)
+		_, wrong := judged(&diary{boots: []time.Time{second(1), second(19)}}, until(told(34, running, "create_partition_table"))...)
 		Expect(wrong).To(BeEmpty())
 	})
 	It("finds a wait in vain for an agent that lives, and forgives one for an agent that has ended", func() {
@@ -80,15 +85,20 @@ var _ = Describe("The judge of machines that outlive the daemon", func() {
 			told(25.3, retrying, "await_agent", because("it has ended")), told(26, running, "switch_pxe"))
 		Expect(wrong).To(BeEmpty())
 	})
+	It("forgives a wait in vain when the machine has booted since, of which nothing could be written down", func() {
+		_, wrong := judged(&diary{boots: []time.Time{second(1), second(19)}}, until(told(34, retrying, "await_agent", because("it did not call")), told(35, running, "switch_pxe"))...)
+		Expect(wrong).To(BeEmpty())
+	})
 	It("reads what machines did from their log", func() {
 		machines, err := readDiaries(strings.NewReader(strings.Join([]string{
 			`time=1970-01-01T00:00:01.000Z level=INFO msg="the sandbox machines wait for a daemon" nodes=8`,
+			`time=1970-01-01T00:00:01.500Z level=DEBUG msg="sandbox machine is told" node=node-1 op=reboot level=soft obeys=true`,
 			`time=1970-01-01T00:00:02.000Z level=DEBUG msg="sandbox machine boots" node=node-1 boot=1`,
 			`time=1970-01-01T00:00:03.000Z level=DEBUG msg="sandbox machine hangs" node=node-1 reason="agent ended"`,
 			`time=1970-01-01T00:00:03.500Z level=DEBUG msg="sandbox machine hangs" node=node-1 reason="agent ended: the server refuses this agent: nobody expects it"`,
 			`time=1970-01-01T00:00:04.000Z level=DEBUG msg="sandbox machine boots" node=node-2 boot=1`}, "\n")))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(machines).To(Equal(map[string]*diary{
-			"node-1": {boots: []time.Time{second(2)}, hangs: []time.Time{second(3)}}, "node-2": {boots: []time.Time{second(4)}}}))
+			"node-1": {boots: []time.Time{second(2)}, hangs: []time.Time{second(3)}, told: []deed{{second(1.5), "soft", true}}}, "node-2": {boots: []time.Time{second(4)}}}))
 	})
 })

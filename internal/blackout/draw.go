@@ -25,8 +25,21 @@ type Request struct {
 	Nodes    []int         // from 1
 	MinNodes string
 	Reboot   bool
+	Level    string        // of a reboot
 	Cancel   time.Duration // after its acceptance; 0: not
 	Fetched  int           // the environment of the catalogue that it names, from 1; 0: it brings a description
+	Custom   Place         // of its custom operation; zero: it has none
+	Prepares bool          // it only prepares the disks, by a pre-install, and stops before the broadcast
+}
+
+// Place is where a custom operation belongs.
+type Place struct{ Macro, Micro, When string }
+
+var places = []Place{
+	{"SetDeploymentEnv", "format_deploy_part", "post-ops"},
+	{"BroadcastEnv", "manage_user_post_install", "pre-ops"},
+	{"BroadcastEnv", "sync", "post-ops"},
+	{"BootNewEnv", "switch_pxe", "pre-ops"},
 }
 
 var faults = []string{"", "", "", "boot-fails:1", "boot-fails:2@0.5", "agent-crash:format_deploy_part@0.5", "slow-boot:0.4", "never-boots", "slow-disk:2MB"}
@@ -49,7 +62,23 @@ func Draw(seed uint64) Scenario {
 	for range 2 + r.IntN(4) {
 		s.Kills = append(s.Kills, time.Duration(r.ExpFloat64()*float64(life)))
 	}
+	more := rand.New(rand.NewPCG(seed, 0xdeed)) // of its own: what a seed draws above stays as it was
+	for i := range s.Requests {
+		s.Requests[i].drawDeeds(more)
+	}
 	return s
+}
+
+// drawDeeds gives a request what must not be done twice. Most deployments have none: an agent keeps no image behind a custom operation.
+func (q *Request) drawDeeds(r *rand.Rand) {
+	switch n := r.IntN(8); {
+	case q.Reboot:
+		q.Level = []string{"soft", "hard"}[n%2]
+	case n == 0 && q.Fetched == 0:
+		q.Prepares = true
+	case n < 3:
+		q.Custom = places[r.IntN(len(places))]
+	}
 }
 
 // drawRequest makes one for some nodes, at most so many.

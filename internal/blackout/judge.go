@@ -18,6 +18,7 @@ type stay struct {
 	from, to   time.Time
 	phase      message.NodePhase
 	deployment bool
+	stopped    bool   // at a breakpoint: it has no new system
 	image      string // the name of the environment
 }
 
@@ -43,8 +44,8 @@ func judge(dir string, operations map[string][]*message.Event) (wrong []string) 
 				last = a
 			}
 		}
-		if last.deployment && last.phase == message.NodePhase_OK {
-			if err := deployed(filepath.Join(dir, "var", "disks", node, "part", "3"), last); err != nil {
+		if last.deployment && last.phase == message.NodePhase_OK && !last.stopped {
+			if err := deployed(filepath.Join(diskOf(dir, node), "part", "3"), last); err != nil {
 				wrong = append(wrong, fmt.Sprintf("%s is OK by %s, but %v", node, last.operation, err))
 			}
 		}
@@ -89,7 +90,7 @@ func read(id string, events []*message.Event) (stays map[string]stay, wrong []st
 					wrong = append(wrong, fmt.Sprintf("%s: %s is %v without a cause", id, n.GetName(), n.GetPhase()))
 				}
 				if s, known := stays[n.GetName()]; known {
-					s.phase = n.GetPhase()
+					s.phase, s.stopped = n.GetPhase(), n.GetStopped()
 					stays[n.GetName()] = s
 				}
 			}

@@ -2,7 +2,6 @@ package blackout
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -47,7 +46,7 @@ func Run(ctx context.Context, cfg Config, s Scenario) (*Outcome, error) {
 	if problems.HasErrors() {
 		return nil, problems
 	}
-	r := &run{Scenario: s, dir: cfg.Dir, global: &snapshot.Global, calm: trouble == peace{}, witness: witness{seen: make(map[string][]*message.Event)}}
+	r := &run{Scenario: s, dir: cfg.Dir, global: &snapshot.Global, calm: trouble == peace{}, witness: newWitness()}
 	if s.Apart {
 		machines, err := newProcess(cfg.Dir, machinesLog, cfg.Server, "sandbox", "--debug", "-d", cfg.Dir)
 		if err != nil {
@@ -122,7 +121,8 @@ type run struct {
 	dir     string
 	calm    bool // the database has no trouble
 	witness witness
-	refused int
+	refused int // requests, each with a reason
+	unheard int // requests that nobody answered
 
 	fetched map[string]bool // digests of the images that are fetched
 	born    time.Time       // of the daemon
@@ -162,45 +162,4 @@ func (r *run) fill(ctx context.Context, from *web) error {
 		r.fetched[e.GetImageDigest()] = true
 	}
 	return nil
-}
-
-// ask makes the requests, each followed by whoever watches it.
-func (r *run) ask(ctx context.Context, users *sync.WaitGroup) {
-	for _, q := range r.Requests {
-		if !pause(ctx, q.After) {
-			return
-		}
-		id, err := r.submit(ctx, q)
-		if err != nil {
-			r.refused++
-			continue
-		}
-		r.witness.accept(id)
-		users.Go(func() { r.witness.watch(ctx, r.client, id) })
-		if q.Cancel > 0 {
-			users.Go(func() {
-				pause(ctx, q.Cancel)
-				_ = r.client.Cancel(ctx, id) // the daemon may be away, or the operation over
-			})
-		}
-	}
-}
-
-func (r *run) submit(ctx context.Context, q Request) (string, error) {
-	m := &message.Submit{MinNodes: q.MinNodes, Operation: message.Operation_REBOOT, RebootLevel: "hard"}
-	switch {
-	case q.Fetched > 0:
-		m.Operation, m.RebootLevel, m.EnvironmentName = message.Operation_DEPLOY, "", fetched(q.Fetched)
-	case !q.Reboot:
-		path := filepath.Join(r.dir, "images", "system.env")
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return "", err
-		}
-		m.Operation, m.RebootLevel, m.Environment, m.EnvironmentPath = message.Operation_DEPLOY, "", text, path
-	}
-	for _, n := range q.Nodes {
-		m.Nodes = append(m.Nodes, node(n))
-	}
-	return r.client.Submit(ctx, m)
 }

@@ -37,8 +37,11 @@ func layOut(dir string, s Scenario, database string) error {
 		"tftp/kernels/vmlinuz": demoimage.DeployKernelMagic + strings.Repeat("kernel ", 1000),
 		"tftp/kernels/initrd":  "initrd of the deployment system",
 		"images/system.tar":    string(system(plain)),
-		"images/post.tar":      string(archive(file{"post.sh", "#!/bin/sh\nset -e\necho ran >> \"$KADEPLOY_ENV_EXTRACTION_DIR/" + counted + "\"\nsleep 0.4\n", 0o755})),
+		"images/deed.sh":       deedScript(dir),
+		"images/post.tar":      string(archive(file{"post.sh", "#!/bin/sh\nset -e\necho ran >> \"$KADEPLOY_ENV_EXTRACTION_DIR/" + counted + "\"\n" + doing(dir, postInstall) + "\n", 0o755})),
+		"images/pre.tar":       string(archive(file{"pre.sh", "#!/bin/sh\n" + doing(dir, preInstall) + "\n", 0o755})),
 		"images/system.env":    describe(dir, plain, dir+"/images/system.tar"),
+		"images/prepared.env":  describe(dir, plain, dir+"/images/system.tar") + "preinstall : " + dir + "/images/pre.tar|tar|pre.sh\n",
 	}
 	var list strings.Builder
 	for i, fault := range s.Faults {

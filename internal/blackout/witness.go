@@ -11,18 +11,22 @@ import (
 	"github.com/kadeploy/kadeploy/actors/message"
 )
 
-// witness has what the daemon acknowledged: the ids of accepted requests and each event that a client was given.
+// witness has what the daemon acknowledged: the requests that were accepted, by id, and each event that a client was given.
 type witness struct {
 	mu       sync.Mutex
-	accepted []string
+	accepted map[string]Request
 	seen     map[string][]*message.Event // by operation
 	wrong    []string
 }
 
-func (w *witness) accept(id string) {
+func newWitness() witness {
+	return witness{accepted: make(map[string]Request), seen: make(map[string][]*message.Event)}
+}
+
+func (w *witness) accept(id string, q Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.accepted = append(w.accepted, id)
+	w.accepted[id] = q
 }
 
 func (w *witness) blame(format string, args ...any) {

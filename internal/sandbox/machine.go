@@ -62,7 +62,9 @@ func (m *machine) do(ctx context.Context, op power.Op, level power.Level) (power
 	if _, err := power.ParseLevel(string(level)); err != nil {
 		return m.status(), err
 	}
-	if level == power.Soft && op != power.OpOn && (m.life == nil || !m.life.up.Load()) {
+	obeys := level != power.Soft || op == power.OpOn || m.life != nil && m.life.up.Load()
+	m.rack.cfg.Log.Debug("sandbox machine is told", "node", m.node.Name, "op", op, "level", level, "obeys", obeys)
+	if !obeys {
 		return m.status(), errNoAnswer
 	}
 	err := m.change(ctx, op)

@@ -1,17 +1,20 @@
 package sandbox_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
-
+	"strings"
 	"syscall"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/kadeploy/kadeploy/internal/power"
+	"github.com/kadeploy/kadeploy/internal/sandbox"
 )
 
 var _ = Describe("The power of a machine", func() {
@@ -39,6 +42,26 @@ var _ = Describe("The power of a machine", func() {
 		Expect(do(r, n, "explode", power.Hard)).To(MatchError(ContainSubstring(`unknown power operation "explode"`)))
 		Expect(do(r, n, power.OpReboot, "gentle")).To(MatchError(ContainSubstring(`unknown power level "gentle"`)))
 		Expect(r.Console("stranger")).To(BeEmpty())
+	})
+
+	It("logs what it is told, and whether it obeys, where somebody wants to know", func() {
+		n, log := node(1), &bytes.Buffer{}
+		cfg := s.config(n)
+		cfg.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		r, err := sandbox.New(cfg)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(do(r, n, power.OpReboot, power.Soft)).NotTo(Succeed())
+		Expect(do(r, n, power.OpReboot, power.Hard)).To(Succeed())
+		status(r, n) // is no order
+		r.Close()
+		var told []string
+		for line := range strings.Lines(log.String()) {
+			if _, what, found := strings.Cut(line, `msg="sandbox machine is told" `); found {
+				told = append(told, what)
+			}
+		}
+		Expect(told).To(Equal([]string{
+			"node=node-1 op=reboot level=soft obeys=false\n", "node=node-1 op=reboot level=hard obeys=true\n"}))
 	})
 
 	Context("when no operating system is up", func() {

@@ -23,9 +23,10 @@ func (r *runner) sandbox(c *cli.Context) error {
 	})
 }
 
-const sandboxHelp = `Has the machines of the nodes with power = sandbox until Ctrl-C, and logs to standard error; with --debug every boot,
-too. A daemon that starts meanwhile on the same configuration uses them instead of machines of its own: it may be killed and started again,
-while the machines, and the agents on them, go on. It starts before the daemon, because their disks are of one process at a time.
+const sandboxHelp = `Has the machines of the nodes with power = sandbox until Ctrl-C, and logs to standard error; with --debug every boot and
+what the power is told, too. A daemon that starts meanwhile on the same configuration uses them instead of machines of its own: it may be
+killed and started again, while the machines, and the agents on them, go on. It starts before the daemon, because their disks are of one
+process at a time.
 
 EXAMPLES:
    kadeploy-server sandbox -d testdata/demo &

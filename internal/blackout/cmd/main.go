@@ -48,6 +48,7 @@ func all(ctx context.Context, server string, seed uint64, runs int, full, postgr
 		defer db.Close()
 	}
 	var failed []uint64
+	var series blackout.Series
 	kills := 0
 	for i := range runs {
 		s := blackout.Draw(seed + uint64(i))
@@ -63,6 +64,7 @@ func all(ctx context.Context, server string, seed uint64, runs int, full, postgr
 			return fmt.Errorf("seed %d in %s: %w", s.Seed, dir, err)
 		}
 		kills += o.Kills
+		series.Add(o)
 		fmt.Printf("seed %d: %s\n", s.Seed, o)
 		for _, w := range o.Wrong {
 			fmt.Println("   WRONG:", w)
@@ -77,8 +79,15 @@ func all(ctx context.Context, server string, seed uint64, runs int, full, postgr
 		}
 	}
 	fmt.Printf("%d runs, %d kills, %d wrong\n", runs, kills, len(failed))
-	if len(failed) > 0 {
+	wrong := series.Wrong()
+	for _, w := range wrong {
+		fmt.Println("   WRONG:", w)
+	}
+	switch {
+	case len(failed) > 0:
 		return fmt.Errorf("failed with seeds %v", failed)
+	case len(wrong) > 0:
+		return errors.New("the runs together say that the daemon does not go on")
 	}
 	return nil
 }
