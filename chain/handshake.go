@@ -90,6 +90,9 @@ func dialHandshake(conn net.Conn, s secret, as role, timeout time.Duration) (w *
 	if c[4] != version {
 		return nil, false, fmt.Errorf("peer speaks version %d of the chain protocol, this is version %d", c[4], version)
 	}
+	if c[5]|c[6]|c[7] != 0 {
+		return nil, false, errors.New("malformed challenge")
+	}
 	proof := mac(s.key, "dialer proof", h[:], c[:], binding)
 	if _, err := conn.Write(proof[:]); err != nil {
 		return nil, false, refused(err)
@@ -101,6 +104,9 @@ func dialHandshake(conn net.Conn, s secret, as role, timeout time.Duration) (w *
 	want := mac(s.key, "acceptor proof", h[:], c[:], answer[:1], binding)
 	if subtle.ConstantTimeCompare(want[:], answer[1:]) != 1 {
 		return nil, false, ErrKey
+	}
+	if answer[0] > 1 {
+		return nil, false, errors.New("malformed answer")
 	}
 	w.sendTag = newTagger(mac(s.key, "dialer frames", h[:], c[:]))
 	w.recvTag = newTagger(mac(s.key, "acceptor frames", h[:], c[:]))
@@ -133,6 +139,9 @@ func acceptHandshake(conn net.Conn, s secret, flag bool, timeout time.Duration, 
 	}
 	if h[4] != version {
 		return nil, 0, fmt.Errorf("peer speaks version %d of the chain protocol, this is version %d", h[4], version)
+	}
+	if h[6]|h[7] != 0 {
+		return nil, 0, errors.New("malformed hello")
 	}
 	if as = role(h[5]); !slices.Contains(roles, as) || subtle.ConstantTimeCompare(h[8:24], s.transfer[:]) != 1 {
 		return nil, 0, errors.New("peer asks for another role or transfer")

@@ -55,10 +55,21 @@ func (k kind) limit() (int, bool) {
 		return 1 << 20, true
 	case kindDigests:
 		return 32 * maxDigests, true
-	case kindStart, kindPing, kindBye, kindAbort, kindSkip, kindEnd, kindAdmit, kindWant, kindRefuse, kindJoin:
+	case kindStart, kindAbort, kindSkip, kindAdmit, kindWant, kindRefuse, kindJoin:
 		return 2 << 10, true
+	case kindPing, kindBye, kindEnd:
+		return 0, true
 	}
 	return 0, false
+}
+
+// placed reports whether the offset of a kind means something; otherwise it is 0.
+func (k kind) placed() bool {
+	switch k {
+	case kindData, kindStart, kindWant, kindEnd, kindDigests:
+		return true
+	}
+	return false
 }
 
 // header starts every frame; for DATA, START, WANT and END offset is a position in the image, for DIGESTS a chunk, otherwise 0.
@@ -85,7 +96,7 @@ func decodeHeader(b [headerSize]byte) (header, error) {
 	if uint64(length) > uint64(limit) {
 		return header{}, fmt.Errorf("frame of kind %d is %d bytes long, at most %d are allowed", h.kind, length, limit)
 	}
-	if offset > 1<<62 {
+	if offset > 1<<62 || offset != 0 && !h.kind.placed() {
 		return header{}, fmt.Errorf("frame of kind %d is at the impossible offset %d", h.kind, offset)
 	}
 	h.length, h.offset = int(length), int64(offset)
