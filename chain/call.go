@@ -44,7 +44,7 @@ func (l *link) ask(ctx context.Context, why why, cause string) {
 }
 
 func (l *link) callHead(ctx context.Context, addr string, j join) (*wire, error) {
-	w, _, err := dial(ctx, l.cfg.dialer(), addr, l.secret, roleJoin, l.timing.dial)
+	w, _, err := dial(ctx, l.dialer, addr, l.secret, roleJoin, l.timing.dial)
 	if err != nil {
 		return nil, fmt.Errorf("call the head: %w", err)
 	}

@@ -7,8 +7,13 @@ import (
 	"time"
 )
 
+// dialer opens connections, as a net.Dialer does.
+type dialer interface {
+	DialContext(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
 // dial connects to a party of the transfer and shakes hands, all within the time given. An error is worded for people.
-func dial(ctx context.Context, d net.Dialer, addr string, s secret, as role, limit time.Duration) (w *wire, flag bool, err error) {
+func dial(ctx context.Context, d dialer, addr string, s secret, as role, limit time.Duration) (w *wire, flag bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	conn, err := d.DialContext(ctx, "tcp", addr)

@@ -125,7 +125,7 @@ func (l *link) start(ctx context.Context, f *feed, take *flow, offset int64, b [
 	if offset == end {
 		return nil
 	}
-	err = fetch(ctx, l.cfg.dialer(), l.plan.Load().head, l.secret, l.timing, end, offset, func(w *wire, h header) error {
+	err = fetch(ctx, l.dialer, l.plan.Load().head, l.secret, l.timing, end, offset, func(w *wire, h header) error {
 		if err := take.data(ctx, w, h); err != nil || take.current() {
 			return err
 		}

@@ -45,7 +45,7 @@ type feederConfig struct {
 	source  source
 	table   *table
 	timing  timing
-	dialer  net.Dialer
+	dialer  dialer
 	permits <-chan struct{}    // one is taken before each frame of the image; nil: as many as are wanted
 	lookout bool               // a follower whose connection is slow is put aside
 	slow    func(cause string) // told when it is this end whose connection is slow; nil: nobody cares

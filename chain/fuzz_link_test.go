@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,14 @@ func FuzzLink(f *testing.F) {
 	f.Add(slices.Concat([]byte{1, 0, 0, 8, 6, 0}, all, []byte{7, 12}))                            // an image without an end
 	f.Add(slices.Concat([]byte{1, 0, 0, 8, 6, 0, 2, 255, 8, 129, 12}, all))                       // another end
 	f.Add(slices.Concat([]byte{0, 0, 0, 0, 2, 40, 0, 1, 2, 255, 0, 64, 0, 15, 0, 19, 9, 30, 11})) // feeders, rounds, late plans
+	cut := []byte{0, 0, 33, 0, 2, 255, 15, 13, 20, 14, 1}                                         // a chunk, then the feeder is gone, and the link has called the head
+	f.Add(slices.Concat(cut, []byte{16, 1, 1}, all, []byte{7, 12}))                               // which feeds it to the end
+	f.Add(slices.Concat(cut, []byte{16, 1, 1}, all[:8], []byte{3, 9, 1}, all))                    // and spoils a chunk
+	f.Add(slices.Concat(cut, []byte{16, 0, 13, 30, 14, 2, 16, 1, 15, 13, 30, 14, 3}))             // which says no, then yes and hangs up
+	gap := []byte{0, 0, 33, 0, 2, 255, 9, 3, 255, 1, 0, 13, 1, 14, 1}                             // two chunks are to come from the head
+	f.Add(slices.Concat(gap, []byte{17, 255, 17, 255, 2, 255, 14, 0}, all, []byte{7, 12}))
+	f.Add(slices.Concat(gap, []byte{3, 255, 13, 1, 14, 0, 1}, all, []byte{7, 12}))
+	f.Add(slices.Concat(gap, []byte{4, 9, 3, 7, 7, 7, 13, 1, 14, 0, 1}, all))
 	f.Add([]byte{0, 0, 32, 0, 2, 9, 10, 1, 13, 200, 0, 255, 0, 64, 2, 255, 9, 129, 5, 1, 5, 17, 4, 0, 0, 0, 1})
 	f.Fuzz(func(t *testing.T, script []byte) {
 		if len(script) > 400 {
@@ -41,15 +50,21 @@ func fuzzLink(t *testing.T, script *words) {
 	if strict {
 		cfg.Manifest = fuzzManifest.Digest()
 	}
+	if err := cfg.complete(); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan struct{})
 	var result Result
+	c := &crowd{pipes: pipes, secret: secret{transfer: cfg.Transfer}, head: newPipes()}
+	l := newLink(cfg, c.secret)
+	l.dialer = onlyHead{c.head}
 	go func() {
 		defer close(done)
-		result, _ = Receive(ctx, cfg)
+		result, _ = l.receive(ctx)
 	}()
-	c := &crowd{pipes: pipes, secret: secret{transfer: cfg.Transfer}}
+	go c.answer()
 	for !script.over() {
 		c.act(script)
 	}
@@ -73,17 +88,41 @@ func fuzzLink(t *testing.T, script *words) {
 	}
 }
 
-// crowd is all who talk to a link.
+// crowd is all who talk to a link: those who come to it, and the head, which it calls.
 type crowd struct {
 	pipes  *pipes
 	secret secret
+	head   *pipes
+	mu     sync.Mutex
 	all    []*peer
 	now    *peer // who talks
 }
 
+// add takes one in.
+func (c *crowd) add(p *peer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, p)
+}
+
+// answer is the door of a head that listens.
+func (c *crowd) answer() {
+	for {
+		conn, err := c.head.Accept()
+		if err != nil {
+			return
+		}
+		if w, _, err := acceptHandshake(conn, c.secret, false, time.Second, roleRange, roleJoin); err == nil {
+			c.add(newPeer(w))
+			continue
+		}
+		conn.Close()
+	}
+}
+
 // act does one thing that the script says.
 func (c *crowd) act(script *words) {
-	op := script.byte() % 16
+	op := script.byte() % 18
 	if op == 0 || c.now == nil {
 		c.introduce(script)
 		return
@@ -109,7 +148,8 @@ func (c *crowd) act(script *words) {
 	case 8:
 		p.say(kindEnd, script.offset(fuzzChunk), nil)
 	case 9:
-		p.say(kindStart, script.offset(fuzzChunk), start{serial: uint64(script.byte()), inherited: script.byte()%2 == 1}.encode())
+		p.at = script.offset(fuzzChunk)
+		p.say(kindStart, p.at, start{serial: uint64(script.byte()), inherited: script.byte()%2 == 1}.encode())
 	case 10:
 		p.say(kindAbort, 0, abort{script.byte()%2 == 1, "fuzz"}.encode())
 	case 11:
@@ -122,6 +162,13 @@ func (c *crowd) act(script *words) {
 		c.now = c.all[int(script.byte())%len(c.all)]
 	case 15:
 		p.w.conn.Close()
+	case 16:
+		p.say(kindAdmit, 0, admit{script.byte()%2 == 1}.encode())
+	case 17:
+		if p.at == 0 {
+			p.at = p.wanted().offset
+		}
+		c.send(script, 0)
 	}
 	synctest.Wait()
 }
@@ -155,13 +202,14 @@ func (c *crowd) introduce(script *words) {
 		return
 	}
 	p := newPeer(w)
-	c.all, c.now = append(c.all, p), p
+	c.add(p)
+	c.now = p
 	if as == roleProbe {
 		return
 	}
 	links := []Link{{"a", "127.0.0.1:1"}, {"b", "127.0.0.1:1"}, {"c", "127.0.0.1:1"}}
 	p.say(kindPlan, 0, plan{feeder: int(what%3) - 1, index: int(what%3) + int(what/3)%max(1, 3-int(what%3)), late: what&16 != 0,
-		round: uint64(what >> 6), head: []string{"", "127.0.0.1:1"}[what>>5&1], links: links}.encode())
+		round: uint64(what >> 6), head: []string{"", headAddress}[what>>5&1], links: links}.encode())
 	if needs {
 		p.say(kindManifest, 0, manifestOf(script))
 	}
@@ -171,7 +219,10 @@ func (c *crowd) introduce(script *words) {
 	synctest.Wait()
 }
 
+// leave ends everything, and nobody answers any more.
 func (c *crowd) leave() {
+	c.head.Close()
+	synctest.Wait()
 	for _, p := range c.all {
 		p.hangUp()
 	}

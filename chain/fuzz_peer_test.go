@@ -2,9 +2,11 @@ package chain
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -81,6 +83,21 @@ func (p *pipes) dial() net.Conn {
 	case <-time.After(time.Second): // all are busy
 	}
 	return nil
+}
+
+// headAddress is where a link of a fuzzed conversation calls the head.
+const headAddress = "head:1"
+
+// onlyHead calls the head, and nobody else: no other machine answers.
+type onlyHead struct{ head *pipes }
+
+func (o onlyHead) DialContext(_ context.Context, network, addr string) (net.Conn, error) {
+	if addr == headAddress {
+		if conn := o.head.dial(); conn != nil {
+			return conn, nil
+		}
+	}
+	return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
 }
 
 // peer is the end of an authenticated connection that says whatever a script makes it say. It takes in all it is told.

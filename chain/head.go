@@ -115,7 +115,8 @@ func (h *head) giveUp(f *feeder, last abort) {
 }
 
 func (h *head) feederConfig(self int, src source, t *table) feederConfig {
-	return feederConfig{plan: h.plan, self: self, secret: h.secret, index: h.index, source: src, table: t, timing: h.timing, permits: h.permits}
+	return feederConfig{plan: h.plan, self: self, secret: h.secret, index: h.index, source: src, table: t, timing: h.timing,
+		dialer: new(net.Dialer), permits: h.permits}
 }
 
 // loop follows the chain until every link of it is settled, and late joiners until nobody is to be waited for.

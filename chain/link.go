@@ -14,6 +14,7 @@ type link struct {
 	cfg    ReceiveConfig
 	secret secret
 	timing timing
+	dialer dialer
 
 	needsManifest atomic.Bool
 	plan          atomic.Pointer[plan] // of the present round
@@ -78,6 +79,7 @@ func newLink(cfg ReceiveConfig, s secret) *link {
 		cfg:      cfg,
 		secret:   s,
 		timing:   timing{cfg.DialTimeout, cfg.StallTimeout},
+		dialer:   cfg.dialer(),
 		events:   make(chan event),
 		orphan:   time.NewTimer(cfg.OrphanTimeout),
 		patience: patience{limit: cfg.SlowSink},

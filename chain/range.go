@@ -3,7 +3,6 @@ package chain
 import (
 	"context"
 	"fmt"
-	"net"
 	"time"
 )
 
@@ -48,7 +47,7 @@ func serveRange(ctx context.Context, w *wire, src *shelf, t timing, permits <-ch
 }
 
 // fetch asks the head at addr for the bytes [from, until) and hands each DATA header to take, which reads the payload.
-func fetch(ctx context.Context, d net.Dialer, addr string, s secret, t timing, from, until int64, take func(*wire, header) error) error {
+func fetch(ctx context.Context, d dialer, addr string, s secret, t timing, from, until int64, take func(*wire, header) error) error {
 	if addr == "" {
 		return fmt.Errorf("bytes %d to %d are in no ring any more and the head serves no ranges", from, until)
 	}

@@ -56,10 +56,14 @@ func Receive(ctx context.Context, cfg ReceiveConfig) (Result, error) {
 	if err != nil {
 		return Result{Name: cfg.Name, Cause: err.Error()}, fmt.Errorf("chain: receive: %w", err)
 	}
-	l := newLink(cfg, s)
-	err = l.run(ctx)
+	return newLink(cfg, s).receive(ctx)
+}
+
+// receive is Receive of a link that is set up.
+func (l *link) receive(ctx context.Context) (Result, error) {
+	err := l.run(ctx)
 	e := l.own
-	r := Result{Name: cfg.Name, OK: err == nil && e.state == Done, Bytes: e.written, Corrupt: int(e.corrupt), Late: l.late}
+	r := Result{Name: l.cfg.Name, OK: err == nil && e.state == Done, Bytes: e.written, Corrupt: int(e.corrupt), Late: l.late}
 	if p := l.plan.Load(); p != nil {
 		r.Name = p.name(p.index)
 	}
@@ -96,11 +100,11 @@ func (c *ReceiveConfig) complete() error {
 	return nil
 }
 
-func (c *ReceiveConfig) dialer() net.Dialer {
+func (c *ReceiveConfig) dialer() dialer {
 	if c.DialFrom == "" {
-		return net.Dialer{}
+		return new(net.Dialer)
 	}
-	return net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(c.DialFrom)}}
+	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(c.DialFrom)}}
 }
 
 type deadliner interface{ SetDeadline(time.Time) error }

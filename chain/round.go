@@ -66,7 +66,7 @@ func (l *link) enter(ctx context.Context, p plan) {
 	l.left, l.fed = false, false
 	fctx, stop := context.WithCancel(ctx)
 	f := newFeeder(feederConfig{plan: p, self: p.index, secret: l.secret, index: l.index, source: l.ring, table: l.table,
-		timing: l.timing, dialer: l.cfg.dialer(), lookout: p.head != "", slow: func(cause string) { l.post(fctx, event{kind: evSlow, cause: cause}) }})
+		timing: l.timing, dialer: l.dialer, lookout: p.head != "", slow: func(cause string) { l.post(fctx, event{kind: evSlow, cause: cause}) }})
 	l.feeder, l.stopFeeder = f, stop
 	l.wg.Go(func() {
 		defer stop()
