@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -22,8 +23,9 @@ type head struct {
 	roster   roster
 	lates    []*table // of late joiners, each with one entry that counts; nil for others
 	writes   []bool   // a link that was there in time and only writes: late to nobody
+	lost     []string // why the last connection to a late joiner ended, if not well
 	asks     chan ask
-	parts    chan int
+	parts    chan departure
 	gate     chan struct{} // closed: late joiners are fed
 	permits  <-chan struct{}
 	knocks   chan struct{} // slots
@@ -48,7 +50,7 @@ func newHead(cfg SendConfig, s secret) *head {
 	n := len(cfg.Links)
 	h := &head{cfg: cfg, secret: s, timing: timing{cfg.DialTimeout, cfg.StallTimeout}, table: newTable(n), begun: time.Now(),
 		roster: roster{links: make([]standing, n), begun: time.Now(), grace: cfg.StallTimeout * 3 / 4, window: 2 * cfg.StallTimeout, linger: cfg.Linger},
-		lates:  make([]*table, n), writes: make([]bool, n), asks: make(chan ask), parts: make(chan int), gate: make(chan struct{}),
+		lates:  make([]*table, n), writes: make([]bool, n), lost: make([]string, n), asks: make(chan ask), parts: make(chan departure), gate: make(chan struct{}),
 		knocks: make(chan struct{}, huntWidth), findings: make(chan finding), ending: make(chan struct{}),
 		told: make([]entry, n), settled: make([]time.Time, n), skips: make(map[int][]Skip)}
 	h.plan = plan{feeder: headIndex, index: headIndex, round: uint64(h.begun.UnixMicro()), links: cfg.Links}
@@ -144,8 +146,8 @@ func (h *head) loop(ctx, outer context.Context, wg *sync.WaitGroup, f *feeder, e
 		case a := <-h.asks:
 			h.account()
 			a.verdict <- h.admit(a)
-		case i := <-h.parts:
-			h.part(i)
+		case d := <-h.parts:
+			h.part(d)
 		case found := <-h.findings:
 			h.roster.found(found, time.Now())
 		case <-h.table.news:
@@ -203,9 +205,7 @@ func (h *head) report(err error) Report {
 			before := e
 			e = late.get(i)
 			one.Corrupt = int(max(before.corrupt, e.corrupt))
-			if e.cause != "" {
-				cause = e.cause
-			}
+			cause = cmp.Or(e.cause, h.lost[i], cause)
 		}
 		one.OK, one.Bytes = e.state == Done, e.written
 		if !h.settled[i].IsZero() {

@@ -54,20 +54,30 @@ func (h *head) feedLate(ctx context.Context, i int, w *wire) {
 		}
 		f.sendHome()
 	})
-	if end := f.talk(ctx, w, i); end.kind == endLost && end.own {
+	end := f.talk(ctx, w, i)
+	if end.own {
 		t.tell(i, entry{state: Failed, cause: end.cause})
 	}
 	select {
-	case h.parts <- i:
+	case h.parts <- departure{i, end}:
 	case <-ctx.Done():
 	}
 }
 
-// part notes the end of a late joiner's connection.
-func (h *head) part(i int) {
-	h.roster.part(i, time.Now())
-	if e := h.lates[i].get(i); e.state >= Failed {
-		h.roster.finish(i, e.state == Done)
+// departure is the end of a late joiner's connection.
+type departure struct {
+	index int
+	ending
+}
+
+// part notes the end of a late joiner's connection. If it does not come back, that is what became of it.
+func (h *head) part(d departure) {
+	h.roster.part(d.index, time.Now())
+	if e := h.lates[d.index].get(d.index); e.state >= Failed {
+		h.roster.finish(d.index, e.state == Done)
+	}
+	if d.kind == endLost || d.kind == endBroken {
+		h.lost[d.index] = h.plan.lostBy(entry{state: Failed, by: partyOf(headIndex), cause: d.cause})
 	}
 }
 

@@ -187,7 +187,10 @@ var _ = Describe("A link that comes late", func() {
 		close(sink.hang)
 		report := settledIn(out)
 		b.expectWhole(report, 0, 2)
-		Expect(report.Results[1].Late).To(BeTrue())
+		r := report.Results[1]
+		Expect(r.Late).To(BeTrue())
+		Expect(r.Skips).To(ConsistOf(HaveField("Cause", "dial: connection refused")), "how it left the chain")
+		Expect(r.Cause).To(MatchRegexp("^lost by the head: (connection closed|(read|write): (connection reset by peer|broken pipe))$"))
 		b.wait()
 	})
 
