@@ -39,6 +39,7 @@ func (h *head) account() {
 
 func (h *head) tell(i int, e entry, late bool, now time.Time) {
 	h.told[i] = e
+	h.spoil(i, e)
 	if e.state >= Failed {
 		h.settled[i] = now
 	}
@@ -65,6 +66,19 @@ func (h *head) skip(i int, by party, cause string) {
 	h.skips[i] = append(h.skips[i], s)
 	if h.cfg.Skipped != nil {
 		h.cfg.Skipped(s)
+	}
+}
+
+// spoil tells of chunks that arrived corrupt at link i. A link may say any number: it is told of when it has doubled.
+func (h *head) spoil(i int, e entry) {
+	known := h.spoils[i]
+	if e.corrupt == 0 || int(e.corrupt) < 2*known.Chunks || e.by == itself || e.state == Failed {
+		return
+	}
+	s := Spoil{Name: h.cfg.Links[i].Name, By: h.plan.name(e.by.index()), Chunks: int(e.corrupt) - known.Chunks}
+	h.spoils[i] = Spoil{s.Name, s.By, int(e.corrupt)}
+	if h.cfg.Spoiled != nil {
+		h.cfg.Spoiled(s)
 	}
 }
 

@@ -30,6 +30,26 @@ func (t *throttle) ReadAt(p []byte, offset int64) (int, error) {
 	return t.r.ReadAt(p, offset)
 }
 
+// forgetful is an image of which the first byte that is read again is another one, once.
+type forgetful struct {
+	io.ReaderAt
+	mu   sync.Mutex
+	read int64 // so far
+	done bool
+}
+
+func (f *forgetful) ReadAt(p []byte, offset int64) (int, error) {
+	n, err := f.ReaderAt.ReadAt(p, offset)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if offset < f.read && !f.done {
+		f.done = true
+		p[0] ^= 1
+	}
+	f.read = max(f.read, offset+int64(n))
+	return n, err
+}
+
 // slowAfter makes the head slow beyond an offset; the function returned lets it go.
 func (b *broadcast) slowAfter(offset int64) (open func()) {
 	gate := make(chan struct{})

@@ -114,7 +114,7 @@ func (l *link) start(ctx context.Context, f *feed, take *flow, offset int64, b [
 	if offset < ask || offset > l.index.limit() && offset != ask {
 		return fmt.Errorf("starts at %d where %d was wanted", offset, ask)
 	}
-	chunk, times, all := l.ring.blame(epoch, end, s.inherited)
+	chunk, times, all := l.ring.blame(epoch, end, s.inherited, partyOf(f.from))
 	switch {
 	case times >= allTries:
 		return &fatalError{fmt.Errorf("chunk %d arrived corrupt %d times, from %s and from the head", chunk, times, f.name)}
@@ -132,7 +132,10 @@ func (l *link) start(ctx context.Context, f *feed, take *flow, offset int64, b [
 		return errStale
 	})
 	switch {
-	case err == nil || !take.current():
+	case !take.current(): // another feed has begun, or a chunk of the range did not match
+		l.ring.blameHead(take.epoch)
+		return nil
+	case err == nil:
 		return nil
 	case l.plan.Load().head == "":
 		return &fatalError{err}

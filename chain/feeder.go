@@ -203,7 +203,7 @@ func (f *feeder) verdict(ctx context.Context, e ending) ending {
 
 // lostBy words a cause for people: who gave the link up, and why.
 func (p plan) lostBy(e entry) string {
-	if e.by == itself {
+	if e.by == itself || e.state != Failed {
 		return e.cause
 	}
 	return fmt.Sprintf("lost by %s: %s", p.name(e.by.index()), e.cause)

@@ -29,7 +29,7 @@ func FuzzHead(f *testing.F) {
 func fuzzHead(t *testing.T, script *words) {
 	links := []Link{{"a", "127.0.0.1:1"}, {"b", "127.0.0.1:1"}, {"c", "127.0.0.1:1"}}
 	cfg := SendConfig{Transfer: [16]byte{1}, Links: links, Source: bytes.NewReader(fuzzImage), ChunkSize: fuzzChunk, DialTimeout: time.Second,
-		StallTimeout: 2 * time.Second, Progress: func(Progress) {}, Skipped: func(Skip) {}}
+		StallTimeout: 2 * time.Second, Progress: func(Progress) {}, Skipped: func(Skip) {}, Spoiled: func(s Spoil) { _ = s.String() }}
 	if script.byte()%2 == 0 {
 		cfg.Manifest = fuzzManifest
 	} else {

@@ -37,6 +37,7 @@ type head struct {
 	told    []entry
 	settled []time.Time
 	skips   map[int][]Skip
+	spoils  map[int]Spoil // the latest of each link, and how many chunks were told of
 }
 
 // ask is a link's call that waits for a decision.
@@ -52,7 +53,7 @@ func newHead(cfg SendConfig, s secret) *head {
 		roster: roster{links: make([]standing, n), begun: time.Now(), grace: cfg.StallTimeout * 3 / 4, window: 2 * cfg.StallTimeout, linger: cfg.Linger},
 		lates:  make([]*table, n), writes: make([]bool, n), lost: make([]string, n), asks: make(chan ask), parts: make(chan departure), gate: make(chan struct{}),
 		knocks: make(chan struct{}, huntWidth), findings: make(chan finding), ending: make(chan struct{}),
-		told: make([]entry, n), settled: make([]time.Time, n), skips: make(map[int][]Skip)}
+		told: make([]entry, n), settled: make([]time.Time, n), skips: make(map[int][]Skip), spoils: make(map[int]Spoil)}
 	h.plan = plan{feeder: headIndex, index: headIndex, round: uint64(h.begun.UnixMicro()), links: cfg.Links}
 	if h.index = newIndex(cfg.ChunkSize); cfg.Manifest != nil {
 		h.index = indexOf(cfg.Manifest)
@@ -199,7 +200,7 @@ func (h *head) report(err error) Report {
 	}
 	for i, l := range h.cfg.Links {
 		e := h.table.get(i)
-		one := Result{Name: l.Name, Late: h.lates[i] != nil && !h.writes[i], Skips: h.skips[i], Corrupt: int(e.corrupt)}
+		one := Result{Name: l.Name, Late: h.lates[i] != nil && !h.writes[i], Skips: h.skips[i], Corrupt: int(e.corrupt), Spoiler: h.spoils[i].By}
 		cause := h.plan.lostBy(e)
 		if late := h.lates[i]; late != nil && e.state != Done {
 			before := e

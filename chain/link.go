@@ -225,7 +225,7 @@ func (l *link) sinkEnded(err error) {
 	l.sinkDone, l.sinkErr = true, err
 	l.end = l.ring.position()
 	if l.end.state = Done; err != nil {
-		l.end.state, l.end.cause = Failed, clip(err.Error())
+		l.end.state, l.end.by, l.end.cause = Failed, itself, clip(err.Error())
 	}
 	l.table.tell(l.plan.Load().index, l.end)
 }

@@ -21,6 +21,8 @@ type ring struct {
 	corrupt map[int64]int  // how often a chunk arrived corrupt though its sender's copy was right
 	failed  map[int64]bool // chunks that arrived corrupt at least once
 	spoiled uint32         // the sum of corrupt
+	ranged  uint32         // of these came in a range, from the head
+	spoiler party          // who sent the latest of these
 	suspect bool           // a chunk was rejected and the feeder has not said yet whether its own copy was right
 	epoch   uint64         // of the bytes under way: those of an older epoch are dropped
 	first   time.Time      // when the first bytes came

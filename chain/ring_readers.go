@@ -74,9 +74,9 @@ func (r *ring) reject(chunk int64) {
 	signal(r.room)
 }
 
-// blame counts the chunk at offset, if it was rejected, against the way it came, unless the feeder says that it had it corrupt
-// itself. It returns how often it was spoiled, and how many such cases there were.
-func (r *ring) blame(epoch uint64, offset int64, inherited bool) (chunk int64, times, all int) {
+// blame counts the chunk at offset, if it was rejected, against the way it came from a feeder, unless that says that it had it corrupt
+// itself. It returns how often it was spoiled, on whatever way, and how many chunks feeders have.
+func (r *ring) blame(epoch uint64, offset int64, inherited bool, from party) (chunk int64, times, all int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	chunk = offset / r.w.chunk
@@ -84,11 +84,27 @@ func (r *ring) blame(epoch uint64, offset int64, inherited bool) (chunk int64, t
 		return chunk, 0, 0 // a chunk before it was rejected in the meantime
 	}
 	if r.suspect && !inherited {
-		r.corrupt[chunk]++
-		r.spoiled++
+		r.count(chunk, from)
 	}
 	r.suspect = false
-	return chunk, r.corrupt[chunk], int(r.spoiled)
+	return chunk, r.corrupt[chunk], int(r.spoiled - r.ranged)
+}
+
+// blameHead counts the chunk that ended an epoch, if one did that was rejected: it came in a range.
+func (r *ring) blameHead(epoch uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.suspect && r.epoch == epoch+1 {
+		r.count(r.w.end/r.w.chunk, partyOf(headIndex))
+		r.ranged++
+		r.suspect = false
+	}
+}
+
+func (r *ring) count(chunk int64, from party) {
+	r.corrupt[chunk]++
+	r.spoiled++
+	r.spoiler = from
 }
 
 // unsunk returns verified bytes for the sink, nil when there are none yet; done when it has had all or takes no more.
@@ -127,7 +143,7 @@ func (r *ring) dropSink() {
 func (r *ring) position() entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return entry{received: r.w.end, written: r.w.sunk, corrupt: r.spoiled}
+	return entry{by: r.spoiler, received: r.w.end, written: r.w.sunk, corrupt: r.spoiled}
 }
 
 // complete reports whether the whole image is here and right.

@@ -27,6 +27,7 @@ type SendConfig struct {
 	// Each, if set, is called from one goroutine, one call at a time. A call that does not return holds up the others.
 	Progress func(Progress) // of each link whose state or position changed
 	Skipped  func(Skip)     // of each link that leaves the chain
+	Spoiled  func(Spoil)    // of each chunk that a link got corrupt; of many, when they have doubled since
 	Passed   func()         // once: the chain is settled, what is left are late joiners
 
 	Limits []Limiter     // all are asked before bytes leave the head
@@ -66,6 +67,22 @@ type Skip struct {
 	Offset int64  // bytes it had received, as far as is known
 }
 
+// Spoil tells that chunks arrived corrupt at a link, and were sent again.
+type Spoil struct {
+	Name   string
+	By     string // the link that sent the latest of them, or "the head"
+	Chunks int    // since the last time this was told
+}
+
+// String says it for people.
+func (s Spoil) String() string {
+	chunks := "1 chunk"
+	if s.Chunks != 1 {
+		chunks = fmt.Sprintf("%d chunks", s.Chunks)
+	}
+	return fmt.Sprintf("%s got %s corrupt from %s, sent again", s.Name, chunks, s.By)
+}
+
 // Result is what became of a link.
 type Result struct {
 	Name    string
@@ -73,6 +90,7 @@ type Result struct {
 	Cause   string        // one line, when not OK
 	Bytes   int64         // that its sink took
 	Corrupt int           // chunks that the way to it spoiled and that were sent again
+	Spoiler string        // who sent these, as it was told last: another link, or "the head"; not of Receive
 	Late    bool          // it finished, or failed, as a late joiner
 	Skips   []Skip        // how it left the chain
 	Elapsed time.Duration // from the begin of Send until it was settled; 0: it never was

@@ -29,7 +29,7 @@ func (p party) index() int { return int(p) - 2 }
 // entry is what is known of a link.
 type entry struct {
 	state    State
-	by       party // who gave it up, when it failed
+	by       party // who gave it up, when it failed; before, and when it is done, who sent the latest of its corrupt chunks
 	received int64
 	written  int64
 	corrupt  uint32
@@ -45,6 +45,9 @@ func merge(known, told entry) entry {
 		told.corrupt = max(known.corrupt, told.corrupt)
 		return told
 	case told.state == known.state:
+		if told.corrupt > known.corrupt && told.state != Failed {
+			known.by = told.by
+		}
 		known.received, known.written = max(known.received, told.received), max(known.written, told.written)
 		known.corrupt = max(known.corrupt, told.corrupt)
 	}

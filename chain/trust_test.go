@@ -3,8 +3,10 @@ package chain_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -13,25 +15,39 @@ import (
 	"github.com/kadeploy/kadeploy/chain"
 )
 
+// freeAddress is one that nobody listens at.
+func freeAddress() string {
+	GinkgoHelper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	defer l.Close()
+	return l.Addr().String()
+}
+
 var _ = Describe("What a chain trusts", func() {
 	const size = 12 * chunk
 
 	When("a hop spoils a byte", func() {
-		DescribeTable("sends the chunk again and counts it against that hop alone", func(hop int) {
+		DescribeTable("sends the chunk again, counts it against that hop alone, and names it", func(hop int, from string) {
 			b := prepare(5, size)
 			p := b.proxied(hop)
 			p.spoilAt = 5*chunk + 1234
 			p.spoil.Store(1)
+			var told []chain.Spoil
+			b.send.Spoiled = func(s chain.Spoil) { told = append(told, s) }
 			report := b.run()
 			b.expectWhole(report, upTo(5)...)
 			for i, r := range report.Results {
-				want := 0
+				want, by := 0, ""
 				if i == hop {
-					want = 1
+					want, by = 1, from
 				}
 				Expect(r.Corrupt).To(Equal(want), r.Name)
+				Expect(r.Spoiler).To(Equal(by), r.Name)
 			}
-		}, Entry("head to first", 0), Entry("first to second", 1), Entry("to the last", 4))
+			Expect(told).To(ConsistOf(chain.Spoil{Name: b.nodes[hop].name, By: from, Chunks: 1}))
+			Expect(told[0].String()).To(HaveSuffix(" got 1 chunk corrupt from " + from + ", sent again"))
+		}, Entry("head to first", 0, "the head"), Entry("first to second", 1, "n0"), Entry("to the last", 4, "n3"))
 
 		DescribeTable("gets the chunk from the head when it does so every time", func(hop int) {
 			b := prepare(4, size)
@@ -143,27 +159,37 @@ var _ = Describe("What a chain trusts", func() {
 		Entry("another transfer", func(n *node) { n.cfg.Transfer[0] ^= 1 }),
 	)
 
-	It("answers a stranger with 40 bytes at most, and is not disturbed", func() {
+	DescribeTable("answers a stranger with 40 bytes at most, and is not disturbed", func(door func(*broadcast) string, roles ...byte) {
 		b := prepare(2, size)
-		open := b.slowAfter(4 * chunk)
+		b.send.Listen = freeAddress()
+		turnstile := &turnstile{limit: 4 * chunk, gate: make(chan struct{})} // it lasts until all have been there
+		b.send.Limits = []chain.Limiter{turnstile}
 		b.start()
 		out := b.background(context.Background())
 		b.eachHas(2 * chunk)
-		hello := append([]byte("KDCH\x02\x01\x00\x00"), b.send.Transfer[:]...)
-		for _, words := range [][]byte{[]byte("GET / HTTP/1.0\r\n\r\n"), bytes.Repeat([]byte{0xff}, 4096), append(hello, bytes.Repeat([]byte{7}, 32+32)...)} {
-			conn, err := net.Dial("tcp", b.nodes[0].listener.Addr().String())
+		said := [][]byte{[]byte("GET / HTTP/1.0\r\n\r\n"), bytes.Repeat([]byte{0xff}, 4096)}
+		for _, role := range roles { // with the transfer's id, which can be overheard, and a proof that is none
+			hello := append([]byte{'K', 'D', 'C', 'H', 2, role, 0, 0}, b.send.Transfer[:]...)
+			said = append(said, append(hello, bytes.Repeat([]byte{7}, 32+32)...))
+		}
+		for _, words := range said {
+			conn, err := net.Dial("tcp", door(b))
 			Expect(err).NotTo(HaveOccurred())
 			_, err = conn.Write(words)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(conn.SetReadDeadline(time.Now().Add(5 * second))).To(Succeed())
-			answer, _ := io.ReadAll(conn)
+			answer, err := io.ReadAll(conn)
+			Expect(errors.Is(err, os.ErrDeadlineExceeded)).To(BeFalse(), "it is hung up on")
 			Expect(len(answer)).To(BeNumerically("<=", 40))
 			conn.Close()
 		}
-		open()
+		close(turnstile.gate)
 		b.expectWhole(settledIn(out), 0, 1)
 		b.wait()
-	})
+	},
+		Entry("who calls a link", func(b *broadcast) string { return b.nodes[0].listener.Addr().String() }, byte(1), byte(4)),
+		Entry("who calls the head", func(b *broadcast) string { return b.send.Listen }, byte(2), byte(3)),
+	)
 
 	It("tells a newer dialer which version it speaks", func() {
 		b := prepare(1, 1)
