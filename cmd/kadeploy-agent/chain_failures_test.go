@@ -1,9 +1,13 @@
 package main_test
 
 import (
+	"io"
+	"net"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -11,6 +15,50 @@ import (
 	"github.com/onsi/gomega/gbytes"
 	"github.com/onsi/gomega/gexec"
 )
+
+// spoiled is the address of a way to a receiver that changes one byte of what goes there, as far from the beginning as that is.
+func spoiled(receiver string, at int64) string {
+	GinkgoHelper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	var ways sync.WaitGroup
+	var done atomic.Bool
+	ways.Go(func() {
+		for {
+			from, err := l.Accept()
+			if err != nil {
+				return
+			}
+			to, err := net.Dial("tcp", receiver)
+			if err != nil {
+				from.Close()
+				continue
+			}
+			ways.Go(func() {
+				defer from.Close()
+				_, _ = io.Copy(from, to)
+			})
+			ways.Go(func() {
+				defer to.Close()
+				b := make([]byte, 1)
+				_, _ = io.CopyN(to, from, at)
+				if _, err := io.ReadFull(from, b); err != nil {
+					return
+				}
+				if done.CompareAndSwap(false, true) {
+					b[0] ^= 1
+				}
+				_, _ = to.Write(b)
+				_, _ = io.Copy(to, from)
+			})
+		}
+	})
+	DeferCleanup(func() {
+		l.Close()
+		ways.Wait()
+	})
+	return l.Addr().String()
+}
 
 var _ = Describe("kadeploy-agent chain, when machines fail,", func() {
 	const size = 16 * mib
@@ -45,6 +93,18 @@ var _ = Describe("kadeploy-agent chain, when machines fail,", func() {
 		}
 		Expect(text(s.Out)).To(MatchRegexp(all[victim].addr + ` +KO +\d+ .* 1 +lost by `))
 	}, Entry("the first", 0), Entry("one in the middle", 2), Entry("the last", 3))
+
+	It("names the way that spoils a byte, and sends the chunk again", func() {
+		c := newCast(size)
+		all := c.many(3)
+		behind := all[1].addr
+		all[1].addr = spoiled(behind, 3*mib)
+		s := c.send()
+		exits(s, 0)
+		c.whole(all...)
+		Expect(text(s.Err)).To(ContainSubstring(all[1].addr + " got 1 chunk corrupt from " + all[0].addr + ", sent again\n"))
+		Expect(text(s.Out)).To(MatchRegexp(all[1].addr + ` +OK .* 0 +corrupt chunks that were sent again: 1, from ` + all[0].addr + `\n`))
+	})
 
 	It("gives one that was frozen the rest later", func() {
 		c := newCast(size)

@@ -64,6 +64,9 @@ func (b *board) skipped(s chain.Skip) string {
 	return fmt.Sprintf("%s %s at %s: %s", s.Name, how, size(s.Offset), wording.Clean(s.Cause))
 }
 
+// spoiled takes that chunks arrived corrupt at a machine.
+func (b *board) spoiled(s chain.Spoil) string { return wording.Clean(s.String()) }
+
 // passed takes that the chain is through, and for how long the head goes on for those it lost.
 func (b *board) passed(linger time.Duration) string {
 	out, late := 0, 0

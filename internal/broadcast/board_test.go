@@ -80,6 +80,12 @@ func play(t *testing.T, b *board, words []string) string {
 		return b.moved(chain.Progress{Name: words[1], State: chain.Failed, Received: offset(2), Cause: strings.Join(words[3:], " ")})
 	case "skip": // skip NODE BY OFFSET CAUSE
 		return b.skipped(chain.Skip{Name: words[1], By: words[2], Offset: offset(3), Cause: strings.Join(words[4:], " ")})
+	case "spoiled": // spoiled NODE BY CHUNKS
+		n, err := strconv.Atoi(words[3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.spoiled(chain.Spoil{Name: words[1], By: words[2], Chunks: n})
 	case "passed": // passed LINGER
 		linger, err := time.ParseDuration(words[1])
 		if err != nil {

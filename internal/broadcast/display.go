@@ -94,6 +94,12 @@ func (d *display) skipped(s chain.Skip) {
 	d.say(d.board.skipped(s))
 }
 
+func (d *display) spoiled(s chain.Spoil) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.say(d.board.spoiled(s))
+}
+
 // passed takes that the chain is through and that the head goes on for so long, for those it lost.
 func (d *display) passed(linger time.Duration) {
 	d.mu.Lock()

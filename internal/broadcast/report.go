@@ -30,6 +30,7 @@ type Node struct {
 	Seconds float64 `json:"seconds"`           // from the start of the broadcast until it was settled
 	Late    bool    `json:"late"`              // fed by the head, apart from the chain
 	Corrupt int     `json:"corrupt,omitempty"` // chunks that were spoiled on their way to it and sent again
+	Spoiler string  `json:"spoiler,omitempty"` // who sent them: another machine or the head
 	Cause   string  `json:"cause,omitempty"`   // when not OK
 	Skips   []Skip  `json:"skips,omitempty"`
 }
@@ -115,17 +116,27 @@ func (n *Node) cells() []string {
 	return []string{n.Name, state, fmt.Sprint(n.Bytes), fmt.Sprintf("%.1f", n.Seconds), rate, fmt.Sprint(len(n.Skips)), n.remark()}
 }
 
-// remark is the cause, or what happened to a machine that has the image all the same.
+// remark is the cause, or what happened to a machine that has the image all the same, and what the way to it spoiled.
 func (n *Node) remark() string {
-	text := n.Cause
-	if n.OK && len(n.Skips) > 0 {
-		last := n.Skips[len(n.Skips)-1]
-		text = fmt.Sprintf("skipped by %s: %s", last.By, last.Cause)
+	var parts []string
+	if n.Cause != "" {
+		parts = append(parts, n.Cause)
 	}
 	if n.OK && n.Late {
-		text = strings.TrimSuffix("fed late by the head; "+text, "; ")
+		parts = append(parts, "fed late by the head")
 	}
-	return wording.Clean(text)
+	if n.OK && len(n.Skips) > 0 {
+		last := n.Skips[len(n.Skips)-1]
+		parts = append(parts, fmt.Sprintf("skipped by %s: %s", last.By, last.Cause))
+	}
+	if n.Corrupt > 0 {
+		text := fmt.Sprintf("corrupt chunks that were sent again: %d", n.Corrupt)
+		if n.Spoiler != "" {
+			text += ", from " + n.Spoiler
+		}
+		parts = append(parts, text)
+	}
+	return wording.Clean(strings.Join(parts, "; "))
 }
 
 func (r *Report) summary() string {

@@ -19,7 +19,7 @@ func (cfg *SendConfig) transfer(ctx context.Context, src *source, d *display) (*
 	sent, err := chain.Send(ctx, chain.SendConfig{
 		Key: cfg.Key, Links: cfg.Links, Source: src.image, Input: src.input, ChunkSize: cfg.ChunkSize,
 		Limits: cfg.limits(), TLS: cfg.TLS, Gather: cfg.Gather, Linger: cfg.Linger, StallTimeout: cfg.Stall, Listen: cfg.Listen,
-		Progress: d.moved, Skipped: d.skipped,
+		Progress: d.moved, Skipped: d.skipped, Spoiled: d.spoiled,
 		Passed: func() { over = true; d.passed(cfg.Linger) },
 	})
 	if err != nil {
@@ -43,7 +43,7 @@ func (cfg *SendConfig) report(sent chain.Report, err error) *Report {
 		r.Image = sent.Image.String()
 	}
 	for _, one := range sent.Results {
-		n := Node{Name: one.Name, OK: one.OK, Bytes: one.Bytes, Seconds: one.Elapsed.Seconds(), Late: one.Late, Corrupt: one.Corrupt, Cause: one.Cause}
+		n := Node{Name: one.Name, OK: one.OK, Bytes: one.Bytes, Seconds: one.Elapsed.Seconds(), Late: one.Late, Corrupt: one.Corrupt, Spoiler: one.Spoiler, Cause: one.Cause}
 		for _, s := range one.Skips {
 			n.Skips = append(n.Skips, Skip{By: s.By, Offset: s.Offset, Cause: s.Cause})
 		}
