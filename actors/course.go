@@ -38,7 +38,7 @@ func (c *course) send(ctx context.Context, source io.ReaderAt, links []chain.Lin
 	report, err := chain.Send(ctx, chain.SendConfig{
 		Transfer: c.transfer, Key: c.key, Links: links,
 		Source: c, Manifest: c.job.image.Manifest,
-		Progress: c.progress, Skipped: c.skipped, Passed: c.passed,
+		Progress: c.progress, Skipped: c.skipped, Spoiled: c.spoiled, Passed: c.passed,
 		Limits: c.limits(), TLS: c.tls, StallTimeout: c.job.stall,
 		Listen: c.job.head, Silent: true, // who was cancelled is told by its agent; of a daemon that ends, the next one goes on
 	})
@@ -84,6 +84,13 @@ func (c *course) skipped(s chain.Skip) {
 		by = ""
 	}
 	c.tell(chainSkip{c.id, &message.ChainSkip{Node: s.Name, By: by, Cause: line(s.Cause), Offset: uint64(s.Offset)}})
+}
+
+func (c *course) spoiled(s chain.Spoil) {
+	if s.By == theHead {
+		s.By = "the server"
+	}
+	c.tell(chainNote{s.String()})
 }
 
 // passed is told when the chain needs none of its links any more. Stragglers are fed on, but the way is free for the next
