@@ -2,6 +2,7 @@ package chain_test
 
 import (
 	"context"
+	"slices"
 	"syscall"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -13,7 +14,7 @@ import (
 var _ = Describe("A chain of processes", func() {
 	const size = 40 * chunk
 
-	DescribeTable("serves the others when one dies or freezes in the middle", func(victim int, sig syscall.Signal) {
+	DescribeTable("serves the others when some die or freeze in the middle", func(sig syscall.Signal, victims ...int) {
 		const links = 8
 		b := prepare(links, size)
 		open := b.slowAfter(10 * chunk)
@@ -22,25 +23,31 @@ var _ = Describe("A chain of processes", func() {
 		for _, p := range processes {
 			p.writes(4 * chunk)
 		}
-		processes[victim].signal(sig)
+		for _, v := range victims {
+			processes[v].signal(sig)
+		}
 		open()
 		report := settledIn(out)
-		Expect(report.OK()).To(Equal(links-1), "%+v", report)
 		for i, r := range report.Results {
-			Expect(r.OK).To(Equal(i != victim), "%+v", r)
-			if i == victim {
+			lost := slices.Contains(victims, i)
+			Expect(r.OK).To(Equal(!lost), "%+v", r)
+			if lost {
 				Expect(r.Cause).To(HavePrefix("lost by "))
 				continue
 			}
 			processes[i].expectImage(b, r.Name)
 		}
 	},
-		Entry("kill -9 of the first", 0, syscall.SIGKILL),
-		Entry("kill -9 in the middle", 4, syscall.SIGKILL),
-		Entry("kill -9 of the last", 7, syscall.SIGKILL),
-		Entry("SIGSTOP of the first", 0, syscall.SIGSTOP),
-		Entry("SIGSTOP in the middle", 4, syscall.SIGSTOP),
-		Entry("SIGSTOP of the last", 7, syscall.SIGSTOP),
+		Entry("kill -9 of the first", syscall.SIGKILL, 0),
+		Entry("kill -9 in the middle", syscall.SIGKILL, 4),
+		Entry("kill -9 of the last", syscall.SIGKILL, 7),
+		Entry("SIGSTOP of the first", syscall.SIGSTOP, 0),
+		Entry("SIGSTOP in the middle", syscall.SIGSTOP, 4),
+		Entry("SIGSTOP of the last", syscall.SIGSTOP, 7),
+		Entry("SIGSTOP of the first two", syscall.SIGSTOP, 0, 1),
+		Entry("SIGSTOP of two neighbours in the middle", syscall.SIGSTOP, 3, 4),
+		Entry("SIGSTOP of the last two", syscall.SIGSTOP, 6, 7),
+		Entry("SIGSTOP of every other", syscall.SIGSTOP, 1, 3, 5),
 	)
 
 	// lossOf tells of the moment when a link leaves the chain, and of the one when the chain is settled.
