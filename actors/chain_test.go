@@ -1,7 +1,9 @@
 package actors_test
 
 import (
+	"crypto/tls"
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -111,8 +113,16 @@ var _ = Describe("A broadcast", func() {
 	})
 
 	It("is encrypted for all when one of its nodes asks for that", func() {
-		s := newSite(blueprint{node: map[int]string{2: "chain_tls=true"}, global: map[string]string{"broadcast_grace": "20"}})
-		o := s.run(s.deployment())
+		s := newSite(blueprint{node: map[int]string{2: "chain_tls=true"}, global: map[string]string{"broadcast_grace": "20", "chain_rate": "4MiB"}})
+		s.bigImage()
+		o := s.begin(s.deployment())
+		o.starts("node-1")
+		for i := range s.nodes { // each speaks TLS with whoever calls it; in the clear a stranger's hello would be one without sense
+			conn, err := tls.Dial("tcp", netip.AddrPortFrom(s.addr(i+1), 25303).String(), &tls.Config{InsecureSkipVerify: true})
+			Expect(err).NotTo(HaveOccurred(), name(i+1))
+			conn.Close()
+		}
+		o.end()
 		Expect(o.ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.GetText())
 		Expect(o.chains()).To(Equal([][]string{s.names()}))
 	})

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 )
@@ -77,8 +78,8 @@ func TestRingMemoryIsBounded(t *testing.T) {
 		r.mu.Lock()
 		r.w.verified = r.w.end
 		total := 0
-		for _, s := range r.slots {
-			total += len(s)
+		for _, s := range slices.Concat(r.slots, r.spare) {
+			total += cap(s)
 		}
 		r.mu.Unlock()
 		if total > 5<<10 {

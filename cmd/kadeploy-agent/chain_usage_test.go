@@ -92,6 +92,24 @@ var _ = Describe("kadeploy-agent chain, misused,", func() {
 		Entry(nil, "key --help", "umask 077"),
 	)
 
+	It("takes the file that the environment names, when nothing else has the key", func() {
+		c := newCast(1)
+		GinkgoT().Setenv("KADEPLOY_CHAIN_KEY_FILE", c.key)
+		r := &receiver{dir: GinkgoT().TempDir()}
+		r.out = filepath.Join(r.dir, "out")
+		r.Session = start(nil, "chain", "receive", "-l", "127.0.0.1:0", "-o", r.out)
+		Eventually(r.Err, patient).Should(gbytes.Say(`listening on (\S+)\n`))
+		r.addr = string(listening.FindSubmatch(r.Err.Contents())[1])
+		s := start(nil, "chain", "send", "-N", r.addr, "-i", c.image)
+		exits(s, 0)
+		c.whole(r)
+
+		GinkgoT().Setenv("KADEPLOY_CHAIN_KEY_FILE", c.key+"s")
+		s = start(nil, "chain", "send", "-N", r.addr, "-i", c.image)
+		exits(s, 64)
+		Expect(oneLine(s)).To(ContainSubstring("key file " + c.key + "s: no such file or directory"))
+	})
+
 	It("warns of a key that others may read, and uses it", func() {
 		c := newCast(1)
 		Expect(os.Chmod(c.key, 0o644)).To(Succeed())
