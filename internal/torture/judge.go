@@ -174,6 +174,7 @@ func (j *judge) sender() {
 			j.complain("%s is KO and the cause is no line: %q", hostName(i), n.Cause)
 		}
 	}
+	j.spoiled()
 }
 
 // ends: nothing is left.
@@ -185,7 +186,7 @@ func (j *judge) ends() {
 
 var (
 	trouble  = regexp.MustCompile(`(?m)^(panic|fatal error|WARNING: DATA RACE|goroutine \d+|runtime: |unexpected fault).*$`)
-	expected = regexp.MustCompile(`^(torture: |listening on |received \d+ bytes |\s*\d+\.\d s  |[0-9.]+(:\d+)? (skipped by|stepped out|failed|is back)|the chain is through)`)
+	expected = regexp.MustCompile(`^(torture: |listening on |received \d+ bytes |\s*\d+\.\d s  |[0-9.]+(:\d+)? (skipped by|stepped out|failed|is back|got \d+ chunks? corrupt)|the chain is through)`)
 )
 
 // said: what a program says is meant for people, and a failure is one line, after what its command says.

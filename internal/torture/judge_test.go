@@ -38,6 +38,15 @@ func strike(o *torture.Outcome, k torture.Kind, target int, until time.Duration)
 	o.Struck = append(o.Struck, torture.Strike{Fault: torture.Fault{Kind: k, Target: target}, From: second, Until: until})
 }
 
+// spoil puts a way that flips bits before the second receiver, and a larger image behind it.
+func spoil(s *torture.Scenario, o *torture.Outcome, ways string) {
+	s.Size = 20 << 20
+	s.Faults = []torture.Fault{{Kind: torture.Corrupting, Target: 1, Amount: 4, Ways: ways}}
+	for i := range o.Report.Nodes {
+		o.Report.Nodes[i].Bytes = s.Size
+	}
+}
+
 var _ = Describe("the judge", func() {
 	judge := func(change func(*torture.Scenario, *torture.Outcome)) []string {
 		s, o := good()
@@ -71,6 +80,20 @@ var _ = Describe("the judge", func() {
 			lose(o)
 			o.Received[1] = whole
 			strike(o, torture.Cut, 1, second)
+		}),
+		Entry("of a way that flips bits, and is found out", func(s *torture.Scenario, o *torture.Outcome) {
+			spoil(s, o, "both")
+			o.Report.Nodes[1].Corrupt = 3
+			o.Sender.Stderr += "10.0.0.2:25303 got 3 chunks corrupt from 10.0.0.1:25303, sent again\n"
+		}),
+		Entry("of one that made its receiver leave the chain", func(s *torture.Scenario, o *torture.Outcome) {
+			spoil(s, o, "in")
+			o.Report.Nodes[1].Skips = []torture.Skip{{By: "10.0.0.1", Cause: "connection closed"}}
+		}),
+		Entry("of a way that flips bits of what its receiver says", func(s *torture.Scenario, o *torture.Outcome) { spoil(s, o, "out") }),
+		Entry("of a way that flips bits of TLS", func(s *torture.Scenario, o *torture.Outcome) {
+			spoil(s, o, "in")
+			s.TLS = true
 		}),
 		Entry("of one that had ended before the sender was started again", func(_ *torture.Scenario, o *torture.Outcome) {
 			whole := o.Received[1]
@@ -161,6 +184,18 @@ var _ = Describe("the judge", func() {
 			lose(o)
 			strike(o, torture.Cut, 1, second)
 			o.Received[1].Stderr = "listening on x\nsomething\nkadeploy-agent: lost\n"
+		}),
+		Entry("flipped bits that nobody counts", "the way to n2 flips bits, and the report counts none", func(s *torture.Scenario, o *torture.Outcome) {
+			spoil(s, o, "in")
+		}),
+		Entry("corrupt chunks where nothing flips bits", "n3 has 1 corrupt chunks in the report, and no way flips bits", func(_ *torture.Scenario, o *torture.Outcome) {
+			o.Report.Nodes[2].Corrupt = 1
+		}),
+		Entry("a receiver that left the chain for nothing", `n2 left the chain, by "the head", for ""`, func(_ *torture.Scenario, o *torture.Outcome) {
+			o.Report.Nodes[1].Skips = []torture.Skip{{By: "the head"}}
+		}),
+		Entry("one that was given up by a stranger", `n2 left the chain, by "10.0.0.9"`, func(_ *torture.Scenario, o *torture.Outcome) {
+			o.Report.Nodes[1].Skips = []torture.Skip{{By: "10.0.0.9", Cause: "silent for 2s"}}
 		}),
 		Entry("a program that was left", "left running: 17: sleep", func(_ *torture.Scenario, o *torture.Outcome) {
 			o.Left = []string{"17: sleep"}

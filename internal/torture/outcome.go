@@ -69,10 +69,18 @@ type Report struct {
 
 // Node is a receiver in it.
 type Node struct {
-	Name  string `json:"name"`
-	OK    bool   `json:"ok"`
-	Bytes int64  `json:"bytes"`
-	Late  bool   `json:"late"`
+	Name    string `json:"name"`
+	OK      bool   `json:"ok"`
+	Bytes   int64  `json:"bytes"`
+	Late    bool   `json:"late"`
+	Corrupt int    `json:"corrupt"`
+	Cause   string `json:"cause"`
+	Skips   []Skip `json:"skips"`
+}
+
+// Skip is how a receiver left the chain.
+type Skip struct {
+	By    string `json:"by"`
 	Cause string `json:"cause"`
 }
 
