@@ -70,7 +70,11 @@ func (r *race) run(ctx context.Context) (outcome, error) {
 // startHosts starts the last host first, as some of them call the next at once.
 func (r *race) startHosts(ctx context.Context, wait bool) error {
 	for i := len(r.hosts) - 1; i >= 0; i-- {
-		y, err := r.start(ctx, r.place.hosts[i], r.contestant.receive(r.place, i), wait)
+		line, late := r.contestant.receive(r.place, i), r.fault.startsLate(i, len(r.hosts))
+		if late {
+			line = waiting(line)
+		}
+		y, err := r.start(ctx, r.place.hosts[i], line, wait && !late)
 		if err != nil {
 			return err
 		}

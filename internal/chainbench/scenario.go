@@ -46,12 +46,16 @@ func scenarios() []scenario {
 	tls := unlimited.named("tls", "the same, with TLS and without")
 	tls.who = func(c chains) []contestant { return []contestant{c.plain(), c.tls()} }
 
+	late := hit("late", "... one host starts at half: all can be right", fault{signal: syscall.SIGCONT, late: true, victims: 1})
+	late.who = patient
+
 	return []scenario{
 		eight, many, undisturbed,
 		hit("killed", "... one host killed (SIGKILL) at half: 7 can be right", fault{signal: syscall.SIGKILL, victims: 1}),
 		hit("frozen", "... one host frozen (SIGSTOP) at half: 7 can be right", fault{signal: syscall.SIGSTOP, victims: 1}),
 		hit("two-frozen", "... two neighbours frozen at half: 6 can be right", fault{signal: syscall.SIGSTOP, victims: 2}),
 		hit("slow", "... one host's link carries 20 Mbit/s: all can be right", fault{slow: true, victims: 1}),
+		late,
 		fast, tls,
 		{
 			id: "crowd", title: "200 receivers on the loopback, 16 MiB, a ring of 4 MiB each", columns: crowdColumns,
@@ -79,5 +83,8 @@ func everybody(c chains) []contestant {
 func broadcasters(c chains) []contestant {
 	return []contestant{c.plain(), relay(), unicast(), udpcast()}
 }
+
+// patient are those that serve a host that was not there at first.
+func patient(c chains) []contestant { return []contestant{c.plain(), unicast()} }
 
 func fastest(c chains) []contestant { return []contestant{c.plain(), relay(), plainRelay(), udpcast()} }
