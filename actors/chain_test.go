@@ -113,7 +113,7 @@ var _ = Describe("A broadcast", func() {
 	})
 
 	It("is encrypted for all when one of its nodes asks for that", func() {
-		s := newSite(blueprint{node: map[int]string{2: "chain_tls=true"}, global: map[string]string{"broadcast_grace": "20", "chain_rate": "4MiB"}})
+		s := newSite(blueprint{node: map[int]string{2: "chain_tls=true"}, global: map[string]string{"broadcast_grace": "20", "chain_rate": "2MiB"}})
 		s.bigImage()
 		o := s.begin(s.deployment())
 		o.starts("node-1")
