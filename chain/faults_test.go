@@ -30,7 +30,7 @@ func (t *throttle) ReadAt(p []byte, offset int64) (int, error) {
 	return t.r.ReadAt(p, offset)
 }
 
-// forgetful is an image of which the first byte that is read again is another one, once.
+// forgetful is an image of which the first chunk that is read again, from its beginning, is another one, once.
 type forgetful struct {
 	io.ReaderAt
 	mu   sync.Mutex
@@ -42,7 +42,7 @@ func (f *forgetful) ReadAt(p []byte, offset int64) (int, error) {
 	n, err := f.ReaderAt.ReadAt(p, offset)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if offset < f.read && !f.done {
+	if offset < f.read && offset%chunk == 0 && !f.done {
 		f.done = true
 		p[0] ^= 1
 	}

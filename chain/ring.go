@@ -24,6 +24,7 @@ type ring struct {
 	ranged  uint32         // of these came in a range, from the head
 	spoiler party          // who sent the latest of these
 	suspect bool           // a chunk was rejected and the feeder has not said yet whether its own copy was right
+	seam    int64          // what lies before it came by an earlier feed
 	epoch   uint64         // of the bytes under way: those of an older epoch are dropped
 	first   time.Time      // when the first bytes came
 	last    time.Time      // and the latest before the ring was full for the first time: later it sets the pace itself
@@ -98,7 +99,7 @@ func (r *ring) renew() (epoch uint64, offset int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.epoch++
-	r.suspect = false // another feeder cannot tell
+	r.suspect, r.seam = false, r.w.end // another feeder cannot tell
 	r.moveTail()
 	signal(r.room) // whoever waits with bytes of the old epoch lets go
 	return r.epoch, r.w.end

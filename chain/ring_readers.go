@@ -70,7 +70,8 @@ func (r *ring) reject(chunk int64) {
 	}
 	r.w.rewind()
 	r.epoch++
-	r.failed[chunk], r.suspect = true, true
+	r.failed[chunk], r.suspect = true, chunk*r.w.chunk >= r.seam // of a chunk that two feeds brought nobody knows which was wrong
+	r.seam = 0
 	signal(r.room)
 }
 

@@ -90,6 +90,32 @@ func TestRingMemoryIsBounded(t *testing.T) {
 	}
 }
 
+// Who came between is not blamed for what the one before has sent.
+func TestAChunkOfTwoFeedsIsNobodysFault(t *testing.T) {
+	r := testRing(t, 8, 4)
+	send := func(b byte, n int) (epoch uint64) {
+		epoch, _, _, _ = r.wanted()
+		copy(r.reserve(t.Context(), epoch, n), bytes.Repeat([]byte{b}, n))
+		r.commit(epoch, n)
+		epoch, _, _, _ = r.wanted()
+		return epoch
+	}
+	counted := func(epoch uint64, times int, by party) {
+		t.Helper()
+		if _, got, _ := r.blame(epoch, 0, false, partyOf(1)); got != times || r.position().by != by {
+			t.Errorf("counted %d times, by %d at last; want %d, %d", got, r.position().by, times, by)
+		}
+	}
+	r.renew()
+	send(9, 512)
+	r.renew()
+	counted(send(7, 512), 0, itself)
+	counted(send(9, 1<<10), 1, partyOf(1))
+	if epoch := send(7, 1<<10); epoch == 0 || r.position().received != 1<<10 {
+		t.Error("the right chunk was not taken")
+	}
+}
+
 // A ring as large as it may become is for those who lag; while nobody does, the same little memory is used again and again.
 func TestMemoryIsUsedAgainWhileNobodyLags(t *testing.T) {
 	r := testRing(t, 400, 100)
