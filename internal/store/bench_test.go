@@ -36,7 +36,7 @@ var crowd = []string{
 	`INSERT INTO results (operation, node, cluster, phase, state, cause, tries, at) ` +
 		series + `SELECT 'D-500000', 'host-' || (n / 3), 'c', 'ok', '', '', 1, 1715000000000000 FROM series WHERE n % 3 = 0`,
 	`INSERT INTO node_counts (unit, period, op_kind, node, cluster, ok, ko, retries) ` +
-		series + `SELECT 'day', 19675 + n / 2000, CASE WHEN n % 2 = 0 THEN 'deploy' ELSE 'reboot' END, 'node-' || (n % 2000 / 2), 'cluster-' || (n % 5), 3, 1, 1 FROM series`,
+		series + `SELECT 'day', 19675 + n / 2000, CASE WHEN n % 2 = 0 THEN 'deploy' ELSE 'reboot' END, 'node-' || (n % 2000 / 2), 'cluster-' || (n % 2000 / 2 % 5), 3, 1, 1 FROM series`,
 	`INSERT INTO node_counts (unit, period, op_kind, node, cluster, ok, ko, retries)
 		SELECT 'month', 24286 + (period - 19663) / 30, op_kind, node, cluster, SUM(ok), SUM(ko), SUM(retries)
 		FROM node_counts WHERE $1 > 0 AND unit = 'day' GROUP BY 2, op_kind, node, cluster`,
