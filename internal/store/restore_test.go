@@ -117,7 +117,7 @@ var _ = Describe("A compacted database", func() {
 		Expect(s.Close()).To(Succeed())
 		c, err := store.Compact(ctx, url)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(c.Before - c.After).To(BeNumerically("~", 16<<20, 2<<20), "4 MiB were free and stay so")
+		Expect(c.Before-c.After).To(BeNumerically("~", 16<<20, 2<<20), "4 MiB were free and stay so")
 		s, err = store.Open(ctx, store.Config{URL: url, AsIs: true})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(s.Close)
