@@ -1,8 +1,10 @@
 package actors_test
 
 import (
+	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/catalogue"
 	"github.com/kadeploy/kadeploy/supervisor/supervisortest"
 )
 
@@ -32,6 +35,30 @@ func BenchmarkDeploy1000(b *testing.B) {
 	b.ReportMetric(median(without), "s/without")
 	b.ReportMetric(median(with), "s/with")
 	b.ReportMetric(100*(median(with)/median(without)-1), "%more")
+}
+
+// BenchmarkEnvList asks for a catalogue of a thousand environments with five versions each, as `kadeploy env list` does, of the api of a server.
+func BenchmarkEnvList(b *testing.B) {
+	RegisterFailHandler(func(text string, _ ...int) { b.Fatal(text) })
+	kept := &drawer{}
+	for i := range 5000 {
+		kept.all = append(kept.all, catalogue.Environment{
+			Name: fmt.Sprintf("debian-%d", i/5), Version: i % 5, Owner: fmt.Sprintf("user%d", i/5%50), Visibility: catalogue.Public, Description: "Debian 13 (Trixie) with the tools of the site",
+			OS: "linux", Format: "yaml", Text: []byte(strings.Repeat("# a line of the description\n", 40)), Added: time.Unix(1_700_000_000, 0),
+			Files: []catalogue.File{{Path: "/srv/images/debian.tar.zst", SHA256: strings.Repeat("5", 64), Size: 1 << 30}},
+		})
+	}
+	s := plannedSite(b.TempDir(), blueprint{nodes: 1, envs: kept})
+	s.write()
+	s.start()
+	c := &client{supervisortest.NewProbe(s.system), s, "bench", "ada"}
+	for b.Loop() {
+		if m := c.ask(&message.EnvList{ClientId: "list"}).(*message.Envs); len(m.GetEnvironments()) != 1000 {
+			b.Fatal(len(m.GetEnvironments()))
+		}
+	}
+	c.Stop(s.system)
+	s.close()
 }
 
 func median(of []float64) float64 {

@@ -40,10 +40,10 @@ func (c *cataloguer) add(ctx context.Context, by catalogue.Asker, r *message.Env
 	if err != nil {
 		return nil, err
 	}
-	if e, err = c.shelf.add(ctx, by, e, t.versioned); err != nil {
+	if e, err = c.shelf.add(ctx, ownerAsked(by, e), e, t.versioned); err != nil {
 		return nil, err
 	}
-	c.log.Info("environment added", "environment", e.String(), "visibility", e.Visibility, "image", e.Image().SHA256)
+	c.log.Info("environment added", "environment", e.String(), "visibility", e.Visibility, "image", e.Image().SHA256, "by", by.User)
 	m := envMessage(e)
 	m.ClientId = r.GetClientId()
 	return m, nil

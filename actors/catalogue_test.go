@@ -129,6 +129,26 @@ var _ = Describe("The catalogue of environments", func() {
 		Expect(o.events[0].GetStarted().GetEnvironment()).To(Equal("tiny:1"))
 	})
 
+	It("takes one for another from an admin, with what that one may name, and from nobody else", func() {
+		r := adding("private")
+		r.User = "dana"
+		Expect(s.clientOf("eve").ask(r)).To(HaveField("User", "dana"))
+		Expect(listed("dana", &message.EnvList{})).To(Equal([]string{"tiny:1 of dana"}))
+		Expect(s.run(byName("dana", ref("tiny", ""))).ended.GetOutcome()).To(Equal(message.Outcome_ALL_OK))
+
+		r = adding("private")
+		r.User = "dana"
+		no := s.clientOf("bob").refused(r)
+		Expect(no.GetCode()).To(Equal(message.Refusal_FORBIDDEN))
+		Expect(no.GetText()).To(Equal("environments of others are added by admins"))
+		r.User = "a b"
+		Expect(s.clientOf("eve").refused(r).GetCode()).To(Equal(message.Refusal_INVALID))
+		r.User, r.ClientId, r.Environment = "dana", uuid.NewString(), bytes.Replace(text(), []byte("image.tar"), []byte("/home/eve/image.tar"), 1)
+		no = s.clientOf("eve").refused(r)
+		Expect(no.GetCode()).To(Equal(message.Refusal_INVALID), "nothing is uploaded for another")
+		Expect(no.GetText()).To(Equal("/home/eve/image.tar is not at the server, or dana may not name it: he may add it himself"))
+	})
+
 	It("counts versions, deploys the newest unless another is named, and lists it alone", func() {
 		added("dana", adding("private"))
 		added("dana", adding("private"))

@@ -70,11 +70,6 @@ func (c *cataloguer) update(ctx context.Context, by catalogue.Asker, r *message.
 	return updatedMessage(r.GetClientId(), e, changes), nil
 }
 
-// ownerAsked is the owner of an environment, who may do what who asks may: it stays his.
-func ownerAsked(by catalogue.Asker, e catalogue.Environment) catalogue.Asker {
-	return catalogue.Asker{User: e.Owner, Admin: by.Admin}
-}
-
 // anew finds the files of an environment as if its owner added it again, as the next version. What the description says of its image's
 // digest is what the image was.
 func (x examiner) anew(c *catalogue.Catalogue, by catalogue.Asker, was catalogue.Environment, uploaded []*message.UploadedFile) (*examined, error) {
@@ -88,20 +83,12 @@ func (x examiner) anew(c *catalogue.Catalogue, by catalogue.Asker, was catalogue
 	if _, _, err := c.Add(ownerAsked(by, was), e, true); err != nil { // what would be refused after an hour of reading is now
 		return nil, err
 	}
-	uploads, err := uploadsOf(uploaded)
+	t, err := x.owned(by, e, uploaded)
 	if err != nil {
 		return nil, err
 	}
-	if by.User != was.Owner {
-		uploads = nil
-	}
-	t := &examined{entry: e, versioned: true, access: x.sources.access(was.Owner, x.ledger.admin(was.Owner), uploads)}
-	err = x.resolve(t, env)
-	var needs *needsFilesError
-	if errors.As(err, &needs) && by.User != was.Owner {
-		return nil, fmt.Errorf("%s is not at the server, or %s may not name it: he may update it himself", needs.files[0], was.Owner)
-	}
-	return t, err
+	t.versioned = true
+	return t, x.resolveFor(by, t, env, "update")
 }
 
 // changes are the files that are not what they were. One that is of no part that was asked for is an error: the next version could not

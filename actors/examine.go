@@ -14,6 +14,7 @@ import (
 	"github.com/kadeploy/kadeploy/config"
 	"github.com/kadeploy/kadeploy/internal/catalogue"
 	"github.com/kadeploy/kadeploy/internal/depot"
+	"github.com/kadeploy/kadeploy/internal/rights"
 )
 
 // examiner reads descriptions and the files that they name as a deployment would, without nodes.
@@ -40,22 +41,62 @@ func (x examiner) find(c *catalogue.Catalogue, by catalogue.Asker, r *message.En
 	if problems.HasErrors() {
 		return nil, errors.New(strings.ReplaceAll(problems.Error(), "\n", "; "))
 	}
+	owner, err := onBehalf(by, r.GetUser())
+	if err != nil {
+		return nil, err
+	}
 	e := catalogue.Environment{
-		Name: env.Name, Version: env.Version, Owner: by.User, Visibility: cmp.Or(r.GetVisibility(), env.Visibility),
+		Name: env.Name, Version: env.Version, Owner: owner.User, Visibility: cmp.Or(r.GetVisibility(), env.Visibility),
 		Description: line(env.Description), OS: env.OS, Format: env.Format, Text: text, Added: time.Now(),
 	}
 	if err := catalogue.CheckText(text); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.GetEnvironmentPath(), err)
 	}
-	if _, _, err := c.Add(by, e, env.Versioned); err != nil { // what would be refused after an hour of reading is now
+	if _, _, err := c.Add(owner, e, env.Versioned); err != nil { // what would be refused after an hour of reading is now
 		return nil, err
 	}
-	uploads, err := uploadsOf(r.GetUploads())
+	t, err := x.owned(by, e, r.GetUploads())
 	if err != nil {
 		return nil, err
 	}
-	t := &examined{entry: e, versioned: env.Versioned, access: x.sources.access(by.User, by.Admin, uploads)}
-	return t, x.resolve(t, env)
+	t.versioned = env.Versioned
+	return t, x.resolveFor(by, t, env, "add")
+}
+
+// onBehalf is who owns what somebody adds: himself, or whom an admin names.
+func onBehalf(by catalogue.Asker, owner string) (catalogue.Asker, error) {
+	if owner == "" || owner == by.User {
+		return by, nil
+	}
+	if !by.Admin {
+		return by, &catalogue.ForbiddenError{Text: "environments of others are added by admins"}
+	}
+	return ownerAsked(by, catalogue.Environment{Owner: owner}), rights.CheckName(owner)
+}
+
+// ownerAsked is the owner of an environment, who may do what who asks may: it stays his.
+func ownerAsked(by catalogue.Asker, e catalogue.Environment) catalogue.Asker {
+	return catalogue.Asker{User: e.Owner, Admin: by.Admin}
+}
+
+// owned is an environment whose files are to be found with the rights of its owner, as when it is deployed. Uploads are of who asks: in
+// the environment of another they are of no use.
+func (x examiner) owned(by catalogue.Asker, e catalogue.Environment, uploaded []*message.UploadedFile) (*examined, error) {
+	uploads, err := uploadsOf(uploaded)
+	if by.User != e.Owner {
+		uploads = nil
+	}
+	return &examined{entry: e, access: x.sources.access(e.Owner, x.ledger.admin(e.Owner), uploads)}, err
+}
+
+// resolveFor is resolve, and asks nobody to upload files for another.
+func (x examiner) resolveFor(by catalogue.Asker, t *examined, env *config.Environment, verb string) error {
+	err := x.resolve(t, env)
+	var needs *needsFilesError
+	if owner := t.entry.Owner; errors.As(err, &needs) && by.User != owner {
+		return fmt.Errorf("%s is not at the server, or %s may not name it: he may %s it himself", needs.files[0], owner, verb)
+	}
+	return err
 }
 
 // again finds the files of an environment of the catalogue.

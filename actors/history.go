@@ -28,6 +28,7 @@ type Archive interface {
 	Causes(ctx context.Context, kind string, since, until time.Time) ([]store.Cause, error)
 	Size(context.Context) (int64, error)
 	Prune(ctx context.Context, before time.Time, keep func(store.Operation) bool) (removed int, err error)
+	PruneStatistics(ctx context.Context, before time.Time) error
 }
 
 // history answers what clients ask about the past, and has the database forget what is too old. It only keeps order among the
@@ -45,7 +46,7 @@ type history struct {
 	pruning uint64 // a task
 }
 
-// Bounds of the questions at once. The database has four connections for reading: one stays free for the journal.
+// Bounds of the questions at once. Each takes at most three of the ten connections for reading, so that one stays free for the journal.
 const (
 	maxAsking       = 3
 	maxAskingOfOne  = 2 // user

@@ -28,6 +28,7 @@ type slowArchive struct {
 	atOnce  int
 	asked   []string // users
 	prunes  []time.Duration
+	before  []time.Duration // ages of what is counted from then on
 	began   time.Time
 	refuses error
 }
@@ -56,6 +57,13 @@ func (a *slowArchive) Prune(context.Context, time.Time, func(store.Operation) bo
 	return 0, a.refuses
 }
 
+func (a *slowArchive) PruneStatistics(_ context.Context, before time.Time) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.before = append(a.before, time.Since(before))
+	return a.refuses
+}
+
 // library is a history actor of its own, in fake time.
 type library struct {
 	*slowArchive
@@ -67,10 +75,16 @@ type library struct {
 
 func inLibrary(keep time.Duration, refuses error, body func(*library)) {
 	GinkgoHelper()
+	underRules(config.Global{HistoryKeep: keep}, refuses, body)
+}
+
+func underRules(rules config.Global, refuses error, body func(*library)) {
+	GinkgoHelper()
 	synctest.Test(SuiteT, func(*testing.T) {
 		defer GinkgoRecover()
 		inForce := &snapshot{}
-		inForce.Store(&config.Snapshot{Global: config.Global{StateDir: "/nowhere", HistoryKeep: keep}})
+		rules.StateDir = "/nowhere"
+		inForce.Store(&config.Snapshot{Global: rules})
 		l := &library{slowArchive: &slowArchive{let: make(chan struct{}), began: time.Now(), refuses: refuses}}
 		l.system, _ = supervisor.NewSystem(discard)
 		l.client = l.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
@@ -170,12 +184,73 @@ var _ = Describe("The database forgets", func() {
 		}
 	})
 
-	It("nothing where history_keep is 0", func() {
+	It("what was counted by its own age, whether or not operations are forgotten, or could be", func() {
+		const day = 24 * time.Hour
+		for _, rules := range []config.Global{{StatisticsKeep: 30 * day}, {HistoryKeep: day, StatisticsKeep: 30 * day}} {
+			for _, refuses := range []error{nil, store.ErrUnavailable} {
+				underRules(rules, refuses, func(l *library) {
+					time.Sleep(7 * time.Hour)
+					synctest.Wait()
+					Expect(l.before).To(Equal([]time.Duration{30 * day, 30 * day}))
+				})
+			}
+		}
+	})
+
+	It("nothing where history_keep and statistics_keep are 0", func() {
 		inLibrary(0, nil, func(l *library) {
 			time.Sleep(100 * time.Hour)
 			synctest.Wait()
 			Expect(l.prunes).To(BeEmpty())
+			Expect(l.before).To(BeEmpty())
 		})
+	})
+})
+
+// meetingArchive answers when all that is counted is being asked for.
+type meetingArchive struct {
+	Archive
+	met sync.WaitGroup
+}
+
+func (a *meetingArchive) meet(ctx context.Context) error {
+	a.met.Done()
+	all := make(chan struct{})
+	go func() {
+		a.met.Wait()
+		close(all)
+	}()
+	select {
+	case <-all:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (a *meetingArchive) Size(context.Context) (int64, error) { return 7, nil }
+
+func (a *meetingArchive) StepTimes(ctx context.Context, _ string, _, _ time.Time) ([]store.StepTimes, error) {
+	return []store.StepTimes{{Macro: "BootNewEnv"}}, a.meet(ctx)
+}
+
+func (a *meetingArchive) NodeRates(ctx context.Context, _ string, _, _ time.Time) ([]store.NodeRate, error) {
+	return []store.NodeRate{{Node: "node-1"}}, a.meet(ctx)
+}
+
+func (a *meetingArchive) Causes(ctx context.Context, _ string, _, _ time.Time) ([]store.Cause, error) {
+	return []store.Cause{{Cause: "no power"}}, a.meet(ctx)
+}
+
+var _ = Describe("Statistics", func() {
+	It("are read all at once", func() {
+		archive := &meetingArchive{}
+		archive.met.Add(3)
+		answer := reading{archive: archive}.answer(context.Background(), "bob", &message.StatsRequest{ClientId: "s", Steps: true, Nodes: true, Causes: true})
+		Expect(answer).To(BeAssignableToTypeOf(&message.Stats{}), fmt.Sprint(answer))
+		m := answer.(*message.Stats)
+		Expect([]any{m.GetDatabaseBytes(), m.GetSteps()[0].GetMacro(), m.GetNodes()[0].GetNode(), m.GetCauses()[0].GetCause()}).To(
+			Equal([]any{uint64(7), "BootNewEnv", "node-1", "no power"}))
 	})
 })
 

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -12,25 +13,33 @@ import (
 // forgotten is what came of a pruning.
 type forgotten struct {
 	operations int
-	before     time.Time
+	before     time.Time // of the operations' ends; zero: all are kept
 	err        error
 }
 
-// prune lets the database forget the operations that ended longer ago than history_keep. When that is 0 it only waits: the
-// configuration may be another one then.
+// prune lets the database forget the operations that ended longer ago than history_keep, and the counts of days and months that were over
+// longer ago than statistics_keep. Where both are 0 it only waits: the configuration may be another one then.
 func (h *history) prune(ctx actor.Context) {
 	if h.archive == nil {
 		return
 	}
-	keep := h.inForce.Load().Global.HistoryKeep
-	if keep == 0 {
+	global := &h.inForce.Load().Global
+	operations, counts := global.HistoryKeep, global.StatisticsKeep
+	if operations == 0 && counts == 0 {
 		h.timers.After(ctx, h.every, pruneNow{})
 		return
 	}
 	archive := h.archive
 	h.pruning = h.tasks.Start(ctx, "prune", func(ctx context.Context) any {
-		f := forgotten{before: time.Now().Add(-keep)}
-		f.operations, f.err = archive.Prune(ctx, f.before, nil)
+		var f forgotten
+		now := time.Now()
+		if operations > 0 {
+			f.before = now.Add(-operations)
+			f.operations, f.err = archive.Prune(ctx, f.before, nil)
+		}
+		if counts > 0 {
+			f.err = errors.Join(f.err, archive.PruneStatistics(ctx, now.Add(-counts)))
+		}
 		return f
 	})
 }

@@ -192,6 +192,22 @@ var _ = Describe("The history", func() {
 		Eventually(s.log.String).Should(MatchRegexp(`msg="database pruned" actor=history removed=1`))
 	})
 
+	It("counts for as long as statistics_keep says", func() {
+		s := newSite(blueprint{memory: true, nodes: 1, global: map[string]string{"history_keep": "0", "statistics_keep": "60"}})
+		var b store.Batch
+		for ago, id := range map[int]string{100: "D-old", 50: "D-late"} {
+			when := time.Now().AddDate(0, 0, -ago)
+			b.Begin = append(b.Begin, store.Operation{ID: id, User: "ada", Kind: "deploy", Since: when, Until: when, Outcome: "ALL_OK"})
+			b.Results = append(b.Results, store.Result{Operation: id, Node: id, Phase: store.PhaseOK, Tries: 1, At: when})
+		}
+		Expect(s.database.Write(context.Background(), b)).To(Succeed())
+		s.restart()
+		Eventually(func() ([]store.NodeRate, error) {
+			return s.database.NodeRates(context.Background(), "", time.Time{}, time.Time{})
+		}).Should(HaveExactElements(HaveField("Node", "D-late")))
+		Expect(s.client().past(&message.HistoryRequest{})).To(HaveLen(2))
+	})
+
 	It("of a server without a database is a refusal", func() {
 		s := newSite(blueprint{nodes: 1})
 		no := s.client().refused(&message.HistoryRequest{ClientId: "h"})

@@ -52,6 +52,8 @@ func (d *deployments) recall(ctx actor.Context) map[string]bool {
 		d.order = append(d.order, f.ID)
 		d.nodes.take(o.job, o.since)
 		switch {
+		case f.Restored:
+			d.abandon(ctx, o, "it was under way when the backup was made that the database was restored from")
 		case d.cfg.NoResume:
 			d.abandon(ctx, o, "it was started with --no-resume")
 		case f.Resumed >= maxResumes:

@@ -15,6 +15,8 @@ func databaseKeys() []*key {
 			doc:      "database of requests and their history, environments, users and rights, and what runs where: sqlite:/PATH or postgres://USER@HOST/DATABASE; default sqlite:STATE_DIR/kadeploy.db"},
 		{name: "history_keep", form: number, initial: one("365"), set: setDays(func(t *target) *time.Duration { return &t.global.HistoryKeep }),
 			doc: "how long operations that have ended are kept, in days; 0 is for ever"},
+		{name: "statistics_keep", form: number, initial: one("1825"), set: setDays(func(t *target) *time.Duration { return &t.global.StatisticsKeep }),
+			doc: "how long what is counted of operations is kept, in days; 0 is for ever"},
 	}
 }
 

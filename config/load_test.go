@@ -50,7 +50,7 @@ var _ = Describe("Load", func() {
 				RebootCommandTimeout: 2500 * time.Millisecond, ProbeInterval: 300 * time.Millisecond,
 				MinNodes: "75%", Grace: 10 * time.Second, ChainRate: 100 << 20, ChainRateTotal: 1_000_000_000, ChainStall: 1500 * time.Millisecond, MaxPreinstall: 20 << 20, MaxPostinstall: 1 << 20,
 				ImageRoots: []string{"/srv/images", "/grid/images"}, ImageCache: dir + "/var/image_cache", ImageCacheSize: 64 << 30, UploadDir: "/srv/uploads", UploadMax: 100 << 30, UploadMaxUser: 2 << 30, UploadMaxFile: 16 << 30,
-				Database: "sqlite:" + dir + "/var/kadeploy.db", HistoryKeep: 365 * 24 * time.Hour,
+				Database: "sqlite:" + dir + "/var/kadeploy.db", HistoryKeep: 365 * 24 * time.Hour, StatisticsKeep: 5 * 365 * 24 * time.Hour,
 				AlmightyUsers: []string{"root", "operator"},
 			}))
 		})
@@ -159,7 +159,7 @@ var _ = Describe("Load", func() {
 			CacheDir: dir + "/var/cache", CacheSize: 10 << 30, RebootWindow: 50, RebootCommandTimeout: 30 * time.Second,
 			ProbeInterval: time.Second, Grace: 10 * time.Second, ChainStall: 2 * time.Second, MaxPreinstall: 20 << 20, MaxPostinstall: 20 << 20,
 			ImageCache: dir + "/var/image_cache", ImageCacheSize: 64 << 30, UploadDir: dir + "/var/uploads", UploadMax: 64 << 30, UploadMaxUser: 16 << 30, UploadMaxFile: 16 << 30,
-			Database: "sqlite:" + dir + "/var/kadeploy.db", HistoryKeep: 365 * 24 * time.Hour,
+			Database: "sqlite:" + dir + "/var/kadeploy.db", HistoryKeep: 365 * 24 * time.Hour, StatisticsKeep: 5 * 365 * 24 * time.Hour,
 			AlmightyUsers: []string{"root"},
 		}))
 		n := node(site, "n1")

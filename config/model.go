@@ -76,8 +76,9 @@ type Global struct {
 	UploadMaxUser int64  // bytes of one user's
 	UploadMaxFile int64  // bytes of one file
 
-	Database    string        // database: sqlite:/PATH or postgres://USER@HOST/DATABASE
-	HistoryKeep time.Duration // history_keep: of operations that have ended; 0: for ever
+	Database       string        // database: sqlite:/PATH or postgres://USER@HOST/DATABASE
+	HistoryKeep    time.Duration // history_keep: of operations that have ended; 0: for ever
+	StatisticsKeep time.Duration // statistics_keep: of the counts of days and months; 0: for ever
 
 	MaxPreinstall  int64 // bytes of one preinstall archive
 	MaxPostinstall int64

@@ -4178,6 +4178,7 @@ type EnvAdd struct {
 	EnvironmentPath string                 `protobuf:"bytes,3,opt,name=environment_path,json=environmentPath,proto3" json:"environment_path,omitempty"` // absolute path it was read from
 	Visibility      string                 `protobuf:"bytes,4,opt,name=visibility,proto3" json:"visibility,omitempty"`                                  // public, shared, private; "": as the description says
 	Uploads         []*UploadedFile        `protobuf:"bytes,5,rep,name=uploads,proto3" json:"uploads,omitempty"`
+	User            string                 `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"` // whose it is, for admins to say; "": who asks
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -4245,6 +4246,13 @@ func (x *EnvAdd) GetUploads() []*UploadedFile {
 		return x.Uploads
 	}
 	return nil
+}
+
+func (x *EnvAdd) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
 }
 
 // EnvRef names environments of the catalogue.
@@ -6783,7 +6791,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x04User\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05admin\x18\x02 \x01(\bR\x05admin\x120\n" +
-	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xc7\x01\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xdb\x01\n" +
 	"\x06EnvAdd\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12 \n" +
 	"\venvironment\x18\x02 \x01(\fR\venvironment\x12)\n" +
@@ -6791,7 +6799,8 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\n" +
 	"visibility\x18\x04 \x01(\tR\n" +
 	"visibility\x123\n" +
-	"\auploads\x18\x05 \x03(\v2\x19.kadeploy.v1.UploadedFileR\auploads\"[\n" +
+	"\auploads\x18\x05 \x03(\v2\x19.kadeploy.v1.UploadedFileR\auploads\x12\x12\n" +
+	"\x04user\x18\x06 \x01(\tR\x04user\"[\n" +
 	"\x06EnvRef\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x1d\n" +

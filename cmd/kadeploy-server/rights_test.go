@@ -42,12 +42,14 @@ var _ = Describe("users and rights", func() {
 		Expect(s.here("user", "del", "carol")).To(gexec.Exit(0))
 		Expect(s.here("rights", "del", "alice", "*")).To(gexec.Exit(0))
 
+		denied, err := os.ReadFile(filepath.Join(state, "pki", "denied.json"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(denied)).To(ContainSubstring("carol"))
+
 		Expect(s.run("stop")).To(gexec.Exit(0))
-		for _, end := range []string{"", "-wal", "-shm"} {
-			Expect(os.RemoveAll(filepath.Join(state, "kadeploy.db"+end))).To(Succeed())
-		}
-		Expect(os.Rename(copied, filepath.Join(state, "kadeploy.db"))).To(Succeed())
+		Expect(s.run("restore", copied)).To(gexec.Exit(0))
 		s.started()
+		Expect(os.ReadFile(filepath.Join(state, "pki", "denied.json"))).To(Equal(denied), "who was shut out stays out")
 		Expect(s.here("rights", "list").Out).To(gbytes.Say(`alice +node-1.demo +3 `))
 		Expect(s.here("user", "list").Out).To(gbytes.Say("carol"))
 	})

@@ -2,6 +2,9 @@ package kadeploy3_test
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -82,6 +85,17 @@ var _ = Describe("The environments of a dump", func() {
 		for _, name := range []string{"_x_y-1", "_x_y-1.bob", "A-1", "a-1.bob", "a-1.eve", strings.Repeat("雪", 40) + "-1"} {
 			Expect(out + "/environments/" + name + ".yaml").To(BeARegularFile())
 		}
+	})
+
+	It("are put into the catalogue by a script, each as its owner's", func() {
+		out, _ := made(kadeploy3.Config{Dump: dumped(environments(row("name", `'a'`), row("name", `'b'`, "user", `'o\'neil $HOME'`)))})
+		bin := GinkgoT().TempDir()
+		Expect(os.WriteFile(filepath.Join(bin, "kadeploy"), []byte("#!/bin/sh\nprintf '<%s>' \"$@\"; echo\ntest -f \"$4\" && test \"$4\" != environments/a-1.yaml\n"), 0o700)).To(Succeed())
+		script := exec.Command("sh", filepath.Join(out, "environments.sh"))
+		script.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+		said, err := script.Output()
+		Expect(err).To(MatchError("exit status 1"), "one was refused")
+		Expect(string(said)).To(Equal("<env><add><--user=bob><environments/a-1.yaml>\n<env><add><--user=o'neil $HOME><environments/b-1.yaml>\n"))
 	})
 
 	It("are destructive as their generation says it", func() {

@@ -129,6 +129,7 @@ func (d *database) descriptions(report *Report) map[string][]byte {
 	files := map[string][]byte{}
 	places := map[string]bool{}
 	taken := map[string]bool{} // in lower case: some file systems know no case
+	add := adder{}
 	for i := range d.envs {
 		e := &d.envs[i]
 		name := fmt.Sprintf("%s-%d", fileName(e.Name), e.Version)
@@ -148,6 +149,7 @@ func (d *database) descriptions(report *Report) map[string][]byte {
 		}
 		taken[strings.ToLower(name)] = true
 		files["environments/"+name+".yaml"] = text
+		add.take(e.owner, "environments/"+name+".yaml")
 		report.Environments++
 		for _, file := range e.Files() {
 			if strings.HasPrefix(file, "/") {
@@ -159,6 +161,7 @@ func (d *database) descriptions(report *Report) map[string][]byte {
 		report.note(Place{File: d.file, Row: "table environments"}, "files of the server are named in %s: put into image_roots (deploy.conf) those directories whose files everybody may name",
 			strings.Join(slices.Sorted(maps.Keys(places)), ", "))
 	}
+	files["environments.sh"] = add.script()
 	return files
 }
 

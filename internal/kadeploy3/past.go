@@ -108,7 +108,7 @@ func (p *Past) takeName(row mysqldump.Row, place Place) error {
 // store puts the deployments into the archive, and returns the last one that began on each node.
 func (p *Past) store(ctx context.Context, to Server, taken *Taken) (map[string]string, error) {
 	latest := map[string]string{}
-	old, future := 0, 0
+	old, future, uncounted := 0, 0, 0
 	var batch store.Batch
 	flush := func() error {
 		if to.Into == nil || len(batch.Begin) == 0 {
@@ -132,6 +132,9 @@ func (p *Past) store(ctx context.Context, to Server, taken *Taken) (map[string]s
 		case o.Until.After(to.Now.Add(24 * time.Hour)):
 			future++
 			continue
+		}
+		if keep := to.Site.Global.StatisticsKeep; keep > 0 && o.Until.Before(to.Now.Add(-keep)) {
+			uncounted++
 		}
 		for _, r := range d.rows {
 			latest[r.host] = o.ID
@@ -166,6 +169,9 @@ func (p *Past) store(ctx context.Context, to Server, taken *Taken) (map[string]s
 	}
 	table := Place{File: p.file, Row: "table log"}
 	p.report.lostRows(old, table, "%s ended longer ago than history_keep, and would be forgotten when the server starts: set history_keep = 0 to have them", count(old, "deployment"))
+	if uncounted > 0 {
+		p.report.note(table, "%s ended longer ago than statistics_keep, and will not be in the statistics once the server has started: set statistics_keep = 0 before, to have them there", count(uncounted, "deployment"))
+	}
 	p.report.lostRows(future, table, "%s ended later than now", count(future, "deployment"))
 	p.report.lostRows(p.others, table, "%s of reboots, power and consoles: only deployments are taken", count(p.others, "row"))
 	p.report.lostRows(p.beyond, table, "%s after the first %d: dump them alone, by mysqldump --where, and import that, too", count(p.beyond, "row"), p.maxRows)

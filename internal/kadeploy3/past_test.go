@@ -203,6 +203,17 @@ var _ = Describe("Of the past of a dump", func() {
 		Expect(lost(taken.Report)).To(HaveExactElements(HaveSuffix("1 deployment ended longer ago than history_keep, and would be forgotten when the server starts: set history_keep = 0 to have them")))
 	})
 
+	It("what the statistics would forget is taken, and the report says what to do", func() {
+		dump := logTable + logged("D-1", "n-1", allSteps, "0,0,0", "1,1,1", fine) + "-- Dump completed\n"
+		said := "1 deployment ended longer ago than statistics_keep, and will not be in the statistics once the server has started: set statistics_keep = 0 before, to have them there"
+		taken := take(dump, to)
+		Expect(taken.Deployments).To(Equal(1))
+		Expect(lost(taken.Report)).To(BeEmpty())
+		Expect(notes(taken.Report)).To(ContainSubstring(said))
+		to.Site = site(strings.Replace(twoNodes, "history_keep = 0", "history_keep = 0\nstatistics_keep = 0", 1))
+		Expect(notes(take(dump, to).Report)).NotTo(ContainSubstring("statistics_keep"))
+	})
+
 	It("rows of a deployment on several clusters belong together, whatever stands between them", func() {
 		taken := take(logTable+logged("D-1", "n-1", allSteps, "0,0,0", "1,1,1", fine)+logged("D-2", "n-1", allSteps, "0,0,0", "1,1,1", fine)+
 			logged("D-1", "n-2", allSteps, "0,0,0", "1,1,1", fine)+"-- Dump completed\n", to)

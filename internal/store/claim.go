@@ -37,13 +37,23 @@ const (
 func (s *Store) Claim(ctx context.Context, holder string) error {
 	ctx, cancel := context.WithTimeout(ctx, claimTime)
 	defer cancel()
+	if err := s.hold(ctx); err != nil {
+		return err
+	}
+	return s.begin(ctx, holder)
+}
+
+// hold keeps others from claiming the database, as Claim does, but writes nothing into it.
+func (s *Store) hold(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, claimTime)
+	defer cancel()
 	for {
 		free, err := s.lock(ctx)
 		if err != nil {
 			return s.explain(err)
 		}
 		if free {
-			return s.begin(ctx, holder)
+			return nil
 		}
 		select {
 		case <-ctx.Done():

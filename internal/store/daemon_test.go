@@ -19,7 +19,7 @@ import (
 )
 
 // roles are what this binary is when it is not the suite. Each says line by line what it was promised.
-var roles = map[string]func(url string){"writer": writer, "full": full, "reign": reign, "keeper": keeper, "full of rights": fullOfRights}
+var roles = map[string]func(url string){"writer": writer, "full": full, "reign": reign, "keeper": keeper, "full of rights": fullOfRights, "compact": compactFull}
 
 // writer writes pairs until it is killed.
 func writer(url string) {

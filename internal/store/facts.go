@@ -19,6 +19,7 @@ type Operation struct {
 	Request     []byte    // as the caller encodes it, up to 16 MiB
 	Answer      []byte    // likewise
 	Resumed     int       // how often a daemon has taken it up again
+	Restored    bool      // it was under way when a backup was made, which was put back: what became of it then is not known
 }
 
 // Event is one fact of an operation, numbered from 1 by the caller.

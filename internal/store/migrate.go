@@ -34,6 +34,27 @@ func (s *Store) migrate(ctx context.Context, dialect goose.Dialect, opts ...goos
 	return err
 }
 
+// schema is the version of the tables of a SQLite file, and the one that this program knows.
+func (f *sqliteFile) schema(ctx context.Context) (have, known int64, err error) {
+	var tables int
+	err = f.read.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('schema_versions', 'operations')`).Scan(&tables)
+	switch {
+	case err != nil:
+		return 0, 0, f.explain(err)
+	case tables != 2:
+		return 0, 0, fmt.Errorf("%s is a database of another program, or an empty one: its tables are not those of kadeploy", f.name)
+	}
+	err = f.read.QueryRowContext(ctx, `SELECT MAX(version_id) FROM schema_versions WHERE is_applied`).Scan(&have)
+	if err != nil {
+		return 0, 0, f.explain(err)
+	}
+	files, err := migrations.ReadDir("migrations") // sorted by name
+	if err == nil {
+		known, err = goose.NumericComponent(files[len(files)-1].Name())
+	}
+	return have, known, err
+}
+
 func (s *Store) upgrade(ctx context.Context, p *goose.Provider) error {
 	have, known, err := p.GetVersions(ctx)
 	if err != nil {

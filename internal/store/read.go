@@ -78,6 +78,9 @@ func scanOperation(r *sql.Rows, more ...any) (o Operation, err error) {
 	err = r.Scan(append([]any{&o.ID, &o.User, &o.ClientID, &o.Kind, &o.Environment, &o.MinNodes, &o.Total, &o.OK, &o.KO,
 		&since, &until, &o.Outcome, &o.Text, &o.Resumed}, more...)...)
 	o.Since, o.Until = timeOf(since), timeOf(until)
+	if o.Resumed < 0 { // marked by Restore
+		o.Restored, o.Resumed = true, -1-o.Resumed
+	}
 	return o, err
 }
 

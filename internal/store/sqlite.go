@@ -23,7 +23,8 @@ import (
 type sqliteFile struct {
 	*Store
 	path   string
-	locked *os.File // beside the file, which SQLite locks in ways of its own
+	opened fs.FileInfo // the file when it was opened; nil: it was not
+	locked *os.File    // beside the file, which SQLite locks in ways of its own
 }
 
 // lock holds a file beside the database. The kernel lets go of it when this process ends.
@@ -38,7 +39,18 @@ func (f *sqliteFile) lock(context.Context) (bool, error) {
 		return false, err
 	}
 	f.locked = beside
-	return true, nil
+	return true, f.inPlace()
+}
+
+// inPlace tells of a file that was opened, and is not the database any more: who held the lock before has put another in its place.
+func (f *sqliteFile) inPlace() error {
+	if f.opened == nil {
+		return nil
+	}
+	if now, err := os.Stat(f.path); err != nil || !os.SameFile(f.opened, now) {
+		return f.fault(errors.New("another file was put in its place just now (restore, compact): start again"))
+	}
+	return nil
 }
 
 func (f *sqliteFile) unlock() error {
@@ -57,29 +69,41 @@ func ignore(err, harmless error) error {
 	return err
 }
 
-func (s *Store) openSQLite(ctx context.Context, path string) error {
+// sqliteAt makes the store of a file that it does not touch yet.
+func (s *Store) sqliteAt(path string) (*sqliteFile, error) {
 	if path == "" {
-		return errors.New("database URL: no file in it; expected sqlite:/PATH/kadeploy.db")
+		return nil, errors.New("database URL: no file in it; expected sqlite:/PATH/kadeploy.db")
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.name = path
 	f := &sqliteFile{Store: s, path: path}
 	s.engine = f
-	if err := makeFile(path); err != nil {
-		return s.fault(wording.Bare(err))
-	}
 	// The journal mode is a property of the file, the rest of each connection.
 	if s.write, err = sql.Open("sqlite", f.dsn("_journal_mode=WAL", "_txlock=immediate")); err != nil {
-		return f.explain(err)
+		return nil, f.explain(err)
 	}
 	s.write.SetMaxOpenConns(1)
 	if s.read, err = sql.Open("sqlite", f.dsn("_query_only=1")); err != nil {
-		return f.explain(err)
+		return nil, f.explain(err)
 	}
 	s.read.SetMaxOpenConns(maxRead)
+	return f, nil
+}
+
+func (s *Store) openSQLite(ctx context.Context, path string) error {
+	f, err := s.sqliteAt(path)
+	if err != nil {
+		return err
+	}
+	if err := makeFile(f.path); err != nil {
+		return s.fault(wording.Bare(err))
+	}
+	if f.opened, err = os.Stat(f.path); err != nil {
+		return s.fault(wording.Bare(err))
+	}
 	if err := f.examine(ctx, "PRAGMA quick_check(1)"); err != nil {
 		return err
 	}
@@ -149,8 +173,8 @@ func (f *sqliteFile) check(ctx context.Context) error {
 
 func (f *sqliteFile) size(context.Context) (int64, error) {
 	var n int64
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		info, err := os.Stat(f.path + suffix)
+	for _, part := range parts {
+		info, err := os.Stat(f.path + part)
 		if err == nil {
 			n += info.Size()
 		} else if !errors.Is(err, fs.ErrNotExist) {

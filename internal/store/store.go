@@ -45,7 +45,7 @@ type engine interface {
 }
 
 const (
-	maxRead  = 4                // connections that read
+	maxRead  = 10               // connections that read: three questions about the history with three queries each, and the journal's
 	patience = 30 * time.Second // with one try of a transaction
 	tries    = 3                // of a transaction that a lost connection has ended
 )

@@ -39,6 +39,6 @@ func (r *runner) backup(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(r.Stdout, "%s: %d bytes, whole; to go back to it: kadeploy-server stop, put it in the place of the database, kadeploy-server start\n", file, info.Size())
+	_, err = fmt.Fprintf(r.Stdout, "%s: %d bytes, whole; to go back to it: kadeploy-server stop, kadeploy-server restore %s, kadeploy-server start\n", file, info.Size(), file)
 	return err
 }

@@ -73,6 +73,10 @@ func (r *runner) app() *cli.App {
 				Flags: []cli.Flag{dirFlag(), outputFlag(), &cli.StringFlag{Name: "explain", Usage: "print every value in force for `NODE` with the file and line it came from"}}},
 			{Name: "backup", Usage: "write a copy of the database to a file, also while the daemon runs", ArgsUsage: "FILE", Description: backupHelp, Action: r.backup,
 				Flags: []cli.Flag{dirFlag()}},
+			{Name: "restore", Usage: "put a backup in the place of the database; the daemon must not run", ArgsUsage: "FILE", Description: restoreHelp, Action: r.restore,
+				Flags: []cli.Flag{dirFlag(), toggle("dry-run", "look at the backup, and change nothing")}},
+			{Name: "compact", Usage: "give the room that the database does not need back to the disk; the daemon must not run", Description: compactHelp, Action: r.compact,
+				Flags: []cli.Flag{dirFlag()}},
 			{Name: "import", Usage: "make a configuration, descriptions and rights of what Kadeploy3 has; with --into, take its past", ArgsUsage: "kadeploy3", Description: importHelp,
 				Action: r.importing, Flags: importFlags()},
 			{Name: "mkenv", Usage: "make the deployment system, kernel and initrd, that nodes are booted into", Description: mkenvHelp, Action: r.mkenv,
@@ -140,7 +144,7 @@ func withoutArguments(action cli.ActionFunc) cli.ActionFunc {
 func noCommand(c *cli.Context) error {
 	name := c.Args().First()
 	if name == "" {
-		return usage("", "no command: start, stop, restart, status, check-config, backup, import, mkenv, netboot or sandbox")
+		return usage("", "no command: start, stop, restart, status, check-config, backup, restore, compact, import, mkenv, netboot or sandbox")
 	}
 	return usage("", "unknown command %q. %s", name, cli.SuggestCommand(c.App.Commands, name))
 }

@@ -60,7 +60,7 @@ func configuration() string {
 	return dir
 }
 
-var commands = []string{"start", "stop", "restart", "status", "check-config", "sandbox", "version", "help"}
+var commands = []string{"start", "stop", "restart", "status", "check-config", "backup", "restore", "compact", "sandbox", "version", "help"}
 
 var _ = Describe("the help", func() {
 	for _, name := range commands[:len(commands)-1] {

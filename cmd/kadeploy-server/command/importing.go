@@ -102,6 +102,7 @@ const importHelp = `With -o, reads what a site of Kadeploy3 has, the database as
 key = value files of 2009 to 2012, or the YAML files of 3.1.5 to 3.3), and makes a directory of what this server reads:
    deploy.conf, cluster-NAME.conf, nodes.conf, cmd    the configuration; the server could load it
    environments/NAME-VERSION.yaml                     a description for each environment and version
+   environments.sh                                    puts them into the catalogue of a server that runs, each as its owner's
    rights.json                                        users' rights: the first start takes it over from state_dir
    report.txt, report.json                            what was taken, and each thing that was not: where it stands, and why
 With --into, takes the past of a dump into the database of a server that does not run: deployments of the table log, as operations whose

@@ -43,7 +43,7 @@ func (r *runner) env(c *cli.Context) error {
 		return err
 	}
 	verb, args, err := verbOf(c, map[string][]string{
-		"add": {"public", "shared", "private"}, "list": {"all-versions", "user"}, "show": {"user", "env-version"},
+		"add": {"public", "shared", "private", "user"}, "list": {"all-versions", "user"}, "show": {"user", "env-version"},
 		"rm": {"all-versions", "user", "env-version"}, "verify": {"user", "env-version"}, "update": {"user", "env-version"},
 		"set": {"public", "shared", "private", "destructive", "all-versions", "user", "env-version"}, "move": {"dry-run"},
 	})
@@ -164,7 +164,7 @@ func (r *runner) envAdd(c *cli.Context, flag, file, visibility string, asJSON bo
 	}
 	return r.withServer(c, func(svc Service) error {
 		added, err := await(c.Context, r, 0, func(ctx context.Context) (*message.Env, error) {
-			return svc.EnvAdd(ctx, &message.EnvAdd{Environment: text, EnvironmentPath: path, Visibility: visibility})
+			return svc.EnvAdd(ctx, &message.EnvAdd{Environment: text, EnvironmentPath: path, Visibility: visibility, User: c.String("user")})
 		})
 		if errors.Is(err, errInterrupted) {
 			return &failure{code: exitInterrupted, err: errors.New("interrupted before the server answered"),

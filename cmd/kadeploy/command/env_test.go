@@ -76,5 +76,8 @@ var _ = Describe("What is asked about environments", func() {
 		Expect(string(r.GetEnvironment())).To(Equal(text))
 		Expect(r.GetEnvironmentPath()).To(HaveSuffix("/x.env"))
 		Expect(r.GetVisibility()).To(Equal("shared"))
+		Expect(r.GetUser()).To(BeEmpty())
+		Expect(u.run("env", "add", "x.env", "-u", "bob")).To(BeZero(), u.err.String())
+		Expect(u.server.changes[1].(*message.EnvAdd).GetUser()).To(Equal("bob"))
 	})
 })

@@ -221,7 +221,7 @@ names as a deployment would, uploads those that the server may not read, and rea
 deployed. A description without a version gets the next one. Relative files become absolute; show prints the description so.
 
 A private environment is its owner's; a shared one may be used by whoever says -u OWNER; a public one is everybody's, and for admins to
-add. A name means one's own environment, or else the public one; NAME:VERSION or --env-version one that is not the newest. rm takes
+add. add -u OWNER adds an environment of somebody else, for admins: its files are those of the server that the owner may name. A name means one's own environment, or else the public one; NAME:VERSION or --env-version one that is not the newest. rm takes
 the newest version, or with --all-versions every one. verify reads all files again. Images are not deleted with their environments.
 
 What a version deploys never changes. update reads the files of the newest version again, says which are others than they were, and adds
@@ -238,6 +238,7 @@ part: image, preinstall or postinstalls; was, now: sha256.
 
 EXAMPLES:
    kadeploy env add debian13.env --shared
+   kadeploy env add debian13.env -u alice
    kadeploy env list 'debian*' --all-versions
    kadeploy env list -u alice --output json
    kadeploy env show debian13:3 > debian13.env
