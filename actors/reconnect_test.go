@@ -49,6 +49,7 @@ var _ = Describe("A node whose agent outlives the server", func() {
 		s := unhurried(func(b *blueprint) { b.node = map[int]string{1: "sandbox_fault=hung-order:" + step} }) // it stands there to be hit
 		o := s.begin(s.deployment())
 		o.enters("node-1", step)
+		Eventually(s.rackConsole("node-1")).Should(ContainSubstring("kind=hung-order step=" + step))
 		s.restart()
 		seen := len(o.events)
 		o = s.resumed(o)
