@@ -56,6 +56,9 @@ func newBroadcast(c *chainActor, ctx actor.Context) *broadcast {
 }
 
 func (b *broadcast) run(ctx context.Context) error {
+	if err := b.job.confirmReign(ctx, b.system); err != nil { // its members may have stood there for long
+		return err
+	}
 	source, err := b.job.image.Open()
 	if err != nil {
 		for _, m := range b.members {

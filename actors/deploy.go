@@ -168,7 +168,9 @@ func (d *deploy) fromNodes(ctx actor.Context, m any) {
 	case nodeEntered:
 		if d.current(m.incarnation) {
 			d.entered(m)
-			d.handle(ctx, workflow.Entered{Host: m.host, Micro: m.micro})
+			if !m.again {
+				d.handle(ctx, workflow.Entered{Host: m.host, Micro: m.micro})
+			}
 		}
 	case nodeJoined:
 		if d.current(m.incarnation) {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/kadeploy/kadeploy/config"
-	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/sshclient"
 	"github.com/kadeploy/kadeploy/internal/workflow"
@@ -33,7 +32,7 @@ func (w *walker) startAgent(ctx context.Context) error {
 	if w.job.entrance == nil {
 		return &fatalError{errors.New("this server has no way into systems that run on nodes")}
 	}
-	next, err := w.expect(ctx, false)
+	next, err := w.expect(ctx, newToken(), false)
 	if err != nil {
 		return err
 	}
@@ -107,7 +106,7 @@ func (w *walker) kexecDeploy(ctx context.Context, micro workflow.Micro) error {
 	if err != nil {
 		return err
 	}
-	next, err := w.expect(ctx, true)
+	next, err := w.expect(ctx, newToken(), true)
 	defer session.Close()
 	if err != nil {
 		return err
@@ -117,7 +116,7 @@ func (w *walker) kexecDeploy(ctx context.Context, micro workflow.Micro) error {
 		return err
 	}
 	dir := w.target.node.RambinDir
-	w.kexeced, w.boot = true, &agentlink.Expected{Token: agentlink.TokenDigest(next.token), Until: next.until}
+	w.kexeced, w.boot = true, next.boot()
 	_, err = give(ctx, session, &agentpb.Order{Step: string(micro), Kind: &agentpb.Order_Kexec{Kexec: &agentpb.Kexec{Kernel: &agentpb.Kernel{
 		Root: "/", Kernel: path.Join(dir, sentKernel), Initrd: path.Join(dir, sentInitrd), Params: profile.Args,
 	}}}})

@@ -42,7 +42,7 @@ func (d *deploy) entered(m nodeEntered) {
 		n.Boot, n.BootUntil = m.boot.Token[:], timestamppb.New(m.boot.Until)
 	}
 	n.Agent, v.agent = v.agent, nil
-	d.record(nodeEvent(n))
+	d.system.Root.Send(local(d.system, journalName), appendFact{id: d.job.id, fact: nodeEvent(n), written: m.written})
 }
 
 // rooted keeps what the boot profile of the deployed system says, also for a server that comes after this one.

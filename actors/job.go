@@ -43,6 +43,7 @@ type job struct {
 	nodes           map[string]*hostJob
 	order           []string // host names as asked
 	console         func(node string) []string
+	recorded        bool // its events outlive the server: what acts on a machine waits until they are written
 	entrance        Entrance
 
 	past    *past  // of an operation that a server before this one has begun; nil: it begins

@@ -23,6 +23,7 @@ type journal struct {
 	loads  map[uint64]readEvents // of operations that are being read from the store, by task
 	again  bool                  // the last write failed, and is tried again in a while
 	ill    string                // why, as the log has it
+	since  time.Time             // when the first try began to write what is not written yet; zero: nothing waits
 }
 
 const (
@@ -49,7 +50,7 @@ func (j *journal) Receive(ctx actor.Context) {
 		for id := range j.record.operations { // the one before may have written what it told nobody any more
 			j.serve(ctx, id)
 		}
-		j.write(ctx)
+		j.lookAtReign(ctx)
 		supervisor.Ready(ctx)
 	case *actor.Restarting:
 		j.tasks.CancelAll()
@@ -73,14 +74,19 @@ func (j *journal) Receive(ctx actor.Context) {
 		}
 	case endOrphans:
 		j.endOrphans(ctx, m)
+	case confirmReign:
+		j.confirm(ctx, m)
 	case supervisor.TaskDone:
 		if j.tasks.Accept(m) {
 			j.done(ctx, m)
 		}
 	case supervisor.Elapsed:
-		if _, ok := j.timers.Accept(m); ok {
+		switch what, _ := j.timers.Accept(m); what.(type) {
+		case tryAgain:
 			j.again = false
 			j.write(ctx)
+		case lookAtReign:
+			j.lookAtReign(ctx)
 		}
 	}
 }
@@ -119,6 +125,9 @@ func (j *journal) write(ctx actor.Context) {
 		return
 	}
 	if leaf := j.record.fly(); leaf != nil {
+		if j.since.IsZero() {
+			j.since = time.Now()
+		}
 		s, batch := j.record.store, leaf.Batch // as it is now: the leaf may grow when this incarnation ends (record.back)
 		j.tasks.Start(ctx, "write", func(ctx context.Context) any { return s.Write(ctx, batch) })
 	}
@@ -139,10 +148,7 @@ func (j *journal) done(ctx actor.Context, m supervisor.TaskDone) {
 		j.unwritten(ctx, err)
 		return
 	}
-	if j.ill != "" {
-		j.ill = ""
-		j.log.Info("the journal is written again")
-	}
+	j.recovered()
 	leaf := j.record.landed()
 	for _, id := range leaf.opened {
 		ctx.Send(local(ctx.ActorSystem(), deploymentsName), logOpened{id: id})
@@ -161,7 +167,7 @@ func (j *journal) unwritten(ctx actor.Context, err error) {
 	}
 	if j.ill != err.Error() {
 		j.ill = err.Error()
-		j.log.Error("the journal cannot be written; what happens is kept and written later, and no request is accepted until then", "reason", err)
+		j.log.Error("the journal cannot be written; what happens is kept and written later; until then no request is accepted, and no node begins a step that acts", "reason", err)
 	}
 	j.record.back()
 	for _, id := range j.record.renounce("refused: it could not be written down, and nothing was done") {

@@ -62,8 +62,9 @@ type (
 		max    int
 		reader *actor.PID // gets eventsRead, now or when there is something to read
 	}
-	stopReading struct{ reader *actor.PID }
-	eventsRead  struct {
+	stopReading  struct{ reader *actor.PID }
+	confirmReign struct{ confirmed func() } // the database is this server's still, and has all facts that came before
+	eventsRead   struct {
 		id      string
 		owner   string
 		events  []*message.Event
@@ -191,8 +192,10 @@ type (
 	nodeReady   struct{ incarnation } // its actor is up and idle
 	nodeEntered struct {
 		incarnation
-		micro workflow.Micro
-		boot  *agentlink.Expected // that is waited for
+		micro   workflow.Micro
+		boot    *agentlink.Expected // that is waited for
+		written func()              // it is; nil: nobody waits
+		again   bool                // it was told already, to a journal that crashed
 	}
 	nodeJoined struct { // its agent has called from the boot that was waited for
 		incarnation
@@ -266,6 +269,11 @@ type incarnation struct {
 // ask sends a request to a permanent actor and waits for its answer; for tasks, never for an actor's own goroutine. What an
 // actor has not done when it crashes is lost with it: its next incarnation is asked again, so requests may come twice.
 func ask[T any](ctx context.Context, system *actor.ActorSystem, name string, request func(chan<- T) any) (T, error) {
+	return askThrough(ctx, system, name, func(answer chan<- T) { system.Root.Send(local(system, name), request(answer)) })
+}
+
+// askThrough is ask where the request reaches the actor through others: send sends it off.
+func askThrough[T any](ctx context.Context, system *actor.ActorSystem, name string, send func(chan<- T)) (T, error) {
 	if ctx.Err() != nil {
 		var none T
 		return none, context.Cause(ctx)
@@ -277,7 +285,7 @@ func ask[T any](ctx context.Context, system *actor.ActorSystem, name string, req
 	for {
 		if now, up := system.ProcessRegistry.GetLocal(name); up && now != asked {
 			asked, answer = now, make(chan T, 1)
-			system.Root.Send(local(system, name), request(answer))
+			send(answer)
 		}
 		select {
 		case a := <-answer:

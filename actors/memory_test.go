@@ -208,7 +208,7 @@ var _ = Describe("A journal whose database", func() {
 		})
 	}
 
-	It("is full refuses requests, keeps what goes on, and writes it when there is room again", func() {
+	It("is full refuses requests, has nodes wait, and goes on when there is room again", func() {
 		s := site()
 		o := s.begin(s.deployment("node-2"))
 		o.enters("node-2", "wait_reboot")

@@ -110,7 +110,8 @@ type walker struct {
 	heard    <-chan string
 	before   *probe.System       // the system that a reboot is to end; nil when none answered
 	kexeced  bool                // the new system is started by its own kernel, without the firmware
-	boot     *agentlink.Expected // of the deployment system, once it is ordered
+	boot     *agentlink.Expected // of the deployment system, once its profile is written
+	token    string              // of that boot
 	root     string              // what a kernel calls the deployed partition; "": as the configuration does
 	call     []byte              // digest of the token that the system on its disk is to call with; nil: it is not to call
 	said     string              // sha256 of its image, by the deployed system's own word; "": it has not called
@@ -120,7 +121,7 @@ type walker struct {
 var errTimeout = errors.New("timeout")
 
 // run walks the micro-steps in order. The attempt's clock stands still while the node waits for the others before the
-// chain: their lateness is not its fault.
+// chain, or for the database: their lateness is not its fault.
 func (w *walker) run(parent context.Context) *StepError {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
@@ -132,12 +133,11 @@ func (w *walker) run(parent context.Context) *StepError {
 		if ctx.Err() != nil { // told to stop between two steps: it acts no more
 			return w.failure(ctx, step.Micro, context.Cause(ctx))
 		}
-		entered := nodeEntered{incarnation: w.incarnation, micro: step.Micro}
-		if step.Micro == workflow.WaitReboot && step.Boot == workflow.BootDeploy {
-			entered.boot = w.boot
+		err := w.enter(ctx, step, clock)
+		if err == nil {
+			err = w.step(ctx, step, clock)
 		}
-		w.tell(entered)
-		if err := w.step(ctx, step, clock); err != nil {
+		if err != nil {
 			return w.failure(ctx, step.Micro, err)
 		}
 		if step.Micro == workflow.AwaitAgent && w.kept != nil {

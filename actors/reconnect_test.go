@@ -49,6 +49,7 @@ var _ = Describe("A node whose agent outlives the server", func() {
 		s := unhurried(func(b *blueprint) { b.node = map[int]string{1: "sandbox_fault=hung-order:" + step} }) // it stands there to be hit
 		o := s.begin(s.deployment())
 		o.enters("node-1", step)
+		Eventually(s.rackConsole("node-1")).Should(ContainSubstring("kind=hung-order step=" + step))
 		s.restart()
 		seen := len(o.events)
 		o = s.resumed(o)
@@ -74,6 +75,7 @@ var _ = Describe("A node whose agent outlives the server", func() {
 		s := unhurried(nil)
 		o := s.begin(s.deployment())
 		o.enters("node-1", "reboot_from_deploy_env")
+		Eventually(s.rackConsole("node-1")).Should(ContainSubstring("step=reboot_from_deploy_env"))
 		s.restart()
 		o = s.resumed(o)
 		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.String())
@@ -111,6 +113,11 @@ var _ = Describe("A connection to an agent that breaks", func() {
 		s := unhurried(nil)
 		o := s.begin(s.deployment())
 		o.enters("node-1", step)
+		if waits > 0 {
+			Eventually(s.rackConsole("node-1")).Should(ContainSubstring("step="+step), "the order is given after its event is written")
+		} else {
+			o.starts("node-1")
+		}
 		s.crash("root/agents", actors.Poison("agents")) // which has the listener, and all connections
 		Expect(o.end().GetOutcome()).To(Equal(message.Outcome_ALL_OK), o.ended.String())
 		Expect(o.entered("node-1", "await_agent")).To(Equal(waits > 0))

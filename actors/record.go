@@ -42,14 +42,14 @@ type operationLog struct {
 type leaf struct {
 	store.Batch
 	opened []string          // operations
-	told   []func()          // who waits for a fact of it
+	told   []func()          // who waits for a fact of it, or for the database to be still this server's
 	upTo   map[string]uint64 // by operation: the last of its events
 }
 
 func newLeaf() *leaf { return &leaf{upTo: make(map[string]uint64)} }
 
 func (l *leaf) empty() bool {
-	return len(l.Events) == 0 && len(l.Begin) == 0 && len(l.Resumed) == 0 && len(l.Nodes) == 0 && len(l.Disks) == 0 && len(l.Ends) == 0
+	return len(l.Events) == 0 && len(l.Begin) == 0 && len(l.Resumed) == 0 && len(l.Nodes) == 0 && len(l.Disks) == 0 && len(l.Ends) == 0 && len(l.told) == 0
 }
 
 func newRecord(m *Memory) *record {

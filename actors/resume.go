@@ -78,7 +78,7 @@ func (d *deployments) replan(ctx actor.Context, o *operation) {
 		if err != nil {
 			return err
 		}
-		j.console, j.uplink, j.entrance, j.past, j.resumed = cfg.Console, uplink, cfg.Entrance, was.past, was.resumed
+		j.console, j.uplink, j.entrance, j.past, j.resumed, j.recorded = cfg.Console, uplink, cfg.Entrance, was.past, was.resumed, true
 		return j
 	})
 	d.resuming[op] = o

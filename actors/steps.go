@@ -25,6 +25,9 @@ func (w *walker) step(ctx context.Context, s workflow.Step, clock *clock) error 
 	case workflow.SwitchPXE:
 		return w.switchPXE(ctx, s.Boot)
 	case workflow.RebootNode:
+		if err := w.renew(ctx); err != nil {
+			return err
+		}
 		w.hold(ctx)
 		return w.power(ctx, power.OpReboot, s.Level)
 	case workflow.PowerOn:
@@ -67,14 +70,14 @@ func (w *walker) switchPXE(ctx context.Context, boot workflow.Boot) error {
 	var profile pxe.Profile
 	w.boot = nil
 	if boot == workflow.BootDeploy || boot == workflow.BootNFSRoot {
-		next, err := w.expect(ctx, false)
+		next, err := w.expect(ctx, newToken(), false)
 		if err != nil {
 			return err
 		}
 		if profile, err = w.job.deployProfile(w.target, boot, next.home, next.token); err != nil {
 			return err
 		}
-		w.boot = &agentlink.Expected{Token: agentlink.TokenDigest(next.token), Until: next.until}
+		w.boot, w.token = next.boot(), next.token
 	} else {
 		var err error
 		if profile, err = w.job.userProfile(w.target, w.root); err != nil {
@@ -93,9 +96,14 @@ type awaited struct {
 	until time.Time
 }
 
+// boot is what is written down of it.
+func (a awaited) boot() *agentlink.Expected {
+	return &agentlink.Expected{Token: agentlink.TokenDigest(a.token), Until: a.until}
+}
+
 // expect announces the next boot of the node. beside leaves the agent of the present one to the caller, who must close its session.
-func (w *walker) expect(ctx context.Context, beside bool) (awaited, error) {
-	next := awaited{token: newToken(), until: time.Now().Add(cmp.Or(w.attempt.Timeout, longestBoot))}
+func (w *walker) expect(ctx context.Context, token string, beside bool) (awaited, error) {
+	next := awaited{token: token, until: time.Now().Add(cmp.Or(w.attempt.Timeout, longestBoot))}
 	home, err := ask(ctx, w.system, agentsName, func(reply chan<- expected) any {
 		return expectAgent{w.target.node, next.token, next.until, beside, reply}
 	})

@@ -69,7 +69,7 @@ func (d *deployments) check(ctx actor.Context, m *message.Submit) {
 		if err != nil {
 			return err
 		}
-		j.console, j.uplink, j.entrance = cfg.Console, uplink, cfg.Entrance
+		j.console, j.uplink, j.entrance, j.recorded = cfg.Console, uplink, cfg.Entrance, cfg.Memory != nil
 		return j
 	})
 	d.checking[op] = pendingSubmit{request: m, sender: ctx.Sender()}

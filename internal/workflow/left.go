@@ -4,7 +4,7 @@ import "time"
 
 // Left is the longest that the deployment can still take from now on by the plans of its nodes: every try that a node has left, with all its
 // time, and the waits before the chain. It says false when a try has no limit. What it leaves out is small or not the plan's: the delays of
-// Backoff, the time to stop who is cut off, and nodes whose agents are lost, one after another, while they wait for each other before the
+// Backoff, the time to stop who is cut off, waits for a database that is away, and nodes whose agents are lost, one after another, while they wait for each other before the
 // first chain.
 //
 // A node waits before the first chain for the slowest; before a later one, or when it comes late to the first, for the chain that runs, which

@@ -68,6 +68,16 @@ func Micros() []Micro {
 	}
 }
 
+// Acts says whether a micro-step changes anything: what a node boots next, its power, its disk, the system that runs on it. The others
+// wait or look. That a node has come to a step that acts must be on the disk before the step begins.
+func (m Micro) Acts() bool {
+	switch m {
+	case WaitReboot, AwaitAgent, CheckKernelFiles, Dummy:
+		return false
+	}
+	return true
+}
+
 // Spec is one instance of a macro-step as the site configured it: "Untrusted", 2 tries of 400 s each.
 type Spec struct {
 	Name    string        // without the macro-step's name
