@@ -94,7 +94,7 @@ var _ = Describe("A node whose new system has to say which image it is", func() 
 	})
 
 	It("is tried again and then KO when that answers on ssh, and does not call", func() {
-		s := callingSite(blueprint{nodes: 2, node: map[int]string{2: silent + " timeout_reboot=1"}})
+		s := callingSite(blueprint{nodes: 2, node: map[int]string{2: silent + " timeout_reboot=3"}})
 		o := s.run(s.deployment())
 		Expect(o.report("node-1").GetPhase()).To(Equal(message.NodePhase_OK))
 		ko := o.report("node-2")

@@ -36,6 +36,7 @@ func withPrograms(run func() int) (code int, err error) {
 		return 0, err
 	}
 	build := exec.Command("go", "build", "-o", filepath.Join(built, "bin")+"/", "../kadeploy", "../kadeploy-server", "../kadeploy-agent")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as they are shipped: an agent is to be static
 	if out, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build: %w\n%s", err, out)
 	}

@@ -9,7 +9,7 @@ import (
 
 // unwritten is how long an event may be on its way to the journal, while what it says is done already. 0: nothing is done before it is written
 // down, and nothing is forgiven.
-const unwritten = 300 * time.Millisecond
+const unwritten = 0
 
 // span is a time from a moment to another.
 type span struct{ from, to time.Time }
