@@ -64,14 +64,14 @@ type reunions struct{ awaited, back int }
 // judgeBoots holds what machines did against what the daemon said of them. A machine whose agent has called is in the deployment system
 // until the daemon says that it leaves it: it does not boot meanwhile, whatever happens to the daemon, and the next daemon waits for its agent.
 // And an agent that is waited for calls, unless it had ended before its connection broke.
-func judgeBoots(operations map[string][]*message.Event, machines map[string]*diary, kills []time.Time, forgiven lapses) (r reunions, wrong []string) {
+func judgeBoots(operations map[string][]*message.Event, machines map[string]*diary, kills []time.Time) (r reunions, wrong []string) {
 	for id, events := range operations {
 		for node, changes := range byNode(events) {
 			d := machines[node]
 			if d == nil {
 				d = &diary{}
 			}
-			wait, bad := d.follow(changes, kills, forgiven)
+			wait, bad := d.follow(changes, kills)
 			r.awaited += wait.awaited
 			r.back += wait.back
 			for _, what := range bad {
@@ -98,7 +98,7 @@ func byNode(events []*message.Event) map[string][]change {
 	return nodes
 }
 
-func (d *diary) follow(changes []change, kills []time.Time, forgiven lapses) (r reunions, wrong []string) {
+func (d *diary) follow(changes []change, kills []time.Time) (r reunions, wrong []string) {
 	var called time.Time // since when its agent is there; zero: it is not
 	waiting := false
 	var before time.Time // when an agent that is waited for had ended already, if it has
@@ -109,7 +109,7 @@ func (d *diary) follow(changes []change, kills []time.Time, forgiven lapses) (r 
 			switch {
 			case running:
 				r.back++
-			case !terminalButKO(c.GetPhase()) && !d.hung(called, before) && !d.booted(called, c.at, forgiven):
+			case !terminalButKO(c.GetPhase()) && !d.hung(called, before):
 				wrong = append(wrong, "waited in vain for an agent that lives: "+c.GetCause())
 			}
 		}
@@ -126,7 +126,7 @@ func (d *diary) follow(changes []change, kills []time.Time, forgiven lapses) (r 
 		}
 		if !called.IsZero() && (leaves(c) || terminal(c.GetPhase())) {
 			for _, boot := range d.boots {
-				if boot.After(called) && boot.Before(c.at.Add(-skew)) && !forgiven.hold(boot) {
+				if boot.After(called) && boot.Before(c.at.Add(-skew)) {
 					wrong = append(wrong, fmt.Sprintf("booted at %s, and its agent was there from %s until it was in %s at %s",
 						boot.Format(time.StampMilli), called.Format(time.StampMilli), c.GetMicro(), c.at.Format(time.StampMilli)))
 				}
@@ -143,11 +143,6 @@ func (d *diary) follow(changes []change, kills []time.Time, forgiven lapses) (r 
 // hung says whether the machine hung between two moments.
 func (d *diary) hung(from, to time.Time) bool {
 	return slices.ContainsFunc(d.hangs, func(t time.Time) bool { return t.After(from) && t.Before(to) })
-}
-
-// booted says whether the machine booted between two moments without anybody knowing: the agent that is waited for is another then.
-func (d *diary) booted(from, to time.Time, forgiven lapses) bool {
-	return slices.ContainsFunc(d.boots, func(t time.Time) bool { return t.After(from) && t.Before(to) && forgiven.hold(t) })
 }
 
 // lastBefore is the last of some moments before another; the zero Time when there is none.

@@ -15,8 +15,8 @@ import (
 
 // shelf is what an image cache has on its disk while no daemon runs.
 type shelf struct {
-	born, seen time.Time // when the daemon before was started, and when it was found dead
-	files      map[string]bool
+	seen  time.Time // when the daemon before was found dead
+	files map[string]bool
 }
 
 var digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -57,11 +57,11 @@ func readShelf(dir string) (s shelf, wrong []string, err error) {
 }
 
 // judgeHolds finds images that were in use when a daemon died, and had left the cache. An operation has its image in use from when the
-// daemon has said that it is whole until its end.
+// daemon has said that it is whole until its end, whatever happens to the daemon.
 func judgeHolds(fetched map[string]bool, operations map[string][]*message.Event, shelves []shelf) (wrong []string) {
 	for _, s := range shelves {
 		for id, events := range operations {
-			if digest := inUse(events, s.born, s.seen); fetched[digest] && !s.files[digest] {
+			if digest := inUse(events, s.seen); fetched[digest] && !s.files[digest] {
 				wrong = append(wrong, fmt.Sprintf("%s used the image %s when the daemon died at %s, and the cache did not have it any more",
 					id, digest, s.seen.Format(time.StampMilli)))
 			}
@@ -70,12 +70,12 @@ func judgeHolds(fetched map[string]bool, operations map[string][]*message.Event,
 	return wrong
 }
 
-// inUse is the digest of the image that an operation had in use at the end of a daemon's life; "": none.
-func inUse(events []*message.Event, born, died time.Time) (digest string) {
+// inUse is the digest of the image that an operation had in use when a daemon died; "": none.
+func inUse(events []*message.Event, died time.Time) (digest string) {
 	for _, e := range events {
 		at := e.GetTime().AsTime()
 		switch {
-		case at.Before(born) || at.After(died):
+		case at.After(died):
 		case e.GetEnded() != nil:
 			return ""
 		case e.GetNote().GetImageDigest() != "":

@@ -60,11 +60,11 @@ var _ = Describe("The judge of the image cache", func() {
 		}
 		end := &message.Event{Time: timestamppb.New(second(8)), Fact: &message.Event_Ended{Ended: &message.Ended{}}}
 		judged := func(files map[string]bool, events ...*message.Event) []string {
-			return judgeHolds(map[string]bool{"d": true}, map[string][]*message.Event{"D": events}, []shelf{{born: second(5), seen: second(10), files: files}})
+			return judgeHolds(map[string]bool{"d": true}, map[string][]*message.Event{"D": events}, []shelf{{seen: second(10), files: files}})
 		}
 		Expect(judged(nil, note(6))).To(ConsistOf(ContainSubstring("D used the image d")))
 		Expect(judged(map[string]bool{"d": true}, note(6))).To(BeEmpty())
-		Expect(judged(nil, note(4))).To(BeEmpty(), "by the daemon before, and not yet by this one")
+		Expect(judged(nil, note(4))).To(HaveLen(1), "also by the daemon before that one")
 		Expect(judged(nil, note(6), end)).To(BeEmpty())
 		Expect(judged(nil, note(11))).To(BeEmpty())
 	})

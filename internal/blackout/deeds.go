@@ -86,7 +86,7 @@ func readDeeds(dir, node string) (map[kind][]deed, error) {
 
 // judgeDeeds finds what was done to a node of which no event speaks, and what was done a second time though the event says once. Deeds are
 // in the order of time.
-func judgeDeeds(who doer, turns []turn, deeds []deed, forgiven lapses) (wrong []string) {
+func judgeDeeds(who doer, turns []turn, deeds []deed) (wrong []string) {
 	done := make([]bool, len(turns))
 	for _, d := range deeds {
 		i := -1
@@ -97,9 +97,9 @@ func judgeDeeds(who doer, turns []turn, deeds []deed, forgiven lapses) (wrong []
 			}
 		}
 		switch {
-		case i < 0 && !forgiven.hold(d.at):
+		case i < 0:
 			wrong = append(wrong, fmt.Sprintf("%s: %s was done once more than it says, at %s", who.node, who.kind, d.at.Format(time.StampMilli)))
-		case i >= 0:
+		default:
 			done[i] = true
 			if turns[i].level != "" && turns[i].level != d.level {
 				wrong = append(wrong, fmt.Sprintf("%s: %s was to reboot it %s, and began with %s", who.node, turns[i].operation, turns[i].level, d.level))

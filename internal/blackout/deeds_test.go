@@ -20,35 +20,34 @@ var _ = Describe("The judge of what must not be done twice", func() {
 		}
 		return all
 	}
-	judged := func(forgiven lapses, done []deed, events ...*message.Event) []string {
+	judged := func(done []deed, events ...*message.Event) []string {
 		turns, wrong := turnsOf(map[string][]*message.Event{"D": events}, nil)
-		return append(wrong, judgeDeeds(who, turns[who], done, forgiven)...)
+		return append(wrong, judgeDeeds(who, turns[who], done)...)
 	}
 
 	It("has nothing against one that was done once, and again when the try began again", func() {
-		Expect(judged(nil, deeds(10.5), told(10, running, "custom_pre"), told(12, running, "sync"), told(20, ok, "wait_reboot"))).To(BeEmpty())
-		Expect(judged(nil, deeds(10.5, 32.5), told(10, running, "custom_pre"), told(30, retrying, "custom_pre", away), told(31, running, "await_agent"),
+		Expect(judged(deeds(10.5), told(10, running, "custom_pre"), told(12, running, "sync"), told(20, ok, "wait_reboot"))).To(BeEmpty())
+		Expect(judged(deeds(10.5, 32.5), told(10, running, "custom_pre"), told(30, retrying, "custom_pre", away), told(31, running, "await_agent"),
 			told(32, running, "custom_pre"), told(34, running, "sync"), told(40, ok, "wait_reboot"))).To(BeEmpty())
-		Expect(judged(nil, deeds(32.1), told(10, running, "custom_pre"), told(31, retrying, "custom_pre", away), told(31.5, running, "await_agent"),
+		Expect(judged(deeds(32.1), told(10, running, "custom_pre"), told(31, retrying, "custom_pre", away), told(31.5, running, "await_agent"),
 			told(32, running, "custom_pre"), told(34, running, "sync"), told(40, ok, "wait_reboot"))).To(BeEmpty(), "the first daemon died before it was done")
-		Expect(judged(nil, nil, told(10, running, "custom_pre"), told(30, retrying, "custom_pre", away))).To(BeEmpty(), "it was killed before")
+		Expect(judged(nil, told(10, running, "custom_pre"), told(30, retrying, "custom_pre", away))).To(BeEmpty(), "it was killed before")
 	})
 	It("finds one that was done twice", func() {
-		Expect(judged(nil, deeds(10.5, 11.5), told(10, running, "custom_pre"), told(12, running, "sync"), told(20, ok, "wait_reboot"))).
+		Expect(judged(deeds(10.5, 11.5), told(10, running, "custom_pre"), told(12, running, "sync"), told(20, ok, "wait_reboot"))).
 			To(ConsistOf(ContainSubstring("node-1: custom was done once more than it says")))
 	})
-	It("finds one of which no event speaks, and forgives it where nothing may be written down", func() {
+	It("finds one of which no event speaks", func() {
 		events := []*message.Event{told(10, running, "custom_pre"), told(12, running, "sync"), told(40, ok, "wait_reboot")}
-		Expect(judged(nil, deeds(10.5, 18), events...)).To(HaveLen(1))
-		Expect(judged(nil, deeds(10.5, 50), events...)).To(HaveLen(1))
-		Expect(judged(lapses{{second(17), second(20)}}, deeds(10.5, 18), events...)).To(BeEmpty())
+		Expect(judged(deeds(10.5, 18), events...)).To(HaveLen(1))
+		Expect(judged(deeds(10.5, 50), events...)).To(HaveLen(1))
 	})
 	It("finds a step that a node came to twice in a try", func() {
-		Expect(judged(nil, deeds(10.5, 14.5), told(10, running, "custom_pre"), told(12, running, "sync"), told(14, running, "custom_pre"), told(20, ok, "wait_reboot"))).
+		Expect(judged(deeds(10.5, 14.5), told(10, running, "custom_pre"), told(12, running, "sync"), told(14, running, "custom_pre"), told(20, ok, "wait_reboot"))).
 			To(ConsistOf(ContainSubstring("D: node-1 came to custom_pre twice in a try")))
 	})
 	It("finds one that was not done, though the node went on", func() {
-		Expect(judged(nil, nil, told(10, running, "custom_pre"), told(12, running, "sync"), told(20, ok, "wait_reboot"))).
+		Expect(judged(nil, told(10, running, "custom_pre"), told(12, running, "sync"), told(20, ok, "wait_reboot"))).
 			To(ConsistOf(ContainSubstring("custom was not done, and D says that it was")))
 	})
 	It("reads what scripts have written down", func() {
@@ -68,7 +67,7 @@ var _ = Describe("The judge of what must not be done twice", func() {
 		judged := func(told []deed, kills []time.Time, events ...*message.Event) []string {
 			turns, wrong := turnsOf(map[string][]*message.Event{"R": events}, map[string]string{"R": "soft"})
 			who := doer{"node-1", powered}
-			return append(wrong, judgeDeeds(who, turns[who], commands(told, kills), nil)...)
+			return append(wrong, judgeDeeds(who, turns[who], commands(told, kills))...)
 		}
 		kills := []time.Time{second(20)}
 		twice := []*message.Event{told(10, running, "reboot", of), told(11, running, "wait_reboot", of), told(30, retrying, "wait_reboot", of, away),

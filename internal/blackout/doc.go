@@ -3,5 +3,5 @@
 // against its image cache. The nodes are those of the sandbox, in the daemon or in a process of their own; the daemon is the real program.
 //
 // Read run.go first, then draw.go (what is drawn), settle.go (what is held against what) and the judges: judge.go, ends.go, deeds.go with turns.go, boots.go,
-// cache.go, and series.go of many runs. lapses.go says what is forgiven.
+// cache.go, and series.go of many runs.
 package blackout

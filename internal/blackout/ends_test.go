@@ -81,30 +81,6 @@ var _ = Describe("A series of runs", func() {
 	})
 })
 
-var _ = Describe("What the daemon need not know afterwards", func() {
-	kills := []time.Time{second(20), second(40)}
-	at := func(seconds ...float64) (events []*message.Event) {
-		for _, s := range seconds {
-			events = append(events, &message.Event{Time: timestamppb.New(second(s))})
-		}
-		return events
-	}
-
-	It("is what comes after the last event of any operation that was written down before a kill", func() {
-		l := lapsesOf(kills, map[string][]*message.Event{"A": at(5, 19, 30), "B": at(6, 17, 35, 50)}, time.Second)
-		Expect(l).To(Equal(lapses{{second(18), second(20.2)}, {second(34), second(40.2)}}))
-		Expect(l.hold(second(19))).To(BeTrue())
-		Expect(l.hold(second(17))).To(BeFalse())
-		Expect(l.hold(second(21))).To(BeFalse())
-	})
-	It("is all that a daemon has done which has written nothing down", func() {
-		Expect(lapsesOf(kills, map[string][]*message.Event{"A": at(19, 50)}, time.Second)[1]).To(Equal(span{second(19), second(40.2)}))
-	})
-	It("is nothing where nothing is done before it is written down", func() {
-		Expect(lapsesOf(kills, map[string][]*message.Event{"A": at(5)}, 0)).To(BeEmpty())
-	})
-})
-
 var _ = Describe("What a seed draws", func() {
 	It("has custom operations, pre-installs and reboots of both levels among the first seeds", func() {
 		var customs, prepares int

@@ -65,7 +65,7 @@ func Run(ctx context.Context, cfg Config, s Scenario) (*Outcome, error) {
 		return nil, err
 	}
 	defer r.daemon.log.Close()
-	if err := r.start(); err != nil {
+	if err := r.daemon.start(); err != nil {
 		return nil, err
 	}
 	defer func() { r.daemon.kill() }()
@@ -95,7 +95,7 @@ func (r *run) play(ctx context.Context, trouble trouble) (*Outcome, error) {
 		if err := r.die(); err != nil {
 			return nil, err
 		}
-		if err := r.start(); err != nil {
+		if err := r.daemon.start(); err != nil {
 			return nil, err
 		}
 	}
@@ -125,14 +125,7 @@ type run struct {
 	unheard int // requests that nobody answered
 
 	fetched map[string]bool // digests of the images that are fetched
-	born    time.Time       // of the daemon
 	shelves []shelf         // of the image cache, at each death
-}
-
-// start has a daemon run.
-func (r *run) start() error {
-	r.born = time.Now()
-	return r.daemon.start()
 }
 
 // die kills the daemon, and looks at the image cache that it leaves.
@@ -146,7 +139,7 @@ func (r *run) look() error {
 	for _, w := range wrong {
 		r.witness.blame("%s", w)
 	}
-	s.born, s.seen = r.born, time.Now()
+	s.seen = time.Now()
 	r.shelves = append(r.shelves, s)
 	return err
 }

@@ -32,7 +32,7 @@ func (r *run) settle(ctx context.Context) (*Outcome, error) {
 	if err := r.die(); err != nil {
 		return nil, err
 	}
-	if err := r.start(); err != nil {
+	if err := r.daemon.start(); err != nil {
 		return nil, err
 	}
 	if err := r.answers(ctx); err != nil {
@@ -94,7 +94,6 @@ func (r *run) judge(o *Outcome, events map[string][]*message.Event, history map[
 	for _, h := range history {
 		o.Hit += stopped(h.GetSince().AsTime(), h.GetUntil().AsTime(), kills)
 	}
-	forgiven := lapsesOf(kills, events, unwritten)
 	wrong := slices.Concat(judge(r.dir, events), judgeHolds(r.fetched, events, r.shelves), judgeEnds(events, history, r.witness.accepted, kills))
 	var machines map[string]*diary
 	if r.Apart {
@@ -102,7 +101,7 @@ func (r *run) judge(o *Outcome, events map[string][]*message.Event, history map[
 		if machines, err = r.machines(); err != nil {
 			return nil, err
 		}
-		met, bad := judgeBoots(events, machines, kills, forgiven)
+		met, bad := judgeBoots(events, machines, kills)
 		o.Awaited, o.Back = met.awaited, met.back
 		wrong = append(wrong, bad...)
 	}
@@ -124,7 +123,7 @@ func (r *run) judge(o *Outcome, events map[string][]*message.Event, history map[
 		}
 		for _, k := range seen {
 			o.Deeds += len(deeds[k])
-			wrong = append(wrong, judgeDeeds(doer{node(n), k}, turns[doer{node(n), k}], deeds[k], forgiven)...)
+			wrong = append(wrong, judgeDeeds(doer{node(n), k}, turns[doer{node(n), k}], deeds[k])...)
 		}
 	}
 	return wrong, nil

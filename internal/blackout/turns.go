@@ -11,8 +11,8 @@ import (
 // turn is a time that a node was in a step: what the step does may be done once in it.
 type turn struct {
 	operation string
-	span           // until the node comes to such a step again, or is settled
-	passed    bool // the step came to its end
+	from, to  time.Time // until the node comes to such a step again, or is settled
+	passed    bool      // the step came to its end
 	level     string
 }
 
@@ -41,7 +41,7 @@ func turnsOf(operations map[string][]*message.Event, levels map[string]string) (
 					wrong = append(wrong, fmt.Sprintf("%s: %s came to %s twice in a try, the second time at %s", id, node, c.GetMicro(), c.at.Format(time.StampMilli)))
 				}
 				had[k] = true
-				t := turn{operation: id, span: span{c.at, over(changes, events)}, level: levels[id]}
+				t := turn{operation: id, from: c.at, to: over(changes, events), level: levels[id]}
 				if i+1 < len(changes) {
 					next := changes[i+1]
 					t.passed = enters(next) && next.GetMicro() != "await_agent" || next.GetPhase() == message.NodePhase_OK
