@@ -89,7 +89,7 @@ var _ = Describe("When something is wrong", func() {
 		w := begin(setup{nodes: quick, partitions: "o\nn\np\n1\n\n+14M\nt\nPARTTYPE\nw\n"})
 		r := w.deploy(w.tiny("tiny", nil))
 		Expect(r.Outcome).To(Equal("failed"))
-		Expect(r.Nodes[0].Cause).To(MatchRegexp(`^unpack "\./boot/\S+": no space left on device`))
+		Expect(r.Nodes[0].Cause).To(MatchRegexp(`^receive: no space left on device: the image needs \d+ MiB, and /dev/vda1 has room for \d+ MiB; nothing was written$`))
 		m := w.Machines[0]
 		Expect(fileSystemSize(m, 1)).To(Equal(14 << 20))
 		Expect(fileOnDisk(m, 1, "/etc/image")).To(BeEmpty())
