@@ -14,6 +14,13 @@ var acts = map[workflow.Micro]bool{
 	workflow.CheckKernelFiles: false,
 	workflow.Dummy:            false,
 
+	workflow.MountDeployPart:    false,
+	workflow.MountTmpPart:       false,
+	workflow.UmountDeployPart:   false,
+	workflow.Sync:               false,
+	workflow.SendKeyInDeployEnv: false,
+	workflow.SendKey:            false,
+
 	workflow.SwitchPXE:            true,
 	workflow.SetVLAN:              true,
 	workflow.RebootNode:           true,
@@ -24,14 +31,10 @@ var acts = map[workflow.Micro]bool{
 	workflow.Kexec:                true,
 	workflow.CheckNodes:           true, // it starts an agent
 	workflow.SendDeploymentKernel: true,
-	workflow.SendKeyInDeployEnv:   true,
 	workflow.CreatePartitionTable: true,
 	workflow.FormatDeployPart:     true,
 	workflow.FormatTmpPart:        true,
 	workflow.FormatSwapPart:       true,
-	workflow.MountDeployPart:      true,
-	workflow.MountTmpPart:         true,
-	workflow.UmountDeployPart:     true,
 	workflow.SendEnvironment:      true,
 	workflow.DecompressEnv:        true,
 	workflow.ManageAdminPre:       true,
@@ -40,14 +43,12 @@ var acts = map[workflow.Micro]bool{
 	workflow.CustomPre:            true,
 	workflow.CustomSub:            true,
 	workflow.CustomPost:           true,
-	workflow.SendKey:              true,
 	workflow.PhoneHome:            true,
 	workflow.InstallBootloader:    true,
-	workflow.Sync:                 true,
 }
 
 var _ = Describe("A micro-step", func() {
-	It("is to be written down before it begins if it acts, and not if it only waits or looks", func() {
+	It("is to be written down before it begins if it acts, and not if it waits, looks, or may be done again at any time", func() {
 		for micro, want := range acts {
 			Expect(micro.Acts()).To(Equal(want), string(micro))
 		}

@@ -68,11 +68,13 @@ func Micros() []Micro {
 	}
 }
 
-// Acts says whether a micro-step changes anything: what a node boots next, its power, its disk, the system that runs on it. The others
-// wait or look. That a node has come to a step that acts must be on the disk before the step begins.
+// Acts says whether a micro-step does what cannot be undone, or what a server must know that comes after this one: it changes what a node
+// boots next, its power, its disk, or runs a site's program. The others wait or look, or do what may be done again at any time: mount, sync, put a
+// key into a file. That a node has come to a step that acts must be on the disk before the step begins.
 func (m Micro) Acts() bool {
 	switch m {
-	case WaitReboot, AwaitAgent, CheckKernelFiles, Dummy:
+	case WaitReboot, AwaitAgent, CheckKernelFiles, Dummy,
+		MountDeployPart, MountTmpPart, UmountDeployPart, Sync, SendKeyInDeployEnv, SendKey:
 		return false
 	}
 	return true
