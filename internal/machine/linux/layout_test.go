@@ -101,8 +101,10 @@ var _ = Describe("A layout of real disks", func() {
 		Expect(f.Close()).To(Succeed())
 		Expect(try(mirrored)).To(Succeed())
 		say("mdadm", "/dev/md0", "--fail", "/dev/vda4")
-		say("mdadm", "/dev/md0", "--remove", "/dev/vda4")
-		Expect(mdstat()).NotTo(ContainSubstring("vda4"))
+		Eventually(func() string { // the kernel lets go of it when the copying to it has stopped
+			_ = exec.Command("mdadm", "/dev/md0", "--remove", "/dev/vda4").Run()
+			return mdstat()
+		}, "30s").ShouldNot(ContainSubstring("vda4"))
 		Expect(try(mirrored)).To(Succeed())
 		Expect(mdstat()).To(ContainSubstring("vda4"))
 	})
