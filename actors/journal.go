@@ -21,19 +21,21 @@ type journal struct {
 	tasks  supervisor.Tasks
 	timers supervisor.Timers
 	loads  map[uint64]readEvents // of operations that are being read from the store, by task
-	again  bool                  // the last write failed, and is tried again in a while
+	held   bool                  // the next write waits: for others that go with it, or because the last one failed
+	flew   time.Time             // when the last write began
 	ill    string                // why, as the log has it
 	since  time.Time             // when the first try began to write what is not written yet; zero: nothing waits
 }
 
 const (
-	writeAgain  = time.Second     // after a write that failed
-	lastWrite   = 5 * time.Second // when the server stops
+	gather      = 10 * time.Millisecond // from the beginning of a write to that of the next: a thousand nodes share a hundred writes in a second
+	writeAgain  = time.Second           // after a write that failed
+	lastWrite   = 5 * time.Second       // when the server stops
 	loadTimeout = 10 * time.Second
 )
 
-// tryAgain is the time to write what could not be written.
-type tryAgain struct{}
+// release is the time to write what was held.
+type release struct{}
 
 func newJournal(r *record, log *slog.Logger) *journal {
 	return &journal{record: r, log: log, loads: make(map[uint64]readEvents)}
@@ -70,7 +72,7 @@ func (j *journal) Receive(ctx actor.Context) {
 		j.read(ctx, m)
 	case stopReading:
 		for _, l := range j.record.operations {
-			delete(l.parked, m.reader.String())
+			delete(l.parked, readerOf(m.reader))
 		}
 	case endOrphans:
 		j.endOrphans(ctx, m)
@@ -82,8 +84,8 @@ func (j *journal) Receive(ctx actor.Context) {
 		}
 	case supervisor.Elapsed:
 		switch what, _ := j.timers.Accept(m); what.(type) {
-		case tryAgain:
-			j.again = false
+		case release:
+			j.held = false
 			j.write(ctx)
 		case lookAtReign:
 			j.lookAtReign(ctx)
@@ -119,18 +121,21 @@ func (j *journal) append(ctx actor.Context, m appendFact) {
 	j.write(ctx)
 }
 
-// write begins to write what is there, if nothing is being written.
+// write begins to write what is there, if nothing is being written; not at once where the last write began just now.
 func (j *journal) write(ctx actor.Context) {
-	if j.again || j.record.store == nil {
+	if j.held || j.record.store == nil || !j.record.ready() {
 		return
 	}
-	if leaf := j.record.fly(); leaf != nil {
-		if j.since.IsZero() {
-			j.since = time.Now()
-		}
-		s, batch := j.record.store, leaf.Batch // as it is now: the leaf may grow when this incarnation ends (record.back)
-		j.tasks.Start(ctx, "write", func(ctx context.Context) any { return s.Write(ctx, batch) })
+	if early := gather - time.Since(j.flew); early > 0 {
+		j.hold(ctx, early)
+		return
 	}
+	j.flew = time.Now()
+	if j.since.IsZero() {
+		j.since = j.flew
+	}
+	s, batch := j.record.store, j.record.fly().Batch // as it is now: the leaf may grow when this incarnation ends (record.back)
+	j.tasks.Start(ctx, "write", func(ctx context.Context) any { return s.Write(ctx, batch) })
 }
 
 func (j *journal) done(ctx actor.Context, m supervisor.TaskDone) {
@@ -173,8 +178,13 @@ func (j *journal) unwritten(ctx actor.Context, err error) {
 	for _, id := range j.record.renounce("refused: it could not be written down, and nothing was done") {
 		ctx.Send(local(ctx.ActorSystem(), deploymentsName), logOpened{id: id, err: err})
 	}
-	j.again = true
-	j.timers.After(ctx, writeAgain, tryAgain{})
+	j.hold(ctx, writeAgain)
+}
+
+// hold lets nothing be written for a while.
+func (j *journal) hold(ctx actor.Context, d time.Duration) {
+	j.held = true
+	j.timers.After(ctx, d, release{})
 }
 
 // fencedError ends who writes when the database is another server's.
@@ -209,7 +219,7 @@ func (j *journal) serve(ctx actor.Context, id string) {
 		return
 	}
 	waiting := l.parked
-	l.parked = make(map[string]readEvents)
+	l.parked = make(map[reader]readEvents)
 	for _, r := range waiting {
 		j.read(ctx, r)
 	}
@@ -222,7 +232,7 @@ func (j *journal) read(ctx actor.Context, m readEvents) {
 		return
 	}
 	if m.from > uint64(l.written) {
-		l.parked[m.reader.String()] = m
+		l.parked[readerOf(m.reader)] = m
 		ctx.Send(m.reader, eventsRead{id: m.id, owner: l.owner, parked: true})
 		return
 	}
@@ -249,7 +259,7 @@ func (j *journal) load(ctx actor.Context, m readEvents) {
 		if err != nil {
 			return err
 		}
-		return &operationLog{owner: o.User, events: events, written: len(events), ended: true, parked: make(map[string]readEvents)}
+		return &operationLog{owner: o.User, events: events, written: len(events), ended: true, parked: make(map[reader]readEvents)}
 	})] = m
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kadeploy/kadeploy/actors/message"
@@ -34,9 +35,14 @@ type operationLog struct {
 	events    []*message.Event
 	written   int // so many of them are durable: readers get no others
 	ended     bool
-	parked    map[string]readEvents // readers that have read all there is, by PID
+	parked    map[reader]readEvents // that have read all there is
 	chronicle *chronicle
 }
+
+// reader is whose question it is.
+type reader struct{ address, id string }
+
+func readerOf(pid *actor.PID) reader { return reader{pid.GetAddress(), pid.GetId()} }
 
 // leaf is what is written at once, and who is told then.
 type leaf struct {
@@ -72,7 +78,7 @@ func newRecord(m *Memory) *record {
 func (r *record) log(id string) *operationLog {
 	l := r.operations[id]
 	if l == nil {
-		l = &operationLog{parked: make(map[string]readEvents), chronicle: newChronicle()}
+		l = &operationLog{parked: make(map[reader]readEvents), chronicle: newChronicle()}
 		r.operations[id] = l
 	}
 	return l
@@ -129,9 +135,12 @@ func (r *record) wrote(id string, upTo uint64) {
 	}
 }
 
-// fly takes what is to be written now; nil when there is nothing, or something is being written.
+// ready says whether there is something to write, and nothing is being written.
+func (r *record) ready() bool { return r.flying == nil && !r.pending.empty() }
+
+// fly takes what is to be written now; nil when it is not ready.
 func (r *record) fly() *leaf {
-	if r.flying != nil || r.pending.empty() {
+	if !r.ready() {
 		return nil
 	}
 	r.flying, r.pending = r.pending, newLeaf()

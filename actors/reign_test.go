@@ -20,6 +20,7 @@ import (
 type throne struct {
 	Store
 	lost   atomic.Bool
+	full   atomic.Bool
 	writes atomic.Int32
 }
 
@@ -27,6 +28,9 @@ func (t *throne) Write(context.Context, store.Batch) error {
 	t.writes.Add(1)
 	if t.lost.Load() {
 		return fmt.Errorf("database x: %w", store.ErrFenced)
+	}
+	if t.full.Load() {
+		return fmt.Errorf("database x: %w", store.ErrFull)
 	}
 	return nil
 }
@@ -73,6 +77,7 @@ var _ = Describe("A server that has nothing to write", func() {
 			var t throne
 			tree := startJournal(system, &Memory{store: &t})
 			j := &job{recorded: true}
+			time.Sleep(gather)
 			began := time.Now()
 			Expect(j.confirmReign(context.Background(), system)).To(Succeed())
 			Expect(time.Since(began)).To(BeZero())
