@@ -104,11 +104,15 @@ func (r *reboot) start(ctx actor.Context, m powerRequest) bool {
 		return false
 	}
 	r.window.enter(m.node)
+	system, limit := ctx.ActorSystem(), global.RebootCommandTimeout
 	op := r.tasks.Start(ctx, "power "+m.node.Name, func(task context.Context) any {
-		if m.group != nil {
-			return performGroup(task, r.drivers, m, global.RebootCommandTimeout)
+		if err := m.confirmReign(task, system); err != nil {
+			return m.undone(err)
 		}
-		return perform(task, r.drivers, m, global.RebootCommandTimeout)
+		if m.group != nil {
+			return performGroup(task, r.drivers, m, limit)
+		}
+		return perform(task, r.drivers, m, limit)
 	})
 	r.running[op] = m
 	return true
@@ -172,6 +176,14 @@ func perform(ctx context.Context, drivers map[string]power.Driver, m powerReques
 		notes = append(notes, m.failed(level, err))
 	}
 	return powerResult{notes: notes, err: errors.New(notes[len(notes)-1])}
+}
+
+// undone is the end of a request for which no command was run: for a group an error alone, as that of performGroup.
+func (m powerRequest) undone(err error) any {
+	if m.group != nil {
+		return err
+	}
+	return powerResult{notes: m.notes, err: err}
 }
 
 // failed words a level that did not work.

@@ -24,6 +24,20 @@ func (j *job) confirmReign(ctx context.Context, system *actor.ActorSystem) error
 	return err
 }
 
+// confirmReign is the same for a power command, which may have waited long for its turn. It ends with its asker, too.
+func (m powerRequest) confirmReign(ctx context.Context, system *actor.ActorSystem) error {
+	if m.job == nil { // it only asks for a state
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(m.ctx, func() { cancel(context.Cause(m.ctx)) })()
+	if m.job.confirmReign(ctx, system) != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
 // confirm answers with the next write, if only of nothing.
 func (j *journal) confirm(ctx actor.Context, m confirmReign) {
 	if j.record.store == nil {

@@ -12,6 +12,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/power"
 	"github.com/kadeploy/kadeploy/internal/store"
 	"github.com/kadeploy/kadeploy/supervisor"
 )
@@ -86,6 +88,34 @@ var _ = Describe("A server that has nothing to write", func() {
 			defer cancel()
 			Expect(j.confirmReign(ctx, system)).NotTo(Succeed())
 			Expect(tree.Failed()).To(Receive())
+		})
+	})
+
+	It("switches no power for who has waited for a turn until another one has taken its database over", func() {
+		inBubble(func(system *actor.ActorSystem) {
+			var t throne
+			tree := startJournal(system, &Memory{store: &t})
+			inForce := &snapshot{}
+			inForce.Store(&config.Snapshot{Global: config.Global{RebootWindow: 1, RebootCommandTimeout: time.Minute}})
+			p := &slowPower{}
+			window := system.Root.Spawn(supervisor.Props(func() actor.Actor { return newReboot(inForce, map[string]power.Driver{"fake": p}, nil, discard) }))
+			ctx, leave := context.WithCancel(context.Background())
+			answers := make(chan powerResult, 2)
+			for _, name := range []string{"node-1", "node-2"} {
+				n := &config.Node{Name: name}
+				n.Power = "fake"
+				system.Root.Send(window, powerRequest{ctx: ctx, node: n, op: power.OpReboot, level: power.Hard, reply: answers, job: &job{recorded: true}})
+			}
+			time.Sleep(gather + time.Second/2)
+			t.lost.Store(true)
+			Expect((<-answers).level).To(Equal(power.Hard))
+			Expect(<-tree.Failed()).To(HaveOccurred())
+			time.Sleep(time.Minute)
+			leave()
+			Expect((<-answers).err).To(MatchError(context.Canceled))
+			Expect(p.done).To(Equal([]string{"node-1 reboot hard"}))
+			system.Root.Stop(window)
+			synctest.Wait()
 		})
 	})
 
