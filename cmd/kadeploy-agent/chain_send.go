@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/kadeploy/kadeploy/internal/argv"
 	"github.com/kadeploy/kadeploy/internal/broadcast"
 	"github.com/kadeploy/kadeploy/internal/outfile"
 )
@@ -44,7 +45,7 @@ func send(c *cli.Context) error {
 	if code == broadcast.ExitAll && err == nil {
 		return nil
 	}
-	return &failure{code: max(code, broadcast.ExitNone), err: err}
+	return &argv.Failure{Code: max(code, broadcast.ExitNone), Err: err}
 }
 
 func sendConfig(c *cli.Context) (cfg broadcast.SendConfig, err error) {

@@ -13,25 +13,12 @@ import (
 	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
-// failure is an error with the exit code that it means.
-type failure struct {
-	code int
-	err  error // nil: everything has been said
-}
-
-func (f *failure) Error() string {
-	if f.err == nil {
-		return fmt.Sprintf("exit code %d", f.code)
-	}
-	return f.err.Error()
-}
-
 // complain writes the last word on standard error, one line, and returns the exit code.
 func complain(err error) int {
 	code := 1
-	var f *failure
+	var f *argv.Failure
 	if errors.As(err, &f) {
-		if code = f.code; f.err == nil {
+		if code = f.Code; f.Err == nil {
 			return code
 		}
 	}
@@ -44,7 +31,7 @@ func complain(err error) int {
 
 // usage is a command line of the tool that cannot be right.
 func usage(command, format string, args ...any) error {
-	return &failure{code: broadcast.ExitUsage, err: fmt.Errorf("%w (see kadeploy-agent %s --help)", fmt.Errorf(format, args...), command)}
+	return &argv.Failure{Code: broadcast.ExitUsage, Err: fmt.Errorf("%w (see kadeploy-agent %s --help)", fmt.Errorf(format, args...), command)}
 }
 
 // commandOf is the command as its user typed it, without the program.
@@ -52,19 +39,7 @@ func commandOf(c *cli.Context) string { return strings.TrimPrefix(c.Command.Help
 
 // usageError words the errors of the flag parser.
 func usageError(c *cli.Context, err error, _ bool) error {
-	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
-	if !unknown {
-		return usage(commandOf(c), "%w", err)
-	}
-	dashes := "-"
-	if len(name) > 1 {
-		dashes = "--"
-	}
-	text := "unknown option " + dashes + name
-	if like := cli.SuggestFlag(c.Command.Flags, name, false); strings.HasPrefix(like, "--") {
-		text += fmt.Sprintf(". Did you mean %s?", like)
-	}
-	return usage(commandOf(c), "%s", text)
+	return usage(commandOf(c), "%w", argv.Misuse(c, err))
 }
 
 // ordered puts the words of a chain command into the parser's order; flags may stand anywhere.

@@ -17,6 +17,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/argv"
 	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
@@ -41,12 +42,12 @@ type Config struct {
 type runner struct{ Config }
 
 // Run executes a command line, the program's name first, and returns the exit code.
-func Run(cfg Config, argv []string) int {
+func Run(cfg Config, words []string) int {
 	r := &runner{cfg}
 	app := r.app()
-	argv, err := ordered(app.Commands, argv)
+	words, err := ordered(app.Commands, words)
 	if err == nil {
-		err = app.Run(argv)
+		err = app.Run(words)
 	}
 	return r.complain(err)
 }
@@ -165,28 +166,13 @@ func help(c *cli.Context) error {
 	return cli.ShowCommandHelp(c, name)
 }
 
-// failure is an error with the exit code that it means.
-type failure struct {
-	code int
-	err  error // nil: everything has been said
-}
-
-func (f *failure) Error() string {
-	if f.err == nil {
-		return fmt.Sprintf("exit code %d", f.code)
-	}
-	return f.err.Error()
-}
-
-func (f *failure) Unwrap() error { return f.err }
-
 // usage is a command line that cannot be right; command "" is the program itself.
 func usage(command, format string, args ...any) error {
 	see := " (see kadeploy-server --help)"
 	if command != "" {
 		see = " (see kadeploy-server " + command + " --help)"
 	}
-	return &failure{exitUsage, fmt.Errorf(format+"%s", append(args, see)...)}
+	return &argv.Failure{Code: exitUsage, Err: fmt.Errorf(format+"%s", append(args, see)...)}
 }
 
 // usageError words the errors of the flag parser.
@@ -195,17 +181,7 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	if c.Command != nil && c.Command.Name != c.App.Name {
 		command = c.Command.Name
 	}
-	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
-	if !unknown {
-		return usage(command, "%w", err)
-	}
-	if name = strings.TrimLeft(name, "-"); len(name) > 1 {
-		name = "-" + name
-	}
-	if like := cli.SuggestFlag(c.Command.Flags, strings.TrimLeft(name, "-"), false); like != "" {
-		return usage(command, "unknown option -%s. Did you mean %s?", name, like)
-	}
-	return usage(command, "unknown option -%s", name)
+	return usage(command, "%w", argv.Misuse(c, err))
 }
 
 // complain writes the last word on standard error and returns the exit code.
@@ -213,12 +189,12 @@ func (r *runner) complain(err error) int {
 	if err == nil {
 		return exitOK
 	}
-	var f *failure
+	var f *argv.Failure
 	if !errors.As(err, &f) {
-		f = &failure{exitFailed, err}
+		f = &argv.Failure{Code: exitFailed, Err: err}
 	}
-	if f.err != nil {
+	if f.Err != nil {
 		fmt.Fprintf(r.Stderr, "kadeploy-server: %s\n", wording.Clean(strings.ReplaceAll(err.Error(), "\n", "; ")))
 	}
-	return f.code
+	return f.Code
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/argv"
 )
 
 // load reads the configuration for the daemon, and prints its problems when there are errors among them.
@@ -30,13 +31,13 @@ func (r *runner) loadFrom(dir, flag string) (*config.Snapshot, error) {
 }
 
 func notValid(dir string) error {
-	return &failure{exitUsage, fmt.Errorf("the configuration in %s is not valid", dir)}
+	return &argv.Failure{Code: exitUsage, Err: fmt.Errorf("the configuration in %s is not valid", dir)}
 }
 
 // readable refuses a directory that cannot be one of a configuration.
 func readable(dir, flag string) error {
 	if err := config.CheckDir(dir); err != nil {
-		return &failure{exitUsage, fmt.Errorf("%w (see %s DIR)", err, flag)}
+		return &argv.Failure{Code: exitUsage, Err: fmt.Errorf("%w (see %s DIR)", err, flag)}
 	}
 	return nil
 }
@@ -81,7 +82,7 @@ func (r *runner) checkConfig(c *cli.Context) error {
 	var explained []config.Explanation
 	if node := c.String("explain"); node != "" && snapshot != nil {
 		if explained, err = snapshot.Explain(node); err != nil {
-			return &failure{exitUsage, err}
+			return &argv.Failure{Code: exitUsage, Err: err}
 		}
 	}
 	if asJSON {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/cmd/kadeploy-server/daemon"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/argv"
 )
 
 // stopTimeout is what a daemon has to stop in order before it is killed, unless said otherwise; it gives up by itself a
@@ -39,7 +40,7 @@ func (r *runner) instance(c *cli.Context) (daemon.Instance, error) {
 	}
 	state, err := config.StateDir(dir)
 	if err != nil {
-		return daemon.Instance{}, &failure{exitUsage, err}
+		return daemon.Instance{}, &argv.Failure{Code: exitUsage, Err: err}
 	}
 	return daemon.At(state), nil
 }

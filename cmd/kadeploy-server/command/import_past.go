@@ -9,6 +9,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/cmd/kadeploy-server/daemon"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/argv"
 	"github.com/kadeploy/kadeploy/internal/kadeploy3"
 	"github.com/kadeploy/kadeploy/internal/store"
 )
@@ -24,9 +25,9 @@ func (r *runner) importPast(dir, dump string, dry, asJSON bool) error {
 	past, err := kadeploy3.ReadPast(ctx, dump, os.Stdin)
 	switch {
 	case ctx.Err() != nil && err != nil:
-		return &failure{exitUsage, errors.New("interrupted; nothing was taken")}
+		return &argv.Failure{Code: exitUsage, Err: errors.New("interrupted; nothing was taken")}
 	case err != nil:
-		return &failure{exitUsage, err}
+		return &argv.Failure{Code: exitUsage, Err: err}
 	}
 	taken, err := takePast(ctx, past, site, dry)
 	switch {

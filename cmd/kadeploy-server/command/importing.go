@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/kadeploy/kadeploy/internal/argv"
 	"github.com/kadeploy/kadeploy/internal/kadeploy3"
 )
 
@@ -56,14 +57,14 @@ func (r *runner) importing(c *cli.Context) error {
 	result, err := kadeploy3.Import(ctx, kadeploy3.Config{Dump: dump, Dir: dir, Out: out, Now: time.Now(), Stdin: os.Stdin})
 	switch {
 	case ctx.Err() != nil && err != nil:
-		return &failure{exitUsage, fmt.Errorf("interrupted; nothing was made")}
+		return &argv.Failure{Code: exitUsage, Err: fmt.Errorf("interrupted; nothing was made")}
 	case err != nil:
-		return &failure{exitUsage, err}
+		return &argv.Failure{Code: exitUsage, Err: err}
 	}
 	defer result.Discard()
 	if !dry {
 		if err := result.Commit(); err != nil {
-			return &failure{exitUsage, err}
+			return &argv.Failure{Code: exitUsage, Err: err}
 		}
 	}
 	if asJSON {
@@ -86,7 +87,7 @@ func interruptible() (context.Context, context.CancelFunc) {
 
 func notTaken(n int) error {
 	if n > 0 {
-		return &failure{exitFailed, fmt.Errorf("%s not taken, see the report", wasOrWere(n))}
+		return &argv.Failure{Code: exitFailed, Err: fmt.Errorf("%s not taken, see the report", wasOrWere(n))}
 	}
 	return nil
 }

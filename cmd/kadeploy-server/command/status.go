@@ -11,6 +11,7 @@ import (
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/cmd/kadeploy-server/daemon"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/argv"
 )
 
 // patience is how long status waits for the daemon's answer.
@@ -58,7 +59,7 @@ func (r *runner) status(c *cli.Context) error {
 	case err != nil:
 		return err
 	case !s.Running:
-		return &failure{code: exitDown}
+		return &argv.Failure{Code: exitDown}
 	case !s.Answers:
 		return fmt.Errorf("pid %d does not answer: %s; see its log, or restart it", s.PID, s.Error)
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/kadeploy/kadeploy/internal/argv"
 )
 
 const (
@@ -58,7 +60,7 @@ func (r *runner) target(c *cli.Context) (Target, error) {
 	if dir := c.String("config-dir"); dir != "" && !c.IsSet("server") {
 		socket, err := r.Socket(dir)
 		if err != nil {
-			return Target{}, &failure{code: exitUsage, err: fmt.Errorf("-d %s: %w", dir, err)}
+			return Target{}, &argv.Failure{Code: exitUsage, Err: fmt.Errorf("-d %s: %w", dir, err)}
 		}
 		sockets = []string{socket}
 	} else if !here {
@@ -87,7 +89,7 @@ func (r *runner) server(c *cli.Context) (string, error) {
 	if dir := c.String("config-dir"); dir != "" {
 		server, err := r.Address(dir)
 		if err != nil {
-			return "", &failure{code: exitUsage, err: fmt.Errorf("-d %s: %w", dir, err)}
+			return "", &argv.Failure{Code: exitUsage, Err: fmt.Errorf("-d %s: %w", dir, err)}
 		}
 		return server, nil
 	}
@@ -148,6 +150,6 @@ func unsure(err error) error {
 	if !errors.Is(err, errInterrupted) {
 		return err
 	}
-	return &failure{code: exitInterrupted, err: errors.New("interrupted before the server answered"),
-		hint: "if it took the request, kadeploy status shows it"}
+	return &argv.Failure{Code: exitInterrupted, Err: errors.New("interrupted before the server answered"),
+		Hint: "if it took the request, kadeploy status shows it"}
 }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/kadeploy/kadeploy/actors/client"
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/argv"
 	"github.com/kadeploy/kadeploy/internal/nodeset"
 	"github.com/kadeploy/kadeploy/internal/wording"
 )
@@ -26,29 +26,13 @@ const (
 	exitInterrupted = 130 // interrupted: the operation was cancelled
 )
 
-// failure is an error with the exit code that it means.
-type failure struct {
-	code int
-	err  error  // nil: everything has been said
-	hint string // a second line
-}
-
-func (f *failure) Error() string {
-	if f.err == nil {
-		return fmt.Sprintf("exit code %d", f.code)
-	}
-	return f.err.Error()
-}
-
-func (f *failure) Unwrap() error { return f.err }
-
 // usage is a command line that cannot be right; command "" is the program itself.
 func usage(command, format string, args ...any) error {
 	hint := "see kadeploy --help"
 	if command != "" {
 		hint = "see kadeploy " + command + " --help"
 	}
-	return &failure{code: exitUsage, err: fmt.Errorf(format, args...), hint: hint}
+	return &argv.Failure{Code: exitUsage, Err: fmt.Errorf(format, args...), Hint: hint}
 }
 
 // usageError words the errors of the flag parser.
@@ -57,18 +41,7 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	if c.Command != nil && c.Command.Name != c.App.Name {
 		command = c.Command.Name
 	}
-	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
-	if !unknown {
-		return usage(command, "%w", err)
-	}
-	if name = strings.TrimLeft(name, "-"); len(name) > 1 {
-		name = "-" + name
-	}
-	text := fmt.Sprintf("unknown option -%s", name)
-	if like := cli.SuggestFlag(c.Command.Flags, strings.TrimLeft(name, "-"), false); like != "" {
-		text += fmt.Sprintf(". Did you mean %s?", like)
-	}
-	return usage(command, "%s", text)
+	return usage(command, "%w", argv.Misuse(c, err))
 }
 
 // complain writes the last word on standard error and returns the exit code.
@@ -77,8 +50,8 @@ func (r *runner) complain(err error) int {
 		return exitOK
 	}
 	code, hint := classify(err)
-	var f *failure
-	if !errors.As(err, &f) || f.err != nil {
+	var f *argv.Failure
+	if !errors.As(err, &f) || f.Err != nil {
 		fmt.Fprintf(r.Stderr, "kadeploy: %s\n", wording.Clean(err.Error()))
 	}
 	for _, line := range hint {
@@ -89,15 +62,15 @@ func (r *runner) complain(err error) int {
 
 // classify finds the exit code of an error, and the hints that belong to it.
 func classify(err error) (code int, hint []string) {
-	var f *failure
+	var f *argv.Failure
 	var refused *client.RefusedError
 	var file *client.FileError
 	switch {
 	case errors.As(err, &f):
-		if f.hint != "" {
-			hint = []string{f.hint}
+		if f.Hint != "" {
+			hint = []string{f.Hint}
 		}
-		return f.code, hint
+		return f.Code, hint
 	case errors.As(err, &refused):
 		return refusalCode(refused.Refused.GetCode()), append(holders(refused.Refused.GetBusy()), files(refused.Refused.GetFiles())...)
 	case errors.Is(err, client.ErrNoServer), errors.Is(err, context.DeadlineExceeded):

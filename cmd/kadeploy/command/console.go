@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/kadeploy/kadeploy/actors/client"
+	"github.com/kadeploy/kadeploy/internal/argv"
 	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
@@ -55,7 +56,7 @@ func (r *runner) console(c *cli.Context) error {
 	if name := c.String("log"); name != "" {
 		log, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {
-			return &failure{code: exitUsage, err: fmt.Errorf("--log: %w", err)}
+			return &argv.Failure{Code: exitUsage, Err: fmt.Errorf("--log: %w", err)}
 		}
 		defer log.Close()
 		s.out = io.MultiWriter(r.Stdout, log)
@@ -99,7 +100,7 @@ func (r *runner) attend(s *consoleScreen, node string) error {
 	}
 	var ended *client.ConsoleEndedError
 	if err != nil && !errors.As(err, &ended) {
-		return &failure{code: exitNoServer, err: fmt.Errorf("console of %s: %w", node, err)}
+		return &argv.Failure{Code: exitNoServer, Err: fmt.Errorf("console of %s: %w", node, err)}
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/argv"
 	"github.com/kadeploy/kadeploy/internal/catalogue"
 )
 
@@ -160,15 +161,15 @@ func (r *runner) envAdd(c *cli.Context, flag, file, visibility string, asJSON bo
 		if err := problems.WriteText(r.Stderr); err != nil {
 			return err
 		}
-		return &failure{code: exitUsage, err: fmt.Errorf("%s is no good description: nothing was added", file)}
+		return &argv.Failure{Code: exitUsage, Err: fmt.Errorf("%s is no good description: nothing was added", file)}
 	}
 	return r.withServer(c, func(svc Service) error {
 		added, err := await(c.Context, r, 0, func(ctx context.Context) (*message.Env, error) {
 			return svc.EnvAdd(ctx, &message.EnvAdd{Environment: text, EnvironmentPath: path, Visibility: visibility, User: c.String("user")})
 		})
 		if errors.Is(err, errInterrupted) {
-			return &failure{code: exitInterrupted, err: errors.New("interrupted before the server answered"),
-				hint: "it goes on reading: kadeploy env list shows the environment when it is there"}
+			return &argv.Failure{Code: exitInterrupted, Err: errors.New("interrupted before the server answered"),
+				Hint: "it goes on reading: kadeploy env list shows the environment when it is there"}
 		}
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/config"
+	"github.com/kadeploy/kadeploy/internal/argv"
 	"github.com/kadeploy/kadeploy/internal/catalogue"
 	"github.com/kadeploy/kadeploy/internal/wording"
 )
@@ -43,8 +44,8 @@ func (r *runner) envUpdate(c *cli.Context, ref *message.EnvRef, parts []string, 
 			return svc.EnvUpdate(ctx, &message.EnvUpdate{Env: ref, Parts: parts})
 		})
 		if errors.Is(err, errInterrupted) {
-			return &failure{code: exitInterrupted, err: errors.New("interrupted before the server answered"),
-				hint: "it goes on reading: kadeploy env list shows the next version when it is there"}
+			return &argv.Failure{Code: exitInterrupted, Err: errors.New("interrupted before the server answered"),
+				Hint: "it goes on reading: kadeploy env list shows the next version when it is there"}
 		}
 		if err != nil {
 			return err
@@ -139,7 +140,7 @@ func (r *runner) envMove(c *cli.Context, words []string, dryRun, asJSON bool) er
 			r.sayMoved(moved, dryRun)
 		}
 		if err == nil && slices.ContainsFunc(moved, func(m envMoved) bool { return m.Problem != "" }) {
-			return &failure{code: exitPartial}
+			return &argv.Failure{Code: exitPartial}
 		}
 		return err
 	})

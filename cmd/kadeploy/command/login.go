@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/kadeploy/kadeploy/actors/client"
+	"github.com/kadeploy/kadeploy/internal/argv"
 	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
@@ -79,7 +80,7 @@ func (r *runner) token(c *cli.Context) (string, error) {
 	if c.IsSet("token-file") {
 		text, err := r.readToken(c.String("token-file"))
 		if err != nil {
-			return "", &failure{code: exitUsage, err: fmt.Errorf("--token-file %s: %w", c.String("token-file"), wording.Bare(err))}
+			return "", &argv.Failure{Code: exitUsage, Err: fmt.Errorf("--token-file %s: %w", c.String("token-file"), wording.Bare(err))}
 		}
 		token = text
 	}

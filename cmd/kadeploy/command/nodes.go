@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/argv"
 	"github.com/kadeploy/kadeploy/internal/nodeset"
 	"github.com/kadeploy/kadeploy/internal/wording"
 )
@@ -118,7 +119,7 @@ func choose(all []*message.NodeStatus, only []string) ([]nodeStatus, error) {
 		}
 	}
 	if len(unknown) > 0 {
-		return nil, &failure{code: exitUsage, err: fmt.Errorf("the server has no %s", nodeset.Fold(unknown)), hint: "kadeploy nodes shows those it has"}
+		return nil, &argv.Failure{Code: exitUsage, Err: fmt.Errorf("the server has no %s", nodeset.Fold(unknown)), Hint: "kadeploy nodes shows those it has"}
 	}
 	return nodes, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/argv"
 	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
@@ -100,7 +101,7 @@ func (r *runner) showPower(ctx context.Context, svc Service, nodes []string, asJ
 	case err != nil || !slices.ContainsFunc(states, unknown):
 		return err
 	case slices.ContainsFunc(states, func(s powerState) bool { return !unknown(s) }):
-		return &failure{code: exitPartial}
+		return &argv.Failure{Code: exitPartial}
 	}
-	return &failure{code: exitFailed}
+	return &argv.Failure{Code: exitFailed}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kadeploy/kadeploy/actors/client"
+	"github.com/kadeploy/kadeploy/internal/argv"
 )
 
 // stay follows an operation and leaves its results: tables or JSON, files, script, exit code.
@@ -90,9 +91,9 @@ func lastWord(f *follower, end ending, code int) error {
 	case end.err != nil:
 		text, hint = fmt.Sprintf("lost sight of %s: %s", f.id, end.err), "it may go on: kadeploy watch "+f.id
 	case code != exitOK:
-		return &failure{code: code} // the summary has said it
+		return &argv.Failure{Code: code} // the summary has said it
 	default:
 		return nil
 	}
-	return &failure{code: code, err: errors.New(text), hint: hint}
+	return &argv.Failure{Code: code, Err: errors.New(text), Hint: hint}
 }
