@@ -22,7 +22,7 @@ func (d *deploy) resume(p *past) {
 			continue
 		}
 		v := d.views[host]
-		v.root, v.call, v.said = p.roots[host], p.calls[host], p.said[host]
+		v.root, v.call, v.said, v.unrestored = p.roots[host], p.calls[host], p.said[host], p.unrestored[host]
 		v.attempt.Macro, v.attempt.Instance, v.attempt.Try, v.micro = w.Macro, w.Instance, max(w.At(w.Macro).Try, 1), w.Micro
 		if !w.Phase.Settled() {
 			n := v.changed(host, message.NodePhase_RETRYING)

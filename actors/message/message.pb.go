@@ -1586,6 +1586,7 @@ type NodeChanged struct {
 	Call          []byte                 `protobuf:"bytes,42,opt,name=call,proto3" json:"call,omitempty"`                            // phone_home: sha256 of the token of the call that the new system is to make
 	Said          string                 `protobuf:"bytes,43,opt,name=said,proto3" json:"said,omitempty"`                            // it has called: the sha256 of the image that it says it is, hexadecimal
 	Root          string                 `protobuf:"bytes,50,opt,name=root,proto3" json:"root,omitempty"`                            // mount_deploy_part: what a kernel calls the partition, where that is not the name that the configuration has
+	Unrestored    uint32                 `protobuf:"varint,52,opt,name=unrestored,proto3" json:"unrestored,omitempty"`               // attributes, ACLs and device nodes that the image on its disk has not, as its agent said
 	Interrupted   *timestamppb.Timestamp `protobuf:"bytes,51,opt,name=interrupted,proto3" json:"interrupted,omitempty"`              // RETRYING: that is no failure of the node, the server was stopped; when it was last heard of
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1731,6 +1732,13 @@ func (x *NodeChanged) GetRoot() string {
 		return x.Root
 	}
 	return ""
+}
+
+func (x *NodeChanged) GetUnrestored() uint32 {
+	if x != nil {
+		return x.Unrestored
+	}
+	return 0
 }
 
 func (x *NodeChanged) GetInterrupted() *timestamppb.Timestamp {
@@ -6577,7 +6585,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\bNodeInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\tR\acluster\x12\x18\n" +
-	"\aaddress\x18\x03 \x01(\tR\aaddress\"\xea\x03\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\"\x8a\x04\n" +
 	"\vNodeChanged\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12,\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x16.kadeploy.v1.NodePhaseR\x05phase\x12\x14\n" +
@@ -6596,7 +6604,10 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\astopped\x18) \x01(\bR\astopped\x12\x12\n" +
 	"\x04call\x18* \x01(\fR\x04call\x12\x12\n" +
 	"\x04said\x18+ \x01(\tR\x04said\x12\x12\n" +
-	"\x04root\x182 \x01(\tR\x04root\x12<\n" +
+	"\x04root\x182 \x01(\tR\x04root\x12\x1e\n" +
+	"\n" +
+	"unrestored\x184 \x01(\rR\n" +
+	"unrestored\x12<\n" +
 	"\vinterrupted\x183 \x01(\v2\x1a.google.protobuf.TimestampR\vinterrupted\"8\n" +
 	"\fChainChanged\x12\x14\n" +
 	"\x05order\x18\x01 \x03(\tR\x05order\x12\x12\n" +
