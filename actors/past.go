@@ -29,14 +29,15 @@ type past struct {
 	said     map[string]string             // by those that have: the sha256 of their images
 	leaving  map[string]time.Time          // since when a node is on its way into the new system
 
-	unrestored map[string]uint32 // of the images on their disks: attributes, ACLs and device nodes
+	unrestored map[string]uint32   // of the images on their disks: attributes, ACLs and device nodes
+	fetched    map[int]fetchedFile // pre- and post-installs from URLs, by their places in the description
 }
 
 // pastOf reads events in their order.
 func pastOf(since time.Time, events []*message.Event) *past {
 	p := &past{since: since, last: since, clusters: make(map[string]string), nodes: make(map[string]*workflow.Past), inside: make(map[string]time.Time),
 		boots: make(map[string]agentlink.Expected), roots: make(map[string]string), calls: make(map[string][]byte), said: make(map[string]string),
-		leaving: make(map[string]time.Time), unrestored: make(map[string]uint32)}
+		leaving: make(map[string]time.Time), unrestored: make(map[string]uint32), fetched: make(map[int]fetchedFile)}
 	for _, e := range events {
 		at := e.GetTime().AsTime()
 		p.last = at
@@ -48,6 +49,9 @@ func pastOf(since time.Time, events []*message.Event) *past {
 			}
 		case e.GetNote().GetImageDigest() != "":
 			p.digest = e.GetNote().GetImageDigest()
+		case e.GetNote().GetFetched() != nil:
+			f := e.GetNote().GetFetched()
+			p.fetched[int(f.GetPlace())] = fetchedFile{place: int(f.GetPlace()), shown: f.GetUrl(), digest: f.GetSha256()}
 		case e.GetNode() != nil:
 			p.moved(at, e.GetNode())
 		}
