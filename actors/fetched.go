@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"errors"
 	"fmt"
 	"path"
 
@@ -58,9 +57,9 @@ func (p *past) same(now fetchedFile) error {
 	if was.digest == "" || was.digest == now.digest {
 		return nil
 	}
-	text := fmt.Sprintf("interrupted: the server was stopped, and the %s %s is another one since: its sha256 was %s and is %s", now.what, now.shown, was.digest, now.digest)
+	why := "and the %s %s is another one since"
 	if isURL(now.shown) {
-		text += "; the image cache has lost the one before"
+		why = "the image cache has lost the %s %s, and its URL has another one since"
 	}
-	return errors.New(text)
+	return fmt.Errorf("interrupted: the server was stopped, "+why+": its sha256 was %s and is %s", now.what, now.shown, was.digest, now.digest)
 }
