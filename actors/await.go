@@ -16,8 +16,8 @@ import (
 // none to be kept, and tries every three seconds.
 const calling = 30 * time.Second
 
-// awaitAgent waits for an agent whose connection broke, and takes what it has kept; that is not of the try's time. Where that has failed, it is
-// told why: the disk is prepared again, and nobody would learn what came of it before.
+// awaitAgent waits for an agent whose connection broke, and takes what it has kept; that is not of the try's time. Where that has failed, and is
+// no failure of this try, it is told why: the disk is prepared again, and nobody would learn what came of it before.
 func (w *walker) awaitAgent(ctx context.Context, clock *clock) error {
 	clock.hold()
 	defer clock.resume()
@@ -25,8 +25,9 @@ func (w *walker) awaitAgent(ctx context.Context, clock *clock) error {
 	if err != nil {
 		return err
 	}
-	w.kept = w.keptBy(session)
-	if why := session.Kept().GetError(); why != "" {
+	kept := session.Kept()
+	w.kept = w.keptBy(kept)
+	if why := kept.GetError(); why != "" && w.kept == nil {
 		w.tell(chainNote{fmt.Sprintf("%s has failed to receive the image before its agent called again: %s", w.host, line(why))})
 	}
 	return nil

@@ -47,8 +47,8 @@ func (b *broadcast) order(n *config.Node) *agentpb.Receive {
 	return r
 }
 
-// again is the new session of an agent that has kept its order. An agent that has not, or whose order has failed meanwhile, is away as before:
-// its node begins with its disk.
+// again is the new session of an agent that has kept its order. An agent that has not, or whose order nobody fed any more, is away as before: its
+// node begins with its disk. One that has failed to carry it out has failed.
 func (b *broadcast) again(ctx context.Context, p *place, away error) (*agentlink.Session, error) {
 	session, err := calledAgain(ctx, b.system, b.job, p.node)
 	switch {
@@ -60,8 +60,10 @@ func (b *broadcast) again(ctx context.Context, p *place, away error) (*agentlink
 	switch kept := session.Kept(); {
 	case !b.isOf(kept, p):
 		return nil, away
-	case kept.GetError() != "":
+	case kept.GetForsaken():
 		return nil, fmt.Errorf("%w; meanwhile it failed: %s", away, line(kept.GetError()))
+	case kept.GetError() != "":
+		return nil, failedAway(kept.GetError())
 	}
 	return session, nil
 }

@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"time"
+
 	"github.com/kadeploy/kadeploy/actors/message"
 	"github.com/kadeploy/kadeploy/internal/store"
 )
@@ -9,14 +11,17 @@ import (
 type chronicle struct {
 	clusters map[string]string
 	nodes    map[string]*account
+	last     time.Time // of the event before
 }
 
 func newChronicle() *chronicle {
 	return &chronicle{clusters: make(map[string]string), nodes: make(map[string]*account)}
 }
 
-// see takes the next event.
+// see takes the next event. Tries that are under way at the end of an operation were cut when it was last heard of: it does not go on after a
+// stop of the server.
 func (c *chronicle) see(e *message.Event) (steps []store.Step, results []store.Result) {
+	defer func() { c.last = e.GetTime().AsTime() }()
 	switch {
 	case e.GetStarted() != nil:
 		for _, n := range e.GetStarted().GetNodes() {
@@ -26,6 +31,9 @@ func (c *chronicle) see(e *message.Event) (steps []store.Step, results []store.R
 		steps = c.moved(e, e.GetNode())
 	case e.GetEnded() != nil:
 		for _, n := range e.GetEnded().GetNodes() {
+			if a := c.nodes[n.GetName()]; a != nil {
+				steps = append(steps, a.settle(c.last, store.StepCut, "")...)
+			}
 			results = append(results, store.Result{
 				Operation: e.GetId(), Node: n.GetName(), Cluster: n.GetCluster(), Phase: phaseNames[n.GetPhase()],
 				State: n.GetState(), Cause: n.GetCause(), Tries: int(n.GetTries()), At: e.GetTime().AsTime(),

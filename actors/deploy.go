@@ -127,6 +127,11 @@ func (d *deploy) prepared(ctx actor.Context, m supervisor.TaskDone) {
 		return
 	}
 	d.record(imageEvent(d.job))
+	for _, f := range d.job.fetched {
+		if f.place > 0 { // the image is told
+			d.record(fetchedEvent(f))
+		}
+	}
 	if d.core == nil {
 		d.core = workflow.New(d.job.workflowConfig())
 	}

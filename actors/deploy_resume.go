@@ -22,7 +22,7 @@ func (d *deploy) resume(p *past) {
 			continue
 		}
 		v := d.views[host]
-		v.root, v.call, v.said = p.roots[host], p.calls[host], p.said[host]
+		v.root, v.call, v.said, v.unrestored = p.roots[host], p.calls[host], p.said[host], p.unrestored[host]
 		v.attempt.Macro, v.attempt.Instance, v.attempt.Try, v.micro = w.Macro, w.Instance, max(w.At(w.Macro).Try, 1), w.Micro
 		if !w.Phase.Settled() {
 			n := v.changed(host, message.NodePhase_RETRYING)
@@ -33,14 +33,19 @@ func (d *deploy) resume(p *past) {
 	d.tellCounts()
 }
 
-// sameAsBefore refuses another image than the nodes that are OK have got.
+// sameAsBefore refuses another image, pre- or post-install than the nodes that are OK have got.
 func (d *deploy) sameAsBefore() error {
-	p := d.job.past
-	if p == nil || p.digest == "" || d.job.image == nil || d.job.image.SHA256 == p.digest {
-		return nil
+	if img := d.job.image; img != nil {
+		if err := d.job.past.same(fetchedFile{what: "image", shown: d.job.shown(img.Path), digest: img.SHA256}); err != nil {
+			return err
+		}
 	}
-	return fmt.Errorf("interrupted: the server was stopped, and the image %s is another one since: its sha256 was %s and is %s",
-		d.job.shown(d.job.image.Path), p.digest, d.job.image.SHA256)
+	for _, f := range d.job.fetched {
+		if err := d.job.past.same(f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unprepared ends a request whose image is not good. When it is resumed, machines have been touched, and some may be OK.

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -26,7 +27,7 @@ type view struct {
 
 	chain      string                // the last broadcast that it was in
 	transfer   *message.NodeTransfer // in that; nil before
-	unrestored uint32                // attributes, ACLs and device nodes of the image, then
+	unrestored uint32                // attributes, ACLs and device nodes of the image, then or under a server before this one
 }
 
 // record appends a fact to the journal.
@@ -57,7 +58,7 @@ func (d *deploy) rooted(m nodeRoot) {
 func (v *view) changed(host string, phase message.NodePhase) *message.NodeChanged {
 	return &message.NodeChanged{
 		Node: host, Phase: phase, Macro: string(v.attempt.Macro), Instance: v.attempt.Instance,
-		Micro: string(v.micro), Try: uint32(v.attempt.Try),
+		Micro: string(v.micro), Try: uint32(v.attempt.Try), Unrestored: v.unrestored,
 	}
 }
 
@@ -172,8 +173,8 @@ func (d *deploy) report(r workflow.HostReport) *message.NodeReport {
 		Name: r.Host, Cluster: d.job.nodes[r.Host].node.Cluster, Phase: phases[r.Phase], Cause: line(r.Cause), Evidence: tail(r.Evidence, maxReport/len(d.job.order)),
 	}
 	n.Confirmed = r.Phase == workflow.PhaseOK && d.confirmed(r.Host)
-	if count := d.views[r.Host].unrestored; count > 0 && r.Phase == workflow.PhaseOK {
-		n.Cause = fmt.Sprintf("attributes, ACLs or device nodes of the image that were not restored: %d", count)
+	if r.Phase == workflow.PhaseOK {
+		n.Cause = cmp.Or(incomplete(d.views[r.Host].unrestored), n.Cause)
 	}
 	n.Transfer = reported(d.views[r.Host].transfer, len(d.job.order))
 	for _, m := range r.Macros {
@@ -188,6 +189,14 @@ func (d *deploy) report(r workflow.HostReport) *message.NodeReport {
 		n.Cause = stoppedBefore(r.Macro, r.Instance, r.Micro)
 	}
 	return n
+}
+
+// incomplete says of a node that is OK what it has not of the image; "": nothing.
+func incomplete(unrestored uint32) string {
+	if unrestored == 0 {
+		return ""
+	}
+	return fmt.Sprintf("attributes, ACLs or device nodes of the image that were not restored: %d", unrestored)
 }
 
 // untouched reports a node of a request that ended before any machine was touched.

@@ -29,10 +29,11 @@ func (a fileAccess) mayFetch(g *config.Global, url string) error {
 
 // fetch brings the files of a job that are at URLs, and puts their places in the description. They are held until the job ends.
 func (s sources) fetch(ctx context.Context, j *job, tell func(string)) error {
-	at := 0
+	j.fetched = nil
+	place := -1
 	for what, path := range j.files() {
-		want := j.wanted(at)
-		at++
+		place++
+		want := j.wanted(place)
 		if !isURL(*path) {
 			continue
 		}
@@ -40,41 +41,39 @@ func (s sources) fetch(ctx context.Context, j *job, tell func(string)) error {
 			return fmt.Errorf("%s of %s: this server fetches no URLs", what, j.env.Name)
 		}
 		shown := imagecache.Shown(*path)
-		f := s.begunWith(j, what, shown)
+		was := j.past.file(place)
+		if was.shown != shown { // it has moved since
+			was = fetchedFile{}
+		}
+		f := s.cache.Hold(was.digest) // what its URL has today may be another, and all nodes get the same
 		if f == nil {
 			tell("fetching " + shown)
 			var err error
 			if f, err = s.cache.Fetch(ctx, imagecache.Want{URL: *path, SHA256: want}, progressOf(shown, tell)); err != nil {
-				return fmt.Errorf("%s of %s: %w", what, j.env.Name, err)
+				return was.lost(fmt.Errorf("%s of %s: %w", what, j.env.Name, err))
 			}
 		}
 		s.holds.add(j.id, f.Release)
 		j.remember(f.Path, shown)
+		j.fetched = append(j.fetched, fetchedFile{place, what, shown, f.SHA256})
 		*path = f.Path
 	}
 	return nil
 }
 
-// recall holds the images that operations of a server before this one had fetched, as far as they are here, before anybody can ask for room.
+// recall holds what operations of a server before this one had fetched, as far as it is here, before anybody can ask for room.
 func (s sources) recall(m *Memory) {
 	if m == nil || s.cache == nil {
 		return
 	}
 	for _, o := range m.found {
-		if f := s.cache.Hold(o.past.digest); f != nil {
-			s.holds.begin(o.ID)
-			s.holds.add(o.ID, f.Release)
+		for _, digest := range o.past.digests() {
+			if f := s.cache.Hold(digest); f != nil {
+				s.holds.begin(o.ID)
+				s.holds.add(o.ID, f.Release)
+			}
 		}
 	}
-}
-
-// begunWith is the image that an operation has begun with under a server before this one, if it is here; nil: it has to be fetched. What its URL
-// has today may be another, and all nodes get the same.
-func (s sources) begunWith(j *job, what, shown string) *imagecache.File {
-	if j.past == nil || what != "image" || j.past.image != shown {
-		return nil
-	}
-	return s.cache.Hold(j.past.digest)
 }
 
 // wanted is the digest that a file of the description must have, by its place among them; "": nobody knows.
@@ -106,7 +105,7 @@ func progressOf(what string, tell func(string)) func(done, total int64) {
 	}
 }
 
-// fetched are the files of a description that are fetched.
-func (j *job) fetched() []string {
+// urls are the files of a description that are fetched.
+func (j *job) urls() []string {
 	return slices.DeleteFunc(j.env.Files(), func(path string) bool { return !isURL(path) })
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/kadeploy/kadeploy/internal/store"
 )
 
-var _ = It("What operations had fetched under a server before this one is held until they end", func() {
+var _ = DescribeTable("What operations had fetched under a server before this one is held until they end", func(pastWith func(digest string) *past) {
 	files := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(bytes.Repeat([]byte(r.URL.Path), 300))
 	}))
@@ -30,7 +30,7 @@ var _ = It("What operations had fetched under a server before this one is held u
 	before.Release()
 	from := sources{cache: cache, holds: &holds{}}
 	from.recall(&Memory{found: []found{
-		{Operation: store.Operation{ID: "D-1"}, past: &past{digest: before.SHA256}}, {Operation: store.Operation{ID: "D-2"}, past: &past{}}}})
+		{Operation: store.Operation{ID: "D-1"}, past: pastWith(before.SHA256)}, {Operation: store.Operation{ID: "D-2"}, past: &past{}}}})
 	_, err = fetch("/b")
 	Expect(err).To(MatchError(ContainSubstring("full of files in use")))
 	from.holds.begin("D-1") // it is planned again
@@ -38,4 +38,7 @@ var _ = It("What operations had fetched under a server before this one is held u
 	Expect(err).To(HaveOccurred())
 	from.holds.drop("D-1")
 	Expect(fetch("/b")).NotTo(BeNil())
-})
+},
+	Entry("an image", func(digest string) *past { return &past{digest: digest} }),
+	Entry("a pre- or post-install", func(digest string) *past { return &past{fetched: map[int]fetchedFile{2: {digest: digest}}} }),
+)

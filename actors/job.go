@@ -53,6 +53,7 @@ type job struct {
 	named   map[string]string      // files of users: the server's path -> as the description names it
 	allowed map[string]os.FileInfo // of those, the server's own: what was there when the request came
 	missing []string               // of a dry run: files that would have to be uploaded
+	fetched []fetchedFile          // from URLs
 }
 
 // hostJob is one node of a job.

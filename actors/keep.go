@@ -14,7 +14,6 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/kadeploy/kadeploy/config"
-	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 	"github.com/kadeploy/kadeploy/internal/workflow"
 )
@@ -68,19 +67,29 @@ func write(h hash.Hash, o *agentpb.Order) {
 	h.Write(b)
 }
 
-// keptBy is the order of this try that an agent has kept; nil when it has none, or that has failed. A node that wants TLS does not go on without.
-func (w *walker) keptBy(s *agentlink.Session) *agentpb.Kept {
-	kept := s.Kept()
-	if w.attempt.Resumes() == 0 || kept == nil || kept.GetError() != "" {
-		return nil
-	}
-	switch name := w.keep(); {
-	case name == nil, !bytes.Equal(kept.GetName(), name), w.target.node.ChainTLS && !kept.GetTls():
-		return nil
-	case len(kept.GetTransfer()) != len(broadcast{}.transfer) || len(kept.GetKey()) != len(broadcast{}.key):
+// keptBy is the order of this try that an agent has kept, or has failed to carry out; nil when that is no matter of this try.
+func (w *walker) keptBy(kept *agentpb.Kept) *agentpb.Kept {
+	if w.attempt.Resumes() == 0 || kept == nil || !ofTry(kept, w.keep(), w.target.node.ChainTLS) {
 		return nil
 	}
 	return kept
+}
+
+// ofTry says whether a try whose order has this name takes what an agent has kept: it goes on with it or, where that has failed, has failed. That
+// nobody fed it any more is the failure of no node. A node that wants TLS does not go on without.
+func ofTry(kept *agentpb.Kept, name []byte, tls bool) bool {
+	switch {
+	case name == nil, !bytes.Equal(kept.GetName(), name), kept.GetForsaken():
+		return false
+	case kept.GetError() != "":
+		return true
+	}
+	return (kept.GetTls() || !tls) && len(kept.GetTransfer()) == len(broadcast{}.transfer) && len(kept.GetKey()) == len(broadcast{}.key)
+}
+
+// failedAway is the failure of a node that could not carry out its order to receive the image, when its agent tells of it after it was away.
+func failedAway(why string) error {
+	return &orderError{text: "while its agent was away: " + line(why)}
 }
 
 // transferOf tells one transfer from another; "": it is none. It is no secret.

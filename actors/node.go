@@ -115,7 +115,7 @@ type walker struct {
 	root     string              // what a kernel calls the deployed partition; "": as the configuration does
 	call     []byte              // digest of the token that the system on its disk is to call with; nil: it is not to call
 	said     string              // sha256 of its image, by the deployed system's own word; "": it has not called
-	kept     *agentpb.Kept       // the order to receive the image that its agent has kept; nil: none, or it is of no use
+	kept     *agentpb.Kept       // the order to receive the image that its agent has kept, or has failed to carry out; nil: none, or it is of no use
 }
 
 var errTimeout = errors.New("timeout")

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"time"
@@ -27,13 +28,16 @@ type past struct {
 	calls    map[string][]byte             // that deployed systems are to make: digests of their tokens
 	said     map[string]string             // by those that have: the sha256 of their images
 	leaving  map[string]time.Time          // since when a node is on its way into the new system
+
+	unrestored map[string]uint32   // of the images on their disks: attributes, ACLs and device nodes
+	fetched    map[int]fetchedFile // pre- and post-installs from URLs, by their places in the description
 }
 
 // pastOf reads events in their order.
 func pastOf(since time.Time, events []*message.Event) *past {
 	p := &past{since: since, last: since, clusters: make(map[string]string), nodes: make(map[string]*workflow.Past), inside: make(map[string]time.Time),
 		boots: make(map[string]agentlink.Expected), roots: make(map[string]string), calls: make(map[string][]byte), said: make(map[string]string),
-		leaving: make(map[string]time.Time)}
+		leaving: make(map[string]time.Time), unrestored: make(map[string]uint32), fetched: make(map[int]fetchedFile)}
 	for _, e := range events {
 		at := e.GetTime().AsTime()
 		p.last = at
@@ -45,6 +49,9 @@ func pastOf(since time.Time, events []*message.Event) *past {
 			}
 		case e.GetNote().GetImageDigest() != "":
 			p.digest = e.GetNote().GetImageDigest()
+		case e.GetNote().GetFetched() != nil:
+			f := e.GetNote().GetFetched()
+			p.fetched[int(f.GetPlace())] = fetchedFile{place: int(f.GetPlace()), shown: f.GetUrl(), digest: f.GetSha256()}
 		case e.GetNode() != nil:
 			p.moved(at, e.GetNode())
 		}
@@ -78,6 +85,7 @@ func (p *past) moved(at time.Time, n *message.NodeChanged) {
 	if root := n.GetRoot(); root != "" {
 		p.roots[host] = root
 	}
+	p.unrestored[host] = n.GetUnrestored()
 	if workflow.Micro(n.GetMicro()) == workflow.SendEnvironment { // what lay on the disk is written over
 		delete(p.calls, host)
 		delete(p.said, host)
@@ -202,6 +210,9 @@ func (p *past) abandoned(hosts []string, why string) *message.Ended {
 		if w := p.nodes[host]; w != nil {
 			if w.Phase.Settled() {
 				n.Phase, n.Cause = phases[w.Phase], w.Cause
+			}
+			if n.Phase == message.NodePhase_OK {
+				n.Cause = cmp.Or(w.Cause, incomplete(p.unrestored[host]))
 			}
 			for _, m := range w.Macros {
 				n.Macros = append(n.Macros, macroTime(m.MacroTime))

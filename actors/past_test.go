@@ -109,3 +109,10 @@ var _ = It("The past of a node forgets the call of a system that was written ove
 	Expect(pastOf(time.Unix(0, 0), events[:3]).calls).To(HaveKey("n1"))
 	Expect(pastOf(time.Unix(0, 0), events).calls).NotTo(HaveKey("n1"))
 })
+
+var _ = It("The end of an operation that does not go on says of a node that is OK what it has not of the image", func() {
+	events := told("BootNewEnv 1", "ok")
+	events[1].GetNode().Unrestored = 3
+	ended := pastOf(time.Unix(0, 0), events).abandoned([]string{"n1"}, "it was started with --no-resume")
+	Expect(ended.GetNodes()[0].GetCause()).To(Equal("attributes, ACLs or device nodes of the image that were not restored: 3"))
+})

@@ -189,8 +189,12 @@ func (w *walker) waitReboot(ctx context.Context, boot workflow.Boot) error {
 	return err
 }
 
-// receive stands before the chain until the deployment starts one with this host, and until that has spoken of it.
+// receive stands before the chain until the deployment starts one with this host, and until that has spoken of it. What its agent has failed to
+// receive while it was away is the failure of this try.
 func (w *walker) receive(ctx context.Context, clock *clock) error {
+	if why := w.kept.GetError(); why != "" {
+		return failedAway(why)
+	}
 	session, err := agentFor(ctx, w.system, w.host, present)
 	if err != nil {
 		return err

@@ -191,7 +191,7 @@ func (j *job) describe() []string {
 	if image := j.env.Image.Path; slices.Contains(j.missing, image) || isURL(image) {
 		lines[0] = fmt.Sprintf("deploy %s on %d nodes from %s", j.envName(), len(j.order), j.shown(image))
 	}
-	for _, file := range j.fetched() {
+	for _, file := range j.urls() {
 		lines = append(lines, imagecache.Shown(file)+": is fetched first, unless it is in the image cache")
 	}
 	for _, file := range j.missing {

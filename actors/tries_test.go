@@ -2,9 +2,14 @@ package actors
 
 import (
 	"fmt"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kadeploy/kadeploy/actors/message"
+	"github.com/kadeploy/kadeploy/internal/store"
 )
 
 var _ = DescribeTable("The tries of a node are counted with their seconds, and a stop of the server is the end of none",
@@ -40,3 +45,14 @@ var _ = DescribeTable("The tries of a node are counted with their seconds, and a
 	Entry("what the deployed system says begins none", []string{"BootNewEnv 1 failed 1ssync", "BootNewEnv 2 ok 1s"},
 		"BootNewEnv 1", "retrying BootNewEnv 1", "said", "BootNewEnv 2", "ok"),
 )
+
+var _ = It("The tries that are under way when an operation ends that does not go on were cut, when the server was last heard of", func() {
+	c := newChronicle()
+	for _, e := range told("SetDeploymentEnv 1", "BroadcastEnv 1", "BroadcastEnv 1") {
+		c.see(e)
+	}
+	ended := &message.Event{Time: timestamppb.New(time.Unix(1000, 0)), Fact: &message.Event_Ended{Ended: &message.Ended{Nodes: []*message.NodeReport{{Name: "n1"}, {Name: "n2"}}}}}
+	steps, results := c.see(ended)
+	Expect(steps).To(HaveExactElements(And(HaveField("Macro", "BroadcastEnv"), HaveField("Outcome", store.StepCut), HaveField("Took", time.Second))))
+	Expect(results).To(HaveLen(2))
+})

@@ -2,6 +2,7 @@ package chain_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"syscall"
@@ -258,6 +259,7 @@ var _ = Describe("A chain that loses links", func() {
 			Eventually(n.done).WithTimeout(4*second).Should(BeClosed(), n.name)
 			Expect(n.err).To(MatchError(ContainSubstring("predecessor ")))
 			Expect(n.err).To(MatchError(ContainSubstring("predecessor the head died")))
+			Expect(errors.As(n.err, new(*chain.ForsakenError))).To(BeTrue())
 			_, closed, aborted := n.sink.state()
 			Expect(closed).To(BeFalse())
 			Expect(aborted).To(HaveOccurred())

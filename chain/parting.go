@@ -2,7 +2,6 @@ package chain
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -103,7 +102,7 @@ func (l *link) giveUp(ctx context.Context, a abort) error {
 	if l.sinkErr != nil { // it had failed before
 		return l.sinkErr
 	}
-	return errors.New(a.cause)
+	return &ForsakenError{a.cause}
 }
 
 // closeDown sends those below home once they are settled, or fed by another.

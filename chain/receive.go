@@ -45,6 +45,12 @@ type ReceiveConfig struct {
 // ErrManifest tells of a predecessor that has another image than the one expected.
 var ErrManifest = errors.New("predecessor has another image")
 
+// ForsakenError is that of a link that nobody feeds any more before it has the whole image: the head is gone or has given up. Its sink has
+// not failed.
+type ForsakenError struct{ Cause string }
+
+func (e *ForsakenError) Error() string { return e.Cause }
+
 // Receive is a link of the chain: it writes the image to its sink and feeds the links after it. Until the first predecessor calls it
 // waits for ctx alone. It returns when all links after it are settled too, or as soon as it cannot be of use any more. The result is
 // OK exactly when the error is nil. A sink that fails makes the result not OK, but the links after it are served to the end.

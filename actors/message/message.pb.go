@@ -1586,6 +1586,7 @@ type NodeChanged struct {
 	Call          []byte                 `protobuf:"bytes,42,opt,name=call,proto3" json:"call,omitempty"`                            // phone_home: sha256 of the token of the call that the new system is to make
 	Said          string                 `protobuf:"bytes,43,opt,name=said,proto3" json:"said,omitempty"`                            // it has called: the sha256 of the image that it says it is, hexadecimal
 	Root          string                 `protobuf:"bytes,50,opt,name=root,proto3" json:"root,omitempty"`                            // mount_deploy_part: what a kernel calls the partition, where that is not the name that the configuration has
+	Unrestored    uint32                 `protobuf:"varint,52,opt,name=unrestored,proto3" json:"unrestored,omitempty"`               // attributes, ACLs and device nodes that the image on its disk has not, as its agent said
 	Interrupted   *timestamppb.Timestamp `protobuf:"bytes,51,opt,name=interrupted,proto3" json:"interrupted,omitempty"`              // RETRYING: that is no failure of the node, the server was stopped; when it was last heard of
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1733,6 +1734,13 @@ func (x *NodeChanged) GetRoot() string {
 	return ""
 }
 
+func (x *NodeChanged) GetUnrestored() uint32 {
+	if x != nil {
+		return x.Unrestored
+	}
+	return 0
+}
+
 func (x *NodeChanged) GetInterrupted() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Interrupted
@@ -1865,6 +1873,7 @@ type Note struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	ImageDigest   string                 `protobuf:"bytes,2,opt,name=image_digest,json=imageDigest,proto3" json:"image_digest,omitempty"` // sha256, hexadecimal: what the nodes will get, once it is known to be good
+	Fetched       *FetchedFile           `protobuf:"bytes,3,opt,name=fetched,proto3" json:"fetched,omitempty"`                            // likewise: a pre- or post-install that was at a URL
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1913,6 +1922,74 @@ func (x *Note) GetImageDigest() string {
 	return ""
 }
 
+func (x *Note) GetFetched() *FetchedFile {
+	if x != nil {
+		return x.Fetched
+	}
+	return nil
+}
+
+// FetchedFile is a file of a description, as the nodes get it.
+type FetchedFile struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Place         uint32                 `protobuf:"varint,1,opt,name=place,proto3" json:"place,omitempty"`  // among the files of the description, of which the image is the first
+	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`       // without what may be a secret in it
+	Sha256        string                 `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"` // hexadecimal
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchedFile) Reset() {
+	*x = FetchedFile{}
+	mi := &file_actors_message_message_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchedFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchedFile) ProtoMessage() {}
+
+func (x *FetchedFile) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_message_message_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchedFile.ProtoReflect.Descriptor instead.
+func (*FetchedFile) Descriptor() ([]byte, []int) {
+	return file_actors_message_message_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *FetchedFile) GetPlace() uint32 {
+	if x != nil {
+		return x.Place
+	}
+	return 0
+}
+
+func (x *FetchedFile) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *FetchedFile) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
 type Ended struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Outcome       Outcome                `protobuf:"varint,1,opt,name=outcome,proto3,enum=kadeploy.v1.Outcome" json:"outcome,omitempty"`
@@ -1925,7 +2002,7 @@ type Ended struct {
 
 func (x *Ended) Reset() {
 	*x = Ended{}
-	mi := &file_actors_message_message_proto_msgTypes[17]
+	mi := &file_actors_message_message_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1937,7 +2014,7 @@ func (x *Ended) String() string {
 func (*Ended) ProtoMessage() {}
 
 func (x *Ended) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[17]
+	mi := &file_actors_message_message_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1950,7 +2027,7 @@ func (x *Ended) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ended.ProtoReflect.Descriptor instead.
 func (*Ended) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{17}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Ended) GetOutcome() Outcome {
@@ -2000,7 +2077,7 @@ type NodeReport struct {
 
 func (x *NodeReport) Reset() {
 	*x = NodeReport{}
-	mi := &file_actors_message_message_proto_msgTypes[18]
+	mi := &file_actors_message_message_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2012,7 +2089,7 @@ func (x *NodeReport) String() string {
 func (*NodeReport) ProtoMessage() {}
 
 func (x *NodeReport) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[18]
+	mi := &file_actors_message_message_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2025,7 +2102,7 @@ func (x *NodeReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeReport.ProtoReflect.Descriptor instead.
 func (*NodeReport) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{18}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *NodeReport) GetName() string {
@@ -2117,7 +2194,7 @@ type MacroTime struct {
 
 func (x *MacroTime) Reset() {
 	*x = MacroTime{}
-	mi := &file_actors_message_message_proto_msgTypes[19]
+	mi := &file_actors_message_message_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2129,7 +2206,7 @@ func (x *MacroTime) String() string {
 func (*MacroTime) ProtoMessage() {}
 
 func (x *MacroTime) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[19]
+	mi := &file_actors_message_message_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2142,7 +2219,7 @@ func (x *MacroTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MacroTime.ProtoReflect.Descriptor instead.
 func (*MacroTime) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{19}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MacroTime) GetMacro() string {
@@ -2189,7 +2266,7 @@ type NodeTransfer struct {
 
 func (x *NodeTransfer) Reset() {
 	*x = NodeTransfer{}
-	mi := &file_actors_message_message_proto_msgTypes[20]
+	mi := &file_actors_message_message_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2201,7 +2278,7 @@ func (x *NodeTransfer) String() string {
 func (*NodeTransfer) ProtoMessage() {}
 
 func (x *NodeTransfer) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[20]
+	mi := &file_actors_message_message_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2214,7 +2291,7 @@ func (x *NodeTransfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeTransfer.ProtoReflect.Descriptor instead.
 func (*NodeTransfer) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{20}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *NodeTransfer) GetPosition() uint32 {
@@ -2277,7 +2354,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_actors_message_message_proto_msgTypes[21]
+	mi := &file_actors_message_message_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2289,7 +2366,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[21]
+	mi := &file_actors_message_message_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2302,7 +2379,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{21}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Cancel) GetId() string {
@@ -2336,7 +2413,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[22]
+	mi := &file_actors_message_message_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2348,7 +2425,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[22]
+	mi := &file_actors_message_message_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2361,7 +2438,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{22}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *StatusRequest) GetClientId() string {
@@ -2391,7 +2468,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_actors_message_message_proto_msgTypes[23]
+	mi := &file_actors_message_message_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2403,7 +2480,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[23]
+	mi := &file_actors_message_message_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2416,7 +2493,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{23}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Status) GetOperations() []*OperationStatus {
@@ -2474,7 +2551,7 @@ type OperationStatus struct {
 
 func (x *OperationStatus) Reset() {
 	*x = OperationStatus{}
-	mi := &file_actors_message_message_proto_msgTypes[24]
+	mi := &file_actors_message_message_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2486,7 +2563,7 @@ func (x *OperationStatus) String() string {
 func (*OperationStatus) ProtoMessage() {}
 
 func (x *OperationStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[24]
+	mi := &file_actors_message_message_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2499,7 +2576,7 @@ func (x *OperationStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationStatus.ProtoReflect.Descriptor instead.
 func (*OperationStatus) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{24}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *OperationStatus) GetId() string {
@@ -2595,7 +2672,7 @@ type NodesRequest struct {
 
 func (x *NodesRequest) Reset() {
 	*x = NodesRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[25]
+	mi := &file_actors_message_message_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2607,7 +2684,7 @@ func (x *NodesRequest) String() string {
 func (*NodesRequest) ProtoMessage() {}
 
 func (x *NodesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[25]
+	mi := &file_actors_message_message_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2620,7 +2697,7 @@ func (x *NodesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodesRequest.ProtoReflect.Descriptor instead.
 func (*NodesRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{25}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *NodesRequest) GetClientId() string {
@@ -2640,7 +2717,7 @@ type Nodes struct {
 
 func (x *Nodes) Reset() {
 	*x = Nodes{}
-	mi := &file_actors_message_message_proto_msgTypes[26]
+	mi := &file_actors_message_message_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2652,7 +2729,7 @@ func (x *Nodes) String() string {
 func (*Nodes) ProtoMessage() {}
 
 func (x *Nodes) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[26]
+	mi := &file_actors_message_message_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2665,7 +2742,7 @@ func (x *Nodes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nodes.ProtoReflect.Descriptor instead.
 func (*Nodes) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{26}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Nodes) GetNodes() []*NodeStatus {
@@ -2702,7 +2779,7 @@ type NodeStatus struct {
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_actors_message_message_proto_msgTypes[27]
+	mi := &file_actors_message_message_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2714,7 +2791,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[27]
+	mi := &file_actors_message_message_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2727,7 +2804,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{27}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *NodeStatus) GetName() string {
@@ -2826,7 +2903,7 @@ type DisksRequest struct {
 
 func (x *DisksRequest) Reset() {
 	*x = DisksRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[28]
+	mi := &file_actors_message_message_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2838,7 +2915,7 @@ func (x *DisksRequest) String() string {
 func (*DisksRequest) ProtoMessage() {}
 
 func (x *DisksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[28]
+	mi := &file_actors_message_message_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2851,7 +2928,7 @@ func (x *DisksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisksRequest.ProtoReflect.Descriptor instead.
 func (*DisksRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{28}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DisksRequest) GetClientId() string {
@@ -2886,7 +2963,7 @@ type Disks struct {
 
 func (x *Disks) Reset() {
 	*x = Disks{}
-	mi := &file_actors_message_message_proto_msgTypes[29]
+	mi := &file_actors_message_message_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2898,7 +2975,7 @@ func (x *Disks) String() string {
 func (*Disks) ProtoMessage() {}
 
 func (x *Disks) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[29]
+	mi := &file_actors_message_message_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2911,7 +2988,7 @@ func (x *Disks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disks.ProtoReflect.Descriptor instead.
 func (*Disks) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{29}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Disks) GetNodes() []*NodeDisks {
@@ -2947,7 +3024,7 @@ type NodeDisks struct {
 
 func (x *NodeDisks) Reset() {
 	*x = NodeDisks{}
-	mi := &file_actors_message_message_proto_msgTypes[30]
+	mi := &file_actors_message_message_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2959,7 +3036,7 @@ func (x *NodeDisks) String() string {
 func (*NodeDisks) ProtoMessage() {}
 
 func (x *NodeDisks) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[30]
+	mi := &file_actors_message_message_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2972,7 +3049,7 @@ func (x *NodeDisks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeDisks.ProtoReflect.Descriptor instead.
 func (*NodeDisks) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{30}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *NodeDisks) GetNode() string {
@@ -3014,7 +3091,7 @@ type Disk struct {
 
 func (x *Disk) Reset() {
 	*x = Disk{}
-	mi := &file_actors_message_message_proto_msgTypes[31]
+	mi := &file_actors_message_message_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3026,7 +3103,7 @@ func (x *Disk) String() string {
 func (*Disk) ProtoMessage() {}
 
 func (x *Disk) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[31]
+	mi := &file_actors_message_message_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3039,7 +3116,7 @@ func (x *Disk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disk.ProtoReflect.Descriptor instead.
 func (*Disk) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{31}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Disk) GetDevice() string {
@@ -3118,7 +3195,7 @@ type DiskPartition struct {
 
 func (x *DiskPartition) Reset() {
 	*x = DiskPartition{}
-	mi := &file_actors_message_message_proto_msgTypes[32]
+	mi := &file_actors_message_message_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3130,7 +3207,7 @@ func (x *DiskPartition) String() string {
 func (*DiskPartition) ProtoMessage() {}
 
 func (x *DiskPartition) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[32]
+	mi := &file_actors_message_message_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3143,7 +3220,7 @@ func (x *DiskPartition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiskPartition.ProtoReflect.Descriptor instead.
 func (*DiskPartition) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{32}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DiskPartition) GetNumber() uint32 {
@@ -3192,7 +3269,7 @@ type DiskContent struct {
 
 func (x *DiskContent) Reset() {
 	*x = DiskContent{}
-	mi := &file_actors_message_message_proto_msgTypes[33]
+	mi := &file_actors_message_message_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3204,7 +3281,7 @@ func (x *DiskContent) String() string {
 func (*DiskContent) ProtoMessage() {}
 
 func (x *DiskContent) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[33]
+	mi := &file_actors_message_message_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3217,7 +3294,7 @@ func (x *DiskContent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiskContent.ProtoReflect.Descriptor instead.
 func (*DiskContent) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{33}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DiskContent) GetFilesystem() string {
@@ -3252,7 +3329,7 @@ type PowerRequest struct {
 
 func (x *PowerRequest) Reset() {
 	*x = PowerRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[34]
+	mi := &file_actors_message_message_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3264,7 +3341,7 @@ func (x *PowerRequest) String() string {
 func (*PowerRequest) ProtoMessage() {}
 
 func (x *PowerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[34]
+	mi := &file_actors_message_message_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3277,7 +3354,7 @@ func (x *PowerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerRequest.ProtoReflect.Descriptor instead.
 func (*PowerRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{34}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PowerRequest) GetClientId() string {
@@ -3304,7 +3381,7 @@ type PowerStates struct {
 
 func (x *PowerStates) Reset() {
 	*x = PowerStates{}
-	mi := &file_actors_message_message_proto_msgTypes[35]
+	mi := &file_actors_message_message_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3316,7 +3393,7 @@ func (x *PowerStates) String() string {
 func (*PowerStates) ProtoMessage() {}
 
 func (x *PowerStates) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[35]
+	mi := &file_actors_message_message_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3329,7 +3406,7 @@ func (x *PowerStates) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerStates.ProtoReflect.Descriptor instead.
 func (*PowerStates) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{35}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PowerStates) GetNodes() []*PowerState {
@@ -3357,7 +3434,7 @@ type PowerState struct {
 
 func (x *PowerState) Reset() {
 	*x = PowerState{}
-	mi := &file_actors_message_message_proto_msgTypes[36]
+	mi := &file_actors_message_message_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3369,7 +3446,7 @@ func (x *PowerState) String() string {
 func (*PowerState) ProtoMessage() {}
 
 func (x *PowerState) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[36]
+	mi := &file_actors_message_message_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3382,7 +3459,7 @@ func (x *PowerState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerState.ProtoReflect.Descriptor instead.
 func (*PowerState) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{36}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PowerState) GetNode() string {
@@ -3422,7 +3499,7 @@ type RightsAdd struct {
 
 func (x *RightsAdd) Reset() {
 	*x = RightsAdd{}
-	mi := &file_actors_message_message_proto_msgTypes[37]
+	mi := &file_actors_message_message_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3434,7 +3511,7 @@ func (x *RightsAdd) String() string {
 func (*RightsAdd) ProtoMessage() {}
 
 func (x *RightsAdd) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[37]
+	mi := &file_actors_message_message_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3447,7 +3524,7 @@ func (x *RightsAdd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsAdd.ProtoReflect.Descriptor instead.
 func (*RightsAdd) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{37}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RightsAdd) GetClientId() string {
@@ -3504,7 +3581,7 @@ type RightsDel struct {
 
 func (x *RightsDel) Reset() {
 	*x = RightsDel{}
-	mi := &file_actors_message_message_proto_msgTypes[38]
+	mi := &file_actors_message_message_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3516,7 +3593,7 @@ func (x *RightsDel) String() string {
 func (*RightsDel) ProtoMessage() {}
 
 func (x *RightsDel) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[38]
+	mi := &file_actors_message_message_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3529,7 +3606,7 @@ func (x *RightsDel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsDel.ProtoReflect.Descriptor instead.
 func (*RightsDel) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{38}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RightsDel) GetClientId() string {
@@ -3571,7 +3648,7 @@ type RightsList struct {
 
 func (x *RightsList) Reset() {
 	*x = RightsList{}
-	mi := &file_actors_message_message_proto_msgTypes[39]
+	mi := &file_actors_message_message_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3583,7 +3660,7 @@ func (x *RightsList) String() string {
 func (*RightsList) ProtoMessage() {}
 
 func (x *RightsList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[39]
+	mi := &file_actors_message_message_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3596,7 +3673,7 @@ func (x *RightsList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsList.ProtoReflect.Descriptor instead.
 func (*RightsList) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{39}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RightsList) GetClientId() string {
@@ -3631,7 +3708,7 @@ type Rights struct {
 
 func (x *Rights) Reset() {
 	*x = Rights{}
-	mi := &file_actors_message_message_proto_msgTypes[40]
+	mi := &file_actors_message_message_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3643,7 +3720,7 @@ func (x *Rights) String() string {
 func (*Rights) ProtoMessage() {}
 
 func (x *Rights) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[40]
+	mi := &file_actors_message_message_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3656,7 +3733,7 @@ func (x *Rights) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rights.ProtoReflect.Descriptor instead.
 func (*Rights) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{40}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Rights) GetRights() []*Right {
@@ -3694,7 +3771,7 @@ type Right struct {
 
 func (x *Right) Reset() {
 	*x = Right{}
-	mi := &file_actors_message_message_proto_msgTypes[41]
+	mi := &file_actors_message_message_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3706,7 +3783,7 @@ func (x *Right) String() string {
 func (*Right) ProtoMessage() {}
 
 func (x *Right) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[41]
+	mi := &file_actors_message_message_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3719,7 +3796,7 @@ func (x *Right) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Right.ProtoReflect.Descriptor instead.
 func (*Right) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{41}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Right) GetUser() string {
@@ -3774,7 +3851,7 @@ type RightsLost struct {
 
 func (x *RightsLost) Reset() {
 	*x = RightsLost{}
-	mi := &file_actors_message_message_proto_msgTypes[42]
+	mi := &file_actors_message_message_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3786,7 +3863,7 @@ func (x *RightsLost) String() string {
 func (*RightsLost) ProtoMessage() {}
 
 func (x *RightsLost) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[42]
+	mi := &file_actors_message_message_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3799,7 +3876,7 @@ func (x *RightsLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RightsLost.ProtoReflect.Descriptor instead.
 func (*RightsLost) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{42}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *RightsLost) GetUser() string {
@@ -3829,7 +3906,7 @@ type UserAdd struct {
 
 func (x *UserAdd) Reset() {
 	*x = UserAdd{}
-	mi := &file_actors_message_message_proto_msgTypes[43]
+	mi := &file_actors_message_message_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3841,7 +3918,7 @@ func (x *UserAdd) String() string {
 func (*UserAdd) ProtoMessage() {}
 
 func (x *UserAdd) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[43]
+	mi := &file_actors_message_message_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3854,7 +3931,7 @@ func (x *UserAdd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserAdd.ProtoReflect.Descriptor instead.
 func (*UserAdd) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{43}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *UserAdd) GetClientId() string {
@@ -3898,7 +3975,7 @@ type UserToken struct {
 
 func (x *UserToken) Reset() {
 	*x = UserToken{}
-	mi := &file_actors_message_message_proto_msgTypes[44]
+	mi := &file_actors_message_message_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3910,7 +3987,7 @@ func (x *UserToken) String() string {
 func (*UserToken) ProtoMessage() {}
 
 func (x *UserToken) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[44]
+	mi := &file_actors_message_message_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3923,7 +4000,7 @@ func (x *UserToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserToken.ProtoReflect.Descriptor instead.
 func (*UserToken) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{44}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *UserToken) GetClientId() string {
@@ -3971,7 +4048,7 @@ type UserDel struct {
 
 func (x *UserDel) Reset() {
 	*x = UserDel{}
-	mi := &file_actors_message_message_proto_msgTypes[45]
+	mi := &file_actors_message_message_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3983,7 +4060,7 @@ func (x *UserDel) String() string {
 func (*UserDel) ProtoMessage() {}
 
 func (x *UserDel) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[45]
+	mi := &file_actors_message_message_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3996,7 +4073,7 @@ func (x *UserDel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserDel.ProtoReflect.Descriptor instead.
 func (*UserDel) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{45}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *UserDel) GetClientId() string {
@@ -4022,7 +4099,7 @@ type UserList struct {
 
 func (x *UserList) Reset() {
 	*x = UserList{}
-	mi := &file_actors_message_message_proto_msgTypes[46]
+	mi := &file_actors_message_message_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4034,7 +4111,7 @@ func (x *UserList) String() string {
 func (*UserList) ProtoMessage() {}
 
 func (x *UserList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[46]
+	mi := &file_actors_message_message_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4047,7 +4124,7 @@ func (x *UserList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserList.ProtoReflect.Descriptor instead.
 func (*UserList) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{46}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *UserList) GetClientId() string {
@@ -4067,7 +4144,7 @@ type Users struct {
 
 func (x *Users) Reset() {
 	*x = Users{}
-	mi := &file_actors_message_message_proto_msgTypes[47]
+	mi := &file_actors_message_message_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4079,7 +4156,7 @@ func (x *Users) String() string {
 func (*Users) ProtoMessage() {}
 
 func (x *Users) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[47]
+	mi := &file_actors_message_message_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4092,7 +4169,7 @@ func (x *Users) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Users.ProtoReflect.Descriptor instead.
 func (*Users) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{47}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Users) GetUsers() []*User {
@@ -4120,7 +4197,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_actors_message_message_proto_msgTypes[48]
+	mi := &file_actors_message_message_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4132,7 +4209,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[48]
+	mi := &file_actors_message_message_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4145,7 +4222,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{48}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *User) GetName() string {
@@ -4185,7 +4262,7 @@ type EnvAdd struct {
 
 func (x *EnvAdd) Reset() {
 	*x = EnvAdd{}
-	mi := &file_actors_message_message_proto_msgTypes[49]
+	mi := &file_actors_message_message_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4197,7 +4274,7 @@ func (x *EnvAdd) String() string {
 func (*EnvAdd) ProtoMessage() {}
 
 func (x *EnvAdd) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[49]
+	mi := &file_actors_message_message_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4210,7 +4287,7 @@ func (x *EnvAdd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvAdd.ProtoReflect.Descriptor instead.
 func (*EnvAdd) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{49}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *EnvAdd) GetClientId() string {
@@ -4267,7 +4344,7 @@ type EnvRef struct {
 
 func (x *EnvRef) Reset() {
 	*x = EnvRef{}
-	mi := &file_actors_message_message_proto_msgTypes[50]
+	mi := &file_actors_message_message_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4279,7 +4356,7 @@ func (x *EnvRef) String() string {
 func (*EnvRef) ProtoMessage() {}
 
 func (x *EnvRef) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[50]
+	mi := &file_actors_message_message_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4292,7 +4369,7 @@ func (x *EnvRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvRef.ProtoReflect.Descriptor instead.
 func (*EnvRef) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{50}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *EnvRef) GetName() string {
@@ -4328,7 +4405,7 @@ type EnvList struct {
 
 func (x *EnvList) Reset() {
 	*x = EnvList{}
-	mi := &file_actors_message_message_proto_msgTypes[51]
+	mi := &file_actors_message_message_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4340,7 +4417,7 @@ func (x *EnvList) String() string {
 func (*EnvList) ProtoMessage() {}
 
 func (x *EnvList) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[51]
+	mi := &file_actors_message_message_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4353,7 +4430,7 @@ func (x *EnvList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvList.ProtoReflect.Descriptor instead.
 func (*EnvList) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{51}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *EnvList) GetClientId() string {
@@ -4394,7 +4471,7 @@ type EnvShow struct {
 
 func (x *EnvShow) Reset() {
 	*x = EnvShow{}
-	mi := &file_actors_message_message_proto_msgTypes[52]
+	mi := &file_actors_message_message_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4406,7 +4483,7 @@ func (x *EnvShow) String() string {
 func (*EnvShow) ProtoMessage() {}
 
 func (x *EnvShow) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[52]
+	mi := &file_actors_message_message_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4419,7 +4496,7 @@ func (x *EnvShow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvShow.ProtoReflect.Descriptor instead.
 func (*EnvShow) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{52}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *EnvShow) GetClientId() string {
@@ -4447,7 +4524,7 @@ type EnvRemove struct {
 
 func (x *EnvRemove) Reset() {
 	*x = EnvRemove{}
-	mi := &file_actors_message_message_proto_msgTypes[53]
+	mi := &file_actors_message_message_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4459,7 +4536,7 @@ func (x *EnvRemove) String() string {
 func (*EnvRemove) ProtoMessage() {}
 
 func (x *EnvRemove) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[53]
+	mi := &file_actors_message_message_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4472,7 +4549,7 @@ func (x *EnvRemove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvRemove.ProtoReflect.Descriptor instead.
 func (*EnvRemove) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{53}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *EnvRemove) GetClientId() string {
@@ -4506,7 +4583,7 @@ type EnvVerify struct {
 
 func (x *EnvVerify) Reset() {
 	*x = EnvVerify{}
-	mi := &file_actors_message_message_proto_msgTypes[54]
+	mi := &file_actors_message_message_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4518,7 +4595,7 @@ func (x *EnvVerify) String() string {
 func (*EnvVerify) ProtoMessage() {}
 
 func (x *EnvVerify) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[54]
+	mi := &file_actors_message_message_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4531,7 +4608,7 @@ func (x *EnvVerify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvVerify.ProtoReflect.Descriptor instead.
 func (*EnvVerify) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{54}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *EnvVerify) GetClientId() string {
@@ -4561,7 +4638,7 @@ type EnvUpdate struct {
 
 func (x *EnvUpdate) Reset() {
 	*x = EnvUpdate{}
-	mi := &file_actors_message_message_proto_msgTypes[55]
+	mi := &file_actors_message_message_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4573,7 +4650,7 @@ func (x *EnvUpdate) String() string {
 func (*EnvUpdate) ProtoMessage() {}
 
 func (x *EnvUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[55]
+	mi := &file_actors_message_message_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4586,7 +4663,7 @@ func (x *EnvUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvUpdate.ProtoReflect.Descriptor instead.
 func (*EnvUpdate) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{55}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *EnvUpdate) GetClientId() string {
@@ -4628,7 +4705,7 @@ type EnvUpdated struct {
 
 func (x *EnvUpdated) Reset() {
 	*x = EnvUpdated{}
-	mi := &file_actors_message_message_proto_msgTypes[56]
+	mi := &file_actors_message_message_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4640,7 +4717,7 @@ func (x *EnvUpdated) String() string {
 func (*EnvUpdated) ProtoMessage() {}
 
 func (x *EnvUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[56]
+	mi := &file_actors_message_message_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4653,7 +4730,7 @@ func (x *EnvUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvUpdated.ProtoReflect.Descriptor instead.
 func (*EnvUpdated) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{56}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *EnvUpdated) GetClientId() string {
@@ -4689,7 +4766,7 @@ type FileChange struct {
 
 func (x *FileChange) Reset() {
 	*x = FileChange{}
-	mi := &file_actors_message_message_proto_msgTypes[57]
+	mi := &file_actors_message_message_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4701,7 +4778,7 @@ func (x *FileChange) String() string {
 func (*FileChange) ProtoMessage() {}
 
 func (x *FileChange) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[57]
+	mi := &file_actors_message_message_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4714,7 +4791,7 @@ func (x *FileChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileChange.ProtoReflect.Descriptor instead.
 func (*FileChange) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{57}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *FileChange) GetPart() string {
@@ -4759,7 +4836,7 @@ type EnvSet struct {
 
 func (x *EnvSet) Reset() {
 	*x = EnvSet{}
-	mi := &file_actors_message_message_proto_msgTypes[58]
+	mi := &file_actors_message_message_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4771,7 +4848,7 @@ func (x *EnvSet) String() string {
 func (*EnvSet) ProtoMessage() {}
 
 func (x *EnvSet) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[58]
+	mi := &file_actors_message_message_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4784,7 +4861,7 @@ func (x *EnvSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvSet.ProtoReflect.Descriptor instead.
 func (*EnvSet) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{58}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *EnvSet) GetClientId() string {
@@ -4834,7 +4911,7 @@ type EnvMove struct {
 
 func (x *EnvMove) Reset() {
 	*x = EnvMove{}
-	mi := &file_actors_message_message_proto_msgTypes[59]
+	mi := &file_actors_message_message_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4846,7 +4923,7 @@ func (x *EnvMove) String() string {
 func (*EnvMove) ProtoMessage() {}
 
 func (x *EnvMove) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[59]
+	mi := &file_actors_message_message_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4859,7 +4936,7 @@ func (x *EnvMove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvMove.ProtoReflect.Descriptor instead.
 func (*EnvMove) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{59}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *EnvMove) GetClientId() string {
@@ -4893,7 +4970,7 @@ type PathMove struct {
 
 func (x *PathMove) Reset() {
 	*x = PathMove{}
-	mi := &file_actors_message_message_proto_msgTypes[60]
+	mi := &file_actors_message_message_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4905,7 +4982,7 @@ func (x *PathMove) String() string {
 func (*PathMove) ProtoMessage() {}
 
 func (x *PathMove) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[60]
+	mi := &file_actors_message_message_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4918,7 +4995,7 @@ func (x *PathMove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathMove.ProtoReflect.Descriptor instead.
 func (*PathMove) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{60}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *PathMove) GetFrom() string {
@@ -4945,7 +5022,7 @@ type EnvMoves struct {
 
 func (x *EnvMoves) Reset() {
 	*x = EnvMoves{}
-	mi := &file_actors_message_message_proto_msgTypes[61]
+	mi := &file_actors_message_message_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4957,7 +5034,7 @@ func (x *EnvMoves) String() string {
 func (*EnvMoves) ProtoMessage() {}
 
 func (x *EnvMoves) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[61]
+	mi := &file_actors_message_message_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4970,7 +5047,7 @@ func (x *EnvMoves) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvMoves.ProtoReflect.Descriptor instead.
 func (*EnvMoves) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{61}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *EnvMoves) GetClientId() string {
@@ -5000,7 +5077,7 @@ type EnvMoved struct {
 
 func (x *EnvMoved) Reset() {
 	*x = EnvMoved{}
-	mi := &file_actors_message_message_proto_msgTypes[62]
+	mi := &file_actors_message_message_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5012,7 +5089,7 @@ func (x *EnvMoved) String() string {
 func (*EnvMoved) ProtoMessage() {}
 
 func (x *EnvMoved) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[62]
+	mi := &file_actors_message_message_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5025,7 +5102,7 @@ func (x *EnvMoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvMoved.ProtoReflect.Descriptor instead.
 func (*EnvMoved) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{62}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *EnvMoved) GetName() string {
@@ -5084,7 +5161,7 @@ type Env struct {
 
 func (x *Env) Reset() {
 	*x = Env{}
-	mi := &file_actors_message_message_proto_msgTypes[63]
+	mi := &file_actors_message_message_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5096,7 +5173,7 @@ func (x *Env) String() string {
 func (*Env) ProtoMessage() {}
 
 func (x *Env) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[63]
+	mi := &file_actors_message_message_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5109,7 +5186,7 @@ func (x *Env) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Env.ProtoReflect.Descriptor instead.
 func (*Env) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{63}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Env) GetClientId() string {
@@ -5213,7 +5290,7 @@ type Envs struct {
 
 func (x *Envs) Reset() {
 	*x = Envs{}
-	mi := &file_actors_message_message_proto_msgTypes[64]
+	mi := &file_actors_message_message_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5225,7 +5302,7 @@ func (x *Envs) String() string {
 func (*Envs) ProtoMessage() {}
 
 func (x *Envs) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[64]
+	mi := &file_actors_message_message_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5238,7 +5315,7 @@ func (x *Envs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Envs.ProtoReflect.Descriptor instead.
 func (*Envs) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{64}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Envs) GetEnvironments() []*Env {
@@ -5274,7 +5351,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[65]
+	mi := &file_actors_message_message_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5286,7 +5363,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[65]
+	mi := &file_actors_message_message_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5299,7 +5376,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{65}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *HistoryRequest) GetClientId() string {
@@ -5375,7 +5452,7 @@ type History struct {
 
 func (x *History) Reset() {
 	*x = History{}
-	mi := &file_actors_message_message_proto_msgTypes[66]
+	mi := &file_actors_message_message_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5387,7 +5464,7 @@ func (x *History) String() string {
 func (*History) ProtoMessage() {}
 
 func (x *History) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[66]
+	mi := &file_actors_message_message_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5400,7 +5477,7 @@ func (x *History) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use History.ProtoReflect.Descriptor instead.
 func (*History) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{66}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *History) GetOperations() []*PastOperation {
@@ -5440,7 +5517,7 @@ type PastOperation struct {
 
 func (x *PastOperation) Reset() {
 	*x = PastOperation{}
-	mi := &file_actors_message_message_proto_msgTypes[67]
+	mi := &file_actors_message_message_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5452,7 +5529,7 @@ func (x *PastOperation) String() string {
 func (*PastOperation) ProtoMessage() {}
 
 func (x *PastOperation) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[67]
+	mi := &file_actors_message_message_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5465,7 +5542,7 @@ func (x *PastOperation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastOperation.ProtoReflect.Descriptor instead.
 func (*PastOperation) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{67}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *PastOperation) GetId() string {
@@ -5578,7 +5655,7 @@ type ShowRequest struct {
 
 func (x *ShowRequest) Reset() {
 	*x = ShowRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[68]
+	mi := &file_actors_message_message_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5590,7 +5667,7 @@ func (x *ShowRequest) String() string {
 func (*ShowRequest) ProtoMessage() {}
 
 func (x *ShowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[68]
+	mi := &file_actors_message_message_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5603,7 +5680,7 @@ func (x *ShowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowRequest.ProtoReflect.Descriptor instead.
 func (*ShowRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{68}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ShowRequest) GetClientId() string {
@@ -5647,7 +5724,7 @@ type Shown struct {
 
 func (x *Shown) Reset() {
 	*x = Shown{}
-	mi := &file_actors_message_message_proto_msgTypes[69]
+	mi := &file_actors_message_message_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5659,7 +5736,7 @@ func (x *Shown) String() string {
 func (*Shown) ProtoMessage() {}
 
 func (x *Shown) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[69]
+	mi := &file_actors_message_message_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5672,7 +5749,7 @@ func (x *Shown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shown.ProtoReflect.Descriptor instead.
 func (*Shown) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{69}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Shown) GetClientId() string {
@@ -5770,7 +5847,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_actors_message_message_proto_msgTypes[70]
+	mi := &file_actors_message_message_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5782,7 +5859,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[70]
+	mi := &file_actors_message_message_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5795,7 +5872,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{70}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Standing) GetPhase() NodePhase {
@@ -5833,7 +5910,7 @@ type PastResult struct {
 
 func (x *PastResult) Reset() {
 	*x = PastResult{}
-	mi := &file_actors_message_message_proto_msgTypes[71]
+	mi := &file_actors_message_message_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5845,7 +5922,7 @@ func (x *PastResult) String() string {
 func (*PastResult) ProtoMessage() {}
 
 func (x *PastResult) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[71]
+	mi := &file_actors_message_message_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5858,7 +5935,7 @@ func (x *PastResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastResult.ProtoReflect.Descriptor instead.
 func (*PastResult) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{71}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *PastResult) GetNode() string {
@@ -5920,7 +5997,7 @@ type PastTry struct {
 
 func (x *PastTry) Reset() {
 	*x = PastTry{}
-	mi := &file_actors_message_message_proto_msgTypes[72]
+	mi := &file_actors_message_message_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5932,7 +6009,7 @@ func (x *PastTry) String() string {
 func (*PastTry) ProtoMessage() {}
 
 func (x *PastTry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[72]
+	mi := &file_actors_message_message_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5945,7 +6022,7 @@ func (x *PastTry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PastTry.ProtoReflect.Descriptor instead.
 func (*PastTry) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{72}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *PastTry) GetNode() string {
@@ -6027,7 +6104,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_actors_message_message_proto_msgTypes[73]
+	mi := &file_actors_message_message_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6039,7 +6116,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[73]
+	mi := &file_actors_message_message_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6052,7 +6129,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{73}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *StatsRequest) GetClientId() string {
@@ -6117,7 +6194,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_actors_message_message_proto_msgTypes[74]
+	mi := &file_actors_message_message_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6129,7 +6206,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[74]
+	mi := &file_actors_message_message_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6142,7 +6219,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{74}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Stats) GetClientId() string {
@@ -6200,7 +6277,7 @@ type StepStats struct {
 
 func (x *StepStats) Reset() {
 	*x = StepStats{}
-	mi := &file_actors_message_message_proto_msgTypes[75]
+	mi := &file_actors_message_message_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6212,7 +6289,7 @@ func (x *StepStats) String() string {
 func (*StepStats) ProtoMessage() {}
 
 func (x *StepStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[75]
+	mi := &file_actors_message_message_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6225,7 +6302,7 @@ func (x *StepStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepStats.ProtoReflect.Descriptor instead.
 func (*StepStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{75}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *StepStats) GetCluster() string {
@@ -6325,7 +6402,7 @@ type NodeStats struct {
 
 func (x *NodeStats) Reset() {
 	*x = NodeStats{}
-	mi := &file_actors_message_message_proto_msgTypes[76]
+	mi := &file_actors_message_message_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6337,7 +6414,7 @@ func (x *NodeStats) String() string {
 func (*NodeStats) ProtoMessage() {}
 
 func (x *NodeStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[76]
+	mi := &file_actors_message_message_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6350,7 +6427,7 @@ func (x *NodeStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStats.ProtoReflect.Descriptor instead.
 func (*NodeStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{76}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *NodeStats) GetNode() string {
@@ -6401,7 +6478,7 @@ type CauseStats struct {
 
 func (x *CauseStats) Reset() {
 	*x = CauseStats{}
-	mi := &file_actors_message_message_proto_msgTypes[77]
+	mi := &file_actors_message_message_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6413,7 +6490,7 @@ func (x *CauseStats) String() string {
 func (*CauseStats) ProtoMessage() {}
 
 func (x *CauseStats) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_message_message_proto_msgTypes[77]
+	mi := &file_actors_message_message_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6426,7 +6503,7 @@ func (x *CauseStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CauseStats.ProtoReflect.Descriptor instead.
 func (*CauseStats) Descriptor() ([]byte, []int) {
-	return file_actors_message_message_proto_rawDescGZIP(), []int{77}
+	return file_actors_message_message_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *CauseStats) GetMacro() string {
@@ -6577,7 +6654,7 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\bNodeInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\tR\acluster\x12\x18\n" +
-	"\aaddress\x18\x03 \x01(\tR\aaddress\"\xea\x03\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\"\x8a\x04\n" +
 	"\vNodeChanged\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12,\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x16.kadeploy.v1.NodePhaseR\x05phase\x12\x14\n" +
@@ -6596,7 +6673,10 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\astopped\x18) \x01(\bR\astopped\x12\x12\n" +
 	"\x04call\x18* \x01(\fR\x04call\x12\x12\n" +
 	"\x04said\x18+ \x01(\tR\x04said\x12\x12\n" +
-	"\x04root\x182 \x01(\tR\x04root\x12<\n" +
+	"\x04root\x182 \x01(\tR\x04root\x12\x1e\n" +
+	"\n" +
+	"unrestored\x184 \x01(\rR\n" +
+	"unrestored\x12<\n" +
 	"\vinterrupted\x183 \x01(\v2\x1a.google.protobuf.TimestampR\vinterrupted\"8\n" +
 	"\fChainChanged\x12\x14\n" +
 	"\x05order\x18\x01 \x03(\tR\x05order\x12\x12\n" +
@@ -6605,10 +6685,15 @@ const file_actors_message_message_proto_rawDesc = "" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x12\x14\n" +
 	"\x05cause\x18\x03 \x01(\tR\x05cause\x12\x16\n" +
-	"\x06offset\x18\x04 \x01(\x04R\x06offset\"=\n" +
+	"\x06offset\x18\x04 \x01(\x04R\x06offset\"q\n" +
 	"\x04Note\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12!\n" +
-	"\fimage_digest\x18\x02 \x01(\tR\vimageDigest\"\xa9\x01\n" +
+	"\fimage_digest\x18\x02 \x01(\tR\vimageDigest\x122\n" +
+	"\afetched\x18\x03 \x01(\v2\x18.kadeploy.v1.FetchedFileR\afetched\"M\n" +
+	"\vFetchedFile\x12\x14\n" +
+	"\x05place\x18\x01 \x01(\rR\x05place\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\"\xa9\x01\n" +
 	"\x05Ended\x12.\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x14.kadeploy.v1.OutcomeR\aoutcome\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12-\n" +
@@ -7058,7 +7143,7 @@ func file_actors_message_message_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_message_message_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 78)
+var file_actors_message_message_proto_msgTypes = make([]protoimpl.MessageInfo, 79)
 var file_actors_message_message_proto_goTypes = []any{
 	(Operation)(0),                // 0: kadeploy.v1.Operation
 	(Destruction)(0),              // 1: kadeploy.v1.Destruction
@@ -7083,173 +7168,175 @@ var file_actors_message_message_proto_goTypes = []any{
 	(*ChainChanged)(nil),          // 20: kadeploy.v1.ChainChanged
 	(*ChainSkip)(nil),             // 21: kadeploy.v1.ChainSkip
 	(*Note)(nil),                  // 22: kadeploy.v1.Note
-	(*Ended)(nil),                 // 23: kadeploy.v1.Ended
-	(*NodeReport)(nil),            // 24: kadeploy.v1.NodeReport
-	(*MacroTime)(nil),             // 25: kadeploy.v1.MacroTime
-	(*NodeTransfer)(nil),          // 26: kadeploy.v1.NodeTransfer
-	(*Cancel)(nil),                // 27: kadeploy.v1.Cancel
-	(*StatusRequest)(nil),         // 28: kadeploy.v1.StatusRequest
-	(*Status)(nil),                // 29: kadeploy.v1.Status
-	(*OperationStatus)(nil),       // 30: kadeploy.v1.OperationStatus
-	(*NodesRequest)(nil),          // 31: kadeploy.v1.NodesRequest
-	(*Nodes)(nil),                 // 32: kadeploy.v1.Nodes
-	(*NodeStatus)(nil),            // 33: kadeploy.v1.NodeStatus
-	(*DisksRequest)(nil),          // 34: kadeploy.v1.DisksRequest
-	(*Disks)(nil),                 // 35: kadeploy.v1.Disks
-	(*NodeDisks)(nil),             // 36: kadeploy.v1.NodeDisks
-	(*Disk)(nil),                  // 37: kadeploy.v1.Disk
-	(*DiskPartition)(nil),         // 38: kadeploy.v1.DiskPartition
-	(*DiskContent)(nil),           // 39: kadeploy.v1.DiskContent
-	(*PowerRequest)(nil),          // 40: kadeploy.v1.PowerRequest
-	(*PowerStates)(nil),           // 41: kadeploy.v1.PowerStates
-	(*PowerState)(nil),            // 42: kadeploy.v1.PowerState
-	(*RightsAdd)(nil),             // 43: kadeploy.v1.RightsAdd
-	(*RightsDel)(nil),             // 44: kadeploy.v1.RightsDel
-	(*RightsList)(nil),            // 45: kadeploy.v1.RightsList
-	(*Rights)(nil),                // 46: kadeploy.v1.Rights
-	(*Right)(nil),                 // 47: kadeploy.v1.Right
-	(*RightsLost)(nil),            // 48: kadeploy.v1.RightsLost
-	(*UserAdd)(nil),               // 49: kadeploy.v1.UserAdd
-	(*UserToken)(nil),             // 50: kadeploy.v1.UserToken
-	(*UserDel)(nil),               // 51: kadeploy.v1.UserDel
-	(*UserList)(nil),              // 52: kadeploy.v1.UserList
-	(*Users)(nil),                 // 53: kadeploy.v1.Users
-	(*User)(nil),                  // 54: kadeploy.v1.User
-	(*EnvAdd)(nil),                // 55: kadeploy.v1.EnvAdd
-	(*EnvRef)(nil),                // 56: kadeploy.v1.EnvRef
-	(*EnvList)(nil),               // 57: kadeploy.v1.EnvList
-	(*EnvShow)(nil),               // 58: kadeploy.v1.EnvShow
-	(*EnvRemove)(nil),             // 59: kadeploy.v1.EnvRemove
-	(*EnvVerify)(nil),             // 60: kadeploy.v1.EnvVerify
-	(*EnvUpdate)(nil),             // 61: kadeploy.v1.EnvUpdate
-	(*EnvUpdated)(nil),            // 62: kadeploy.v1.EnvUpdated
-	(*FileChange)(nil),            // 63: kadeploy.v1.FileChange
-	(*EnvSet)(nil),                // 64: kadeploy.v1.EnvSet
-	(*EnvMove)(nil),               // 65: kadeploy.v1.EnvMove
-	(*PathMove)(nil),              // 66: kadeploy.v1.PathMove
-	(*EnvMoves)(nil),              // 67: kadeploy.v1.EnvMoves
-	(*EnvMoved)(nil),              // 68: kadeploy.v1.EnvMoved
-	(*Env)(nil),                   // 69: kadeploy.v1.Env
-	(*Envs)(nil),                  // 70: kadeploy.v1.Envs
-	(*HistoryRequest)(nil),        // 71: kadeploy.v1.HistoryRequest
-	(*History)(nil),               // 72: kadeploy.v1.History
-	(*PastOperation)(nil),         // 73: kadeploy.v1.PastOperation
-	(*ShowRequest)(nil),           // 74: kadeploy.v1.ShowRequest
-	(*Shown)(nil),                 // 75: kadeploy.v1.Shown
-	(*Standing)(nil),              // 76: kadeploy.v1.Standing
-	(*PastResult)(nil),            // 77: kadeploy.v1.PastResult
-	(*PastTry)(nil),               // 78: kadeploy.v1.PastTry
-	(*StatsRequest)(nil),          // 79: kadeploy.v1.StatsRequest
-	(*Stats)(nil),                 // 80: kadeploy.v1.Stats
-	(*StepStats)(nil),             // 81: kadeploy.v1.StepStats
-	(*NodeStats)(nil),             // 82: kadeploy.v1.NodeStats
-	(*CauseStats)(nil),            // 83: kadeploy.v1.CauseStats
-	(*timestamppb.Timestamp)(nil), // 84: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 85: google.protobuf.Duration
+	(*FetchedFile)(nil),           // 23: kadeploy.v1.FetchedFile
+	(*Ended)(nil),                 // 24: kadeploy.v1.Ended
+	(*NodeReport)(nil),            // 25: kadeploy.v1.NodeReport
+	(*MacroTime)(nil),             // 26: kadeploy.v1.MacroTime
+	(*NodeTransfer)(nil),          // 27: kadeploy.v1.NodeTransfer
+	(*Cancel)(nil),                // 28: kadeploy.v1.Cancel
+	(*StatusRequest)(nil),         // 29: kadeploy.v1.StatusRequest
+	(*Status)(nil),                // 30: kadeploy.v1.Status
+	(*OperationStatus)(nil),       // 31: kadeploy.v1.OperationStatus
+	(*NodesRequest)(nil),          // 32: kadeploy.v1.NodesRequest
+	(*Nodes)(nil),                 // 33: kadeploy.v1.Nodes
+	(*NodeStatus)(nil),            // 34: kadeploy.v1.NodeStatus
+	(*DisksRequest)(nil),          // 35: kadeploy.v1.DisksRequest
+	(*Disks)(nil),                 // 36: kadeploy.v1.Disks
+	(*NodeDisks)(nil),             // 37: kadeploy.v1.NodeDisks
+	(*Disk)(nil),                  // 38: kadeploy.v1.Disk
+	(*DiskPartition)(nil),         // 39: kadeploy.v1.DiskPartition
+	(*DiskContent)(nil),           // 40: kadeploy.v1.DiskContent
+	(*PowerRequest)(nil),          // 41: kadeploy.v1.PowerRequest
+	(*PowerStates)(nil),           // 42: kadeploy.v1.PowerStates
+	(*PowerState)(nil),            // 43: kadeploy.v1.PowerState
+	(*RightsAdd)(nil),             // 44: kadeploy.v1.RightsAdd
+	(*RightsDel)(nil),             // 45: kadeploy.v1.RightsDel
+	(*RightsList)(nil),            // 46: kadeploy.v1.RightsList
+	(*Rights)(nil),                // 47: kadeploy.v1.Rights
+	(*Right)(nil),                 // 48: kadeploy.v1.Right
+	(*RightsLost)(nil),            // 49: kadeploy.v1.RightsLost
+	(*UserAdd)(nil),               // 50: kadeploy.v1.UserAdd
+	(*UserToken)(nil),             // 51: kadeploy.v1.UserToken
+	(*UserDel)(nil),               // 52: kadeploy.v1.UserDel
+	(*UserList)(nil),              // 53: kadeploy.v1.UserList
+	(*Users)(nil),                 // 54: kadeploy.v1.Users
+	(*User)(nil),                  // 55: kadeploy.v1.User
+	(*EnvAdd)(nil),                // 56: kadeploy.v1.EnvAdd
+	(*EnvRef)(nil),                // 57: kadeploy.v1.EnvRef
+	(*EnvList)(nil),               // 58: kadeploy.v1.EnvList
+	(*EnvShow)(nil),               // 59: kadeploy.v1.EnvShow
+	(*EnvRemove)(nil),             // 60: kadeploy.v1.EnvRemove
+	(*EnvVerify)(nil),             // 61: kadeploy.v1.EnvVerify
+	(*EnvUpdate)(nil),             // 62: kadeploy.v1.EnvUpdate
+	(*EnvUpdated)(nil),            // 63: kadeploy.v1.EnvUpdated
+	(*FileChange)(nil),            // 64: kadeploy.v1.FileChange
+	(*EnvSet)(nil),                // 65: kadeploy.v1.EnvSet
+	(*EnvMove)(nil),               // 66: kadeploy.v1.EnvMove
+	(*PathMove)(nil),              // 67: kadeploy.v1.PathMove
+	(*EnvMoves)(nil),              // 68: kadeploy.v1.EnvMoves
+	(*EnvMoved)(nil),              // 69: kadeploy.v1.EnvMoved
+	(*Env)(nil),                   // 70: kadeploy.v1.Env
+	(*Envs)(nil),                  // 71: kadeploy.v1.Envs
+	(*HistoryRequest)(nil),        // 72: kadeploy.v1.HistoryRequest
+	(*History)(nil),               // 73: kadeploy.v1.History
+	(*PastOperation)(nil),         // 74: kadeploy.v1.PastOperation
+	(*ShowRequest)(nil),           // 75: kadeploy.v1.ShowRequest
+	(*Shown)(nil),                 // 76: kadeploy.v1.Shown
+	(*Standing)(nil),              // 77: kadeploy.v1.Standing
+	(*PastResult)(nil),            // 78: kadeploy.v1.PastResult
+	(*PastTry)(nil),               // 79: kadeploy.v1.PastTry
+	(*StatsRequest)(nil),          // 80: kadeploy.v1.StatsRequest
+	(*Stats)(nil),                 // 81: kadeploy.v1.Stats
+	(*StepStats)(nil),             // 82: kadeploy.v1.StepStats
+	(*NodeStats)(nil),             // 83: kadeploy.v1.NodeStats
+	(*CauseStats)(nil),            // 84: kadeploy.v1.CauseStats
+	(*timestamppb.Timestamp)(nil), // 85: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 86: google.protobuf.Duration
 }
 var file_actors_message_message_proto_depIdxs = []int32{
-	84, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
+	85, // 0: kadeploy.v1.Submit.deadline:type_name -> google.protobuf.Timestamp
 	0,  // 1: kadeploy.v1.Submit.operation:type_name -> kadeploy.v1.Operation
 	7,  // 2: kadeploy.v1.Submit.uploads:type_name -> kadeploy.v1.UploadedFile
 	10, // 3: kadeploy.v1.Checked.disks:type_name -> kadeploy.v1.DiskPlan
 	1,  // 4: kadeploy.v1.DiskPlan.destruction:type_name -> kadeploy.v1.Destruction
-	84, // 5: kadeploy.v1.DiskPlan.seen:type_name -> google.protobuf.Timestamp
-	37, // 6: kadeploy.v1.DiskPlan.disk:type_name -> kadeploy.v1.Disk
+	85, // 5: kadeploy.v1.DiskPlan.seen:type_name -> google.protobuf.Timestamp
+	38, // 6: kadeploy.v1.DiskPlan.disk:type_name -> kadeploy.v1.Disk
 	2,  // 7: kadeploy.v1.Refused.code:type_name -> kadeploy.v1.Refusal
 	12, // 8: kadeploy.v1.Refused.busy:type_name -> kadeploy.v1.Holder
-	84, // 9: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
-	84, // 10: kadeploy.v1.Holder.until:type_name -> google.protobuf.Timestamp
-	84, // 11: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
+	85, // 9: kadeploy.v1.Holder.since:type_name -> google.protobuf.Timestamp
+	85, // 10: kadeploy.v1.Holder.until:type_name -> google.protobuf.Timestamp
+	85, // 11: kadeploy.v1.Event.time:type_name -> google.protobuf.Timestamp
 	17, // 12: kadeploy.v1.Event.started:type_name -> kadeploy.v1.Started
 	19, // 13: kadeploy.v1.Event.node:type_name -> kadeploy.v1.NodeChanged
 	20, // 14: kadeploy.v1.Event.chain:type_name -> kadeploy.v1.ChainChanged
-	23, // 15: kadeploy.v1.Event.ended:type_name -> kadeploy.v1.Ended
+	24, // 15: kadeploy.v1.Event.ended:type_name -> kadeploy.v1.Ended
 	22, // 16: kadeploy.v1.Event.note:type_name -> kadeploy.v1.Note
 	21, // 17: kadeploy.v1.Event.skip:type_name -> kadeploy.v1.ChainSkip
 	0,  // 18: kadeploy.v1.Started.operation:type_name -> kadeploy.v1.Operation
 	18, // 19: kadeploy.v1.Started.nodes:type_name -> kadeploy.v1.NodeInfo
 	3,  // 20: kadeploy.v1.NodeChanged.phase:type_name -> kadeploy.v1.NodePhase
-	84, // 21: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
-	84, // 22: kadeploy.v1.NodeChanged.interrupted:type_name -> google.protobuf.Timestamp
-	4,  // 23: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
-	24, // 24: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
-	85, // 25: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
-	3,  // 26: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
-	25, // 27: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
-	26, // 28: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
-	85, // 29: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
-	85, // 30: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
-	21, // 31: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
-	30, // 32: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
-	84, // 33: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
-	0,  // 34: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
-	84, // 35: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
-	4,  // 36: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
-	33, // 37: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
-	84, // 38: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
-	84, // 39: kadeploy.v1.NodeStatus.until:type_name -> google.protobuf.Timestamp
-	36, // 40: kadeploy.v1.Disks.nodes:type_name -> kadeploy.v1.NodeDisks
-	84, // 41: kadeploy.v1.NodeDisks.seen:type_name -> google.protobuf.Timestamp
-	37, // 42: kadeploy.v1.NodeDisks.disks:type_name -> kadeploy.v1.Disk
-	39, // 43: kadeploy.v1.Disk.content:type_name -> kadeploy.v1.DiskContent
-	38, // 44: kadeploy.v1.Disk.partitions:type_name -> kadeploy.v1.DiskPartition
-	39, // 45: kadeploy.v1.DiskPartition.content:type_name -> kadeploy.v1.DiskContent
-	42, // 46: kadeploy.v1.PowerStates.nodes:type_name -> kadeploy.v1.PowerState
-	84, // 47: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
-	47, // 48: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
-	48, // 49: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
-	84, // 50: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
-	84, // 51: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
-	85, // 52: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
-	54, // 53: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
-	85, // 54: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
-	54, // 55: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
-	84, // 56: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
-	7,  // 57: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
-	56, // 58: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
-	56, // 59: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
-	56, // 60: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
-	56, // 61: kadeploy.v1.EnvUpdate.env:type_name -> kadeploy.v1.EnvRef
-	7,  // 62: kadeploy.v1.EnvUpdate.uploads:type_name -> kadeploy.v1.UploadedFile
-	69, // 63: kadeploy.v1.EnvUpdated.env:type_name -> kadeploy.v1.Env
-	63, // 64: kadeploy.v1.EnvUpdated.changes:type_name -> kadeploy.v1.FileChange
-	56, // 65: kadeploy.v1.EnvSet.env:type_name -> kadeploy.v1.EnvRef
-	66, // 66: kadeploy.v1.EnvMove.moves:type_name -> kadeploy.v1.PathMove
-	68, // 67: kadeploy.v1.EnvMoves.environments:type_name -> kadeploy.v1.EnvMoved
-	66, // 68: kadeploy.v1.EnvMoved.files:type_name -> kadeploy.v1.PathMove
-	84, // 69: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
-	69, // 70: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
-	4,  // 71: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
-	84, // 72: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
-	84, // 73: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
-	73, // 74: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
-	84, // 75: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
-	84, // 76: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
-	4,  // 77: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
-	85, // 78: kadeploy.v1.PastOperation.took:type_name -> google.protobuf.Duration
-	73, // 79: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
-	77, // 80: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
-	78, // 81: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
-	76, // 82: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
-	3,  // 83: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
-	3,  // 84: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
-	84, // 85: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
-	85, // 86: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
-	5,  // 87: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
-	84, // 88: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
-	84, // 89: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
-	81, // 90: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
-	82, // 91: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
-	83, // 92: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
-	85, // 93: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
-	85, // 94: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
-	85, // 95: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
-	85, // 96: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
-	97, // [97:97] is the sub-list for method output_type
-	97, // [97:97] is the sub-list for method input_type
-	97, // [97:97] is the sub-list for extension type_name
-	97, // [97:97] is the sub-list for extension extendee
-	0,  // [0:97] is the sub-list for field type_name
+	85, // 21: kadeploy.v1.NodeChanged.boot_until:type_name -> google.protobuf.Timestamp
+	85, // 22: kadeploy.v1.NodeChanged.interrupted:type_name -> google.protobuf.Timestamp
+	23, // 23: kadeploy.v1.Note.fetched:type_name -> kadeploy.v1.FetchedFile
+	4,  // 24: kadeploy.v1.Ended.outcome:type_name -> kadeploy.v1.Outcome
+	25, // 25: kadeploy.v1.Ended.nodes:type_name -> kadeploy.v1.NodeReport
+	86, // 26: kadeploy.v1.Ended.took:type_name -> google.protobuf.Duration
+	3,  // 27: kadeploy.v1.NodeReport.phase:type_name -> kadeploy.v1.NodePhase
+	26, // 28: kadeploy.v1.NodeReport.macros:type_name -> kadeploy.v1.MacroTime
+	27, // 29: kadeploy.v1.NodeReport.transfer:type_name -> kadeploy.v1.NodeTransfer
+	86, // 30: kadeploy.v1.MacroTime.took:type_name -> google.protobuf.Duration
+	86, // 31: kadeploy.v1.NodeTransfer.took:type_name -> google.protobuf.Duration
+	21, // 32: kadeploy.v1.NodeTransfer.skipped:type_name -> kadeploy.v1.ChainSkip
+	31, // 33: kadeploy.v1.Status.operations:type_name -> kadeploy.v1.OperationStatus
+	85, // 34: kadeploy.v1.Status.started:type_name -> google.protobuf.Timestamp
+	0,  // 35: kadeploy.v1.OperationStatus.operation:type_name -> kadeploy.v1.Operation
+	85, // 36: kadeploy.v1.OperationStatus.since:type_name -> google.protobuf.Timestamp
+	4,  // 37: kadeploy.v1.OperationStatus.outcome:type_name -> kadeploy.v1.Outcome
+	34, // 38: kadeploy.v1.Nodes.nodes:type_name -> kadeploy.v1.NodeStatus
+	85, // 39: kadeploy.v1.NodeStatus.since:type_name -> google.protobuf.Timestamp
+	85, // 40: kadeploy.v1.NodeStatus.until:type_name -> google.protobuf.Timestamp
+	37, // 41: kadeploy.v1.Disks.nodes:type_name -> kadeploy.v1.NodeDisks
+	85, // 42: kadeploy.v1.NodeDisks.seen:type_name -> google.protobuf.Timestamp
+	38, // 43: kadeploy.v1.NodeDisks.disks:type_name -> kadeploy.v1.Disk
+	40, // 44: kadeploy.v1.Disk.content:type_name -> kadeploy.v1.DiskContent
+	39, // 45: kadeploy.v1.Disk.partitions:type_name -> kadeploy.v1.DiskPartition
+	40, // 46: kadeploy.v1.DiskPartition.content:type_name -> kadeploy.v1.DiskContent
+	43, // 47: kadeploy.v1.PowerStates.nodes:type_name -> kadeploy.v1.PowerState
+	85, // 48: kadeploy.v1.RightsAdd.until:type_name -> google.protobuf.Timestamp
+	48, // 49: kadeploy.v1.Rights.rights:type_name -> kadeploy.v1.Right
+	49, // 50: kadeploy.v1.Rights.lost:type_name -> kadeploy.v1.RightsLost
+	85, // 51: kadeploy.v1.Right.until:type_name -> google.protobuf.Timestamp
+	85, // 52: kadeploy.v1.Right.since:type_name -> google.protobuf.Timestamp
+	86, // 53: kadeploy.v1.UserAdd.life:type_name -> google.protobuf.Duration
+	55, // 54: kadeploy.v1.UserToken.user:type_name -> kadeploy.v1.User
+	86, // 55: kadeploy.v1.UserToken.life:type_name -> google.protobuf.Duration
+	55, // 56: kadeploy.v1.Users.users:type_name -> kadeploy.v1.User
+	85, // 57: kadeploy.v1.User.since:type_name -> google.protobuf.Timestamp
+	7,  // 58: kadeploy.v1.EnvAdd.uploads:type_name -> kadeploy.v1.UploadedFile
+	57, // 59: kadeploy.v1.EnvShow.env:type_name -> kadeploy.v1.EnvRef
+	57, // 60: kadeploy.v1.EnvRemove.env:type_name -> kadeploy.v1.EnvRef
+	57, // 61: kadeploy.v1.EnvVerify.env:type_name -> kadeploy.v1.EnvRef
+	57, // 62: kadeploy.v1.EnvUpdate.env:type_name -> kadeploy.v1.EnvRef
+	7,  // 63: kadeploy.v1.EnvUpdate.uploads:type_name -> kadeploy.v1.UploadedFile
+	70, // 64: kadeploy.v1.EnvUpdated.env:type_name -> kadeploy.v1.Env
+	64, // 65: kadeploy.v1.EnvUpdated.changes:type_name -> kadeploy.v1.FileChange
+	57, // 66: kadeploy.v1.EnvSet.env:type_name -> kadeploy.v1.EnvRef
+	67, // 67: kadeploy.v1.EnvMove.moves:type_name -> kadeploy.v1.PathMove
+	69, // 68: kadeploy.v1.EnvMoves.environments:type_name -> kadeploy.v1.EnvMoved
+	67, // 69: kadeploy.v1.EnvMoved.files:type_name -> kadeploy.v1.PathMove
+	85, // 70: kadeploy.v1.Env.added:type_name -> google.protobuf.Timestamp
+	70, // 71: kadeploy.v1.Envs.environments:type_name -> kadeploy.v1.Env
+	4,  // 72: kadeploy.v1.HistoryRequest.outcomes:type_name -> kadeploy.v1.Outcome
+	85, // 73: kadeploy.v1.HistoryRequest.since:type_name -> google.protobuf.Timestamp
+	85, // 74: kadeploy.v1.HistoryRequest.until:type_name -> google.protobuf.Timestamp
+	74, // 75: kadeploy.v1.History.operations:type_name -> kadeploy.v1.PastOperation
+	85, // 76: kadeploy.v1.PastOperation.since:type_name -> google.protobuf.Timestamp
+	85, // 77: kadeploy.v1.PastOperation.until:type_name -> google.protobuf.Timestamp
+	4,  // 78: kadeploy.v1.PastOperation.outcome:type_name -> kadeploy.v1.Outcome
+	86, // 79: kadeploy.v1.PastOperation.took:type_name -> google.protobuf.Duration
+	74, // 80: kadeploy.v1.Shown.operation:type_name -> kadeploy.v1.PastOperation
+	78, // 81: kadeploy.v1.Shown.results:type_name -> kadeploy.v1.PastResult
+	79, // 82: kadeploy.v1.Shown.tries:type_name -> kadeploy.v1.PastTry
+	77, // 83: kadeploy.v1.Shown.standing:type_name -> kadeploy.v1.Standing
+	3,  // 84: kadeploy.v1.Standing.phase:type_name -> kadeploy.v1.NodePhase
+	3,  // 85: kadeploy.v1.PastResult.phase:type_name -> kadeploy.v1.NodePhase
+	85, // 86: kadeploy.v1.PastTry.at:type_name -> google.protobuf.Timestamp
+	86, // 87: kadeploy.v1.PastTry.took:type_name -> google.protobuf.Duration
+	5,  // 88: kadeploy.v1.PastTry.outcome:type_name -> kadeploy.v1.TryOutcome
+	85, // 89: kadeploy.v1.StatsRequest.since:type_name -> google.protobuf.Timestamp
+	85, // 90: kadeploy.v1.StatsRequest.until:type_name -> google.protobuf.Timestamp
+	82, // 91: kadeploy.v1.Stats.steps:type_name -> kadeploy.v1.StepStats
+	83, // 92: kadeploy.v1.Stats.nodes:type_name -> kadeploy.v1.NodeStats
+	84, // 93: kadeploy.v1.Stats.causes:type_name -> kadeploy.v1.CauseStats
+	86, // 94: kadeploy.v1.StepStats.p50:type_name -> google.protobuf.Duration
+	86, // 95: kadeploy.v1.StepStats.p90:type_name -> google.protobuf.Duration
+	86, // 96: kadeploy.v1.StepStats.p99:type_name -> google.protobuf.Duration
+	86, // 97: kadeploy.v1.StepStats.max:type_name -> google.protobuf.Duration
+	98, // [98:98] is the sub-list for method output_type
+	98, // [98:98] is the sub-list for method input_type
+	98, // [98:98] is the sub-list for extension type_name
+	98, // [98:98] is the sub-list for extension extendee
+	0,  // [0:98] is the sub-list for field type_name
 }
 
 func init() { file_actors_message_message_proto_init() }
@@ -7266,15 +7353,15 @@ func file_actors_message_message_proto_init() {
 		(*Event_Note)(nil),
 		(*Event_Skip)(nil),
 	}
-	file_actors_message_message_proto_msgTypes[50].OneofWrappers = []any{}
-	file_actors_message_message_proto_msgTypes[58].OneofWrappers = []any{}
+	file_actors_message_message_proto_msgTypes[51].OneofWrappers = []any{}
+	file_actors_message_message_proto_msgTypes[59].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_message_message_proto_rawDesc), len(file_actors_message_message_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   78,
+			NumMessages:   79,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

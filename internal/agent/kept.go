@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kadeploy/kadeploy/chain"
 	"github.com/kadeploy/kadeploy/internal/agentlink/agentpb"
 )
 
@@ -60,6 +61,12 @@ func (w *work) over() bool {
 // failed says whether the order has ended, and not well.
 func (w *work) failed() bool { return w.over() && !w.result.GetOk() }
 
+// isForsaken says whether an order failed by no fault of this node: nobody fed its link of the chain any more.
+func isForsaken(err error) bool {
+	var f *chain.ForsakenError
+	return errors.As(err, &f)
+}
+
 // told is what the server is told of a kept order; nil when there is none.
 func (w *work) told() *agentpb.Kept {
 	if w == nil {
@@ -68,7 +75,7 @@ func (w *work) told() *agentpb.Kept {
 	r := w.order.GetReceive()
 	kept := &agentpb.Kept{Name: w.order.Keep, Transfer: r.GetTransfer(), Key: r.GetKey(), Tls: r.GetTls()}
 	if w.failed() {
-		kept.Error = cmp.Or(w.result.GetError(), "it failed")
+		kept.Error, kept.Forsaken = cmp.Or(w.result.GetError(), "it failed"), w.forsaken
 	}
 	return kept
 }

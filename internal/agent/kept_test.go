@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"math/rand/v2"
@@ -244,10 +245,25 @@ var _ = Describe("An order that is to be kept, when the connection breaks", func
 		back()
 		Expect(r.session.Kept().GetName()).To(Equal(img.order.Keep))
 		Expect(r.session.Kept().GetError()).To(ContainSubstring("invalid checksum"))
+		Expect(r.session.Kept().GetForsaken()).To(BeFalse())
 		Expect(r.do(img.order).Error).To(ContainSubstring("invalid checksum"), "it is not done once more")
 		other := archived()
 		result, _ := rest(other)
 		Expect(result.Ok).To(BeTrue(), result.Error)
+	})
+
+	It("is told of as failed by no fault of the node when no head fed it that came", func() {
+		img := raw()
+		address := half(img)
+		cfg := img.head(address)
+		cfg.Source = bytes.NewReader(nil)
+		for range 9 {
+			_, _ = chain.Send(context.Background(), cfg)
+		}
+		closed(address)
+		back()
+		Expect(r.session.Kept().GetError()).To(ContainSubstring("predecessor the head died"))
+		Expect(r.session.Kept().GetForsaken()).To(BeTrue())
 	})
 
 	It("is not told of when it was aborted", func() {

@@ -32,7 +32,8 @@ type work struct {
 
 	output     string // the last lines of what the order printed
 	digest     []byte
-	unrestored int // of what the image has
+	unrestored int  // of what the image has
+	forsaken   bool // it failed because nobody fed its link of the chain any more
 	disks      []*agentpb.Disk
 	root       string // what a kernel calls the device that was mounted
 
@@ -74,7 +75,7 @@ func (w *work) run(before *work) {
 		LogTail: strings.ToValidUTF8(w.output[max(0, len(w.output)-agentpb.MaxTail):], "?"),
 	}
 	if err != nil {
-		w.result.Error = oneLine(err)
+		w.result.Error, w.forsaken = oneLine(err), isForsaken(err)
 		w.end = EndLost
 		w.loop.config.Log.Warn("order failed", "id", w.order.Id, "step", w.order.Step, "err", err)
 	}

@@ -5,6 +5,7 @@ package argv
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -26,7 +27,7 @@ type Error struct {
 func (e *Error) Error() string { return e.Text }
 
 // Order returns the words, the program's name first, in the parser's order. Help and version of the program itself become
-// commands. The error is an *Error.
+// commands; of a command that is asked for its help nothing else is left. The error is an *Error.
 func (s Syntax) Order(words []string) ([]string, error) {
 	known := s.flags()
 	var command string
@@ -63,6 +64,9 @@ func (s Syntax) Order(words []string) ([]string, error) {
 	}
 	if command == "" {
 		return withoutCommand(words, flags)
+	}
+	if slices.Contains(flags, "--help") { // the parser would take the first argument for a command to be helped with
+		return []string{words[0], command, "--help"}, nil
 	}
 	out := append([]string{words[0], command}, flags...)
 	if len(args) > 0 {

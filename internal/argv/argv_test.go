@@ -34,6 +34,8 @@ func TestOrder(t *testing.T) {
 		{"k --help", "k help"},
 		{"k -v", "k version"},
 		{"k deploy -h", "k deploy --help"},
+		{"k deploy a -m b -h", "k deploy --help"},
+		{"k deploy -- -h", "k deploy -- -h"},
 		{"k", "k"},
 	} {
 		got, err := syntax().Order(strings.Fields(c.words))

@@ -56,31 +56,33 @@ func readShelf(dir string) (s shelf, wrong []string, err error) {
 	return s, wrong, err
 }
 
-// judgeHolds finds images that were in use when a daemon died, and had left the cache. An operation has its image in use from when the
-// daemon has said that it is whole until its end, whatever happens to the daemon.
+// judgeHolds finds files that were in use when a daemon died, and had left the cache. An operation has what it fetched in use from when the
+// daemon has said what that is until its end, whatever happens to the daemon.
 func judgeHolds(fetched map[string]bool, operations map[string][]*message.Event, shelves []shelf) (wrong []string) {
 	for _, s := range shelves {
 		for id, events := range operations {
-			if digest := inUse(events, s.seen); fetched[digest] && !s.files[digest] {
-				wrong = append(wrong, fmt.Sprintf("%s used the image %s when the daemon died at %s, and the cache did not have it any more",
-					id, digest, s.seen.Format(time.StampMilli)))
+			for _, digest := range inUse(events, s.seen) {
+				if fetched[digest] && !s.files[digest] {
+					wrong = append(wrong, fmt.Sprintf("%s used the file %s when the daemon died at %s, and the cache did not have it any more",
+						id, digest, s.seen.Format(time.StampMilli)))
+				}
 			}
 		}
 	}
 	return wrong
 }
 
-// inUse is the digest of the image that an operation had in use when a daemon died; "": none.
-func inUse(events []*message.Event, died time.Time) (digest string) {
+// inUse are the digests of the image, and of what else was fetched, that an operation had in use when a daemon died.
+func inUse(events []*message.Event, died time.Time) (digests []string) {
 	for _, e := range events {
 		at := e.GetTime().AsTime()
 		switch {
 		case at.After(died):
 		case e.GetEnded() != nil:
-			return ""
-		case e.GetNote().GetImageDigest() != "":
-			digest = e.GetNote().GetImageDigest()
+			return nil
+		case e.GetNote() != nil:
+			digests = append(digests, e.GetNote().GetImageDigest(), e.GetNote().GetFetched().GetSha256())
 		}
 	}
-	return digest
+	return digests
 }

@@ -54,7 +54,7 @@ var _ = Describe("The judge of the image cache", func() {
 		write("partial/"+digest("other"), make([]byte, cacheSize+1<<20))
 		Expect(wrong()).To(ConsistOf(ContainSubstring("its limit is")))
 	})
-	It("finds an image that left while an operation used it", func() {
+	It("finds a file that left while an operation used it", func() {
 		note := func(at float64) *message.Event {
 			return &message.Event{Time: timestamppb.New(second(at)), Fact: &message.Event_Note{Note: &message.Note{ImageDigest: "d"}}}
 		}
@@ -62,10 +62,13 @@ var _ = Describe("The judge of the image cache", func() {
 		judged := func(files map[string]bool, events ...*message.Event) []string {
 			return judgeHolds(map[string]bool{"d": true}, map[string][]*message.Event{"D": events}, []shelf{{seen: second(10), files: files}})
 		}
-		Expect(judged(nil, note(6))).To(ConsistOf(ContainSubstring("D used the image d")))
+		Expect(judged(nil, note(6))).To(ConsistOf(ContainSubstring("D used the file d")))
 		Expect(judged(map[string]bool{"d": true}, note(6))).To(BeEmpty())
 		Expect(judged(nil, note(4))).To(HaveLen(1), "also by the daemon before that one")
 		Expect(judged(nil, note(6), end)).To(BeEmpty())
 		Expect(judged(nil, note(11))).To(BeEmpty())
+		post := note(7)
+		post.GetNote().ImageDigest, post.GetNote().Fetched = "", &message.FetchedFile{Sha256: "d"}
+		Expect(judged(nil, post)).To(HaveLen(1), "a post-install, too")
 	})
 })

@@ -34,7 +34,7 @@ func Run(ctx context.Context, cfg Config, s Scenario) (*Outcome, error) {
 		return nil, err
 	}
 	defer trouble.close()
-	images, err := newWeb(host(s.Seed, 251))
+	images, err := newWeb(host(s.Seed, 251), cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ type run struct {
 	refused int // requests, each with a reason
 	unheard int // requests that nobody answered
 
-	fetched map[string]bool // digests of the images that are fetched
+	fetched map[string]bool // digests of the files that are fetched
 	shelves []shelf         // of the image cache, at each death
 }
 
@@ -144,15 +144,14 @@ func (r *run) look() error {
 	return err
 }
 
-// fill puts the environments into the catalogue whose images are fetched.
+// fill puts the environments into the catalogue whose files are fetched.
 func (r *run) fill(ctx context.Context, from *web) error {
-	r.fetched = make(map[string]bool)
+	r.fetched = from.digests
 	for n := 1; n <= fetchedImages; n++ {
-		e, err := r.client.EnvAdd(ctx, &message.EnvAdd{Environment: []byte(from.environment(r.dir, n)), EnvironmentPath: filepath.Join(r.dir, fetched(n)+".env")})
+		_, err := r.client.EnvAdd(ctx, &message.EnvAdd{Environment: []byte(from.environment(n)), EnvironmentPath: filepath.Join(r.dir, fetched(n)+".env")})
 		if err != nil {
 			return err
 		}
-		r.fetched[e.GetImageDigest()] = true
 	}
 	return nil
 }

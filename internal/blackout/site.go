@@ -38,10 +38,10 @@ func layOut(dir string, s Scenario, database string) error {
 		"tftp/kernels/initrd":  "initrd of the deployment system",
 		"images/system.tar":    string(system(plain)),
 		"images/deed.sh":       deedScript(dir),
-		"images/post.tar":      string(archive(file{"post.sh", "#!/bin/sh\nset -e\necho ran >> \"$KADEPLOY_ENV_EXTRACTION_DIR/" + counted + "\"\n" + doing(dir, postInstall) + "\n", 0o755})),
+		"images/post.tar":      string(postInstalls(dir, plain)),
 		"images/pre.tar":       string(archive(file{"pre.sh", "#!/bin/sh\n" + doing(dir, preInstall) + "\n", 0o755})),
-		"images/system.env":    describe(dir, plain, dir+"/images/system.tar"),
-		"images/prepared.env":  describe(dir, plain, dir+"/images/system.tar") + "preinstall : " + dir + "/images/pre.tar|tar|pre.sh\n",
+		"images/system.env":    describe(plain, dir+"/images/system.tar", dir+"/images/post.tar"),
+		"images/prepared.env":  describe(plain, dir+"/images/system.tar", dir+"/images/post.tar") + "preinstall : " + dir + "/images/pre.tar|tar|pre.sh\n",
 	}
 	var list strings.Builder
 	for i, fault := range s.Faults {
@@ -91,6 +91,12 @@ type file struct {
 func system(name string) []byte {
 	return archive(file{release, name, 0o644}, file{"etc/os-release", "ID=" + name + "\n", 0o644}, file{"vmlinuz", "kernel of " + name + "\n", 0o644}, file{"initrd.img", "initrd\n", 0o644},
 		file{"var/data", strings.Repeat("0123456789abcdef", 100_000), 0o644})
+}
+
+// postInstalls is the archive of a post-install, which counts its runs.
+func postInstalls(dir, name string) []byte {
+	script := "#!/bin/sh\n# of " + name + "\nset -e\necho ran >> \"$KADEPLOY_ENV_EXTRACTION_DIR/" + counted + "\"\n" + doing(dir, postInstall) + "\n"
+	return archive(file{"post.sh", script, 0o755})
 }
 
 func archive(files ...file) []byte {

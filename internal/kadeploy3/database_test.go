@@ -167,7 +167,9 @@ var _ = Describe("A dump of no use", func() {
 		Entry("cut gzip", "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b", "unexpected EOF"),
 	)
 
-	It("is refused when it is not there", func() {
+	It("is refused when it is not there, or a directory", func() {
 		Expect(refused(kadeploy3.Config{Dump: "/nowhere/dump.sql"})).To(Equal("/nowhere/dump.sql: no such file or directory"))
+		dir := GinkgoT().TempDir()
+		Expect(refused(kadeploy3.Config{Dump: dir})).To(Equal(dir + ": is a directory"))
 	})
 })

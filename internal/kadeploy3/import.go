@@ -201,5 +201,6 @@ func (u *until) Read(p []byte) (int, error) {
 	if err := u.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return u.r.Read(p)
+	n, err := u.r.Read(p)
+	return n, wording.Bare(err)
 }

@@ -95,7 +95,7 @@ func stepTable(all []stepTime) *listing {
 		text := append([]string{}, row...)
 		for _, seconds := range []float64{t.P50, t.P90, t.P99, t.Max} {
 			row = append(row, fmt.Sprintf("%.3f", seconds))
-			if t.OK == 0 {
+			if t.timed == 0 {
 				text = append(text, "-")
 			} else {
 				text = append(text, elapsed(seconds))

@@ -302,7 +302,8 @@ type Kept struct {
 	Transfer      []byte                 `protobuf:"bytes,2,opt,name=transfer,proto3" json:"transfer,omitempty"` // Receive: as ordered, with the next two
 	Key           []byte                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`           // a secret between the server and the links of the transfer; this stream is encrypted
 	Tls           bool                   `protobuf:"varint,4,opt,name=tls,proto3" json:"tls,omitempty"`
-	Error         string                 `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"` // it has failed, so that nothing is kept but the reason: one line, as in Result
+	Error         string                 `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`        // it has failed, so that nothing is kept but the reason: one line, as in Result
+	Forsaken      bool                   `protobuf:"varint,6,opt,name=forsaken,proto3" json:"forsaken,omitempty"` // with error: nobody fed its link of the chain any more, which is no failure of the node
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -370,6 +371,13 @@ func (x *Kept) GetError() string {
 		return x.Error
 	}
 	return ""
+}
+
+func (x *Kept) GetForsaken() bool {
+	if x != nil {
+		return x.Forsaken
+	}
+	return false
 }
 
 type Progress struct {
@@ -2574,13 +2582,14 @@ const file_internal_agentlink_agentpb_agent_proto_rawDesc = "" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x03 \x01(\rR\bprotocol\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\tR\aversion\x12+\n" +
-	"\x04kept\x18\x19 \x01(\v2\x17.kadeploy.agent.v1.KeptR\x04keptJ\x04\b\x01\x10\x02J\x04\b\x02\x10\x03\"p\n" +
+	"\x04kept\x18\x19 \x01(\v2\x17.kadeploy.agent.v1.KeptR\x04keptJ\x04\b\x01\x10\x02J\x04\b\x02\x10\x03\"\x8c\x01\n" +
 	"\x04Kept\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\fR\x04name\x12\x1a\n" +
 	"\btransfer\x18\x02 \x01(\fR\btransfer\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\fR\x03key\x12\x10\n" +
 	"\x03tls\x18\x04 \x01(\bR\x03tls\x12\x14\n" +
-	"\x05error\x18\x05 \x01(\tR\x05error\"h\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\x12\x1a\n" +
+	"\bforsaken\x18\x06 \x01(\bR\bforsaken\"h\n" +
 	"\bProgress\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\x04R\x05order\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
