@@ -14,7 +14,8 @@ var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata")
 // TestTranscripts replays testdata/*.txt: a line is a command, the "->" line after it what the pure core decides.
 func TestTranscripts(t *testing.T) {
 	for name, newMachine := range map[string]func() func([]string) string{
-		"ring": ringMachine, "order": orderMachine, "roster": rosterMachine, "nearest": nearestMachine, "lag": lagMachine, "vectors": vectorsMachine} {
+		"ring": ringMachine, "order": orderMachine, "offers": offersMachine, "roster": rosterMachine, "nearest": nearestMachine, "lag": lagMachine,
+		"deaths": rehearsalMachine, "late": rehearsalMachine, "heads": rehearsalMachine, "vectors": vectorsMachine} {
 		t.Run(name, func(t *testing.T) {
 			path := "testdata/" + name + ".txt"
 			file, err := os.ReadFile(path)
