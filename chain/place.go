@@ -39,7 +39,7 @@ type reaction int
 const (
 	refuses  reaction = iota // with a refusal
 	closes                   // without a word
-	calls                    // closes, and calls the head itself
+	calls                    // closes; the head takes the link for lost, and is to be called
 	staysOut                 // closes, and begins this round outside of its chain
 	takesOn                  // this feeder instead of the present one, if there is one
 	enters                   // takes it on, and begins this round
