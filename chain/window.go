@@ -84,5 +84,5 @@ func (w *window) blocked() (full, bySink bool) {
 	return true, sink && !follower
 }
 
-// onlySink reports whether everything came and went on, so that the sink is all that is left to do.
-func (w *window) onlySink() bool { return w.full() && w.cursor >= w.end }
+// onlySink reports whether everything came and went on, or nobody wants it, so that the sink is all that is left to do.
+func (w *window) onlySink() bool { return w.full() && (w.cursor >= w.end || !w.feeding) }
