@@ -12,16 +12,8 @@ func (h *head) account() {
 	h.seen = version
 	now := time.Now()
 	for _, n := range news {
-		switch l := &h.roster.links[n.index]; {
-		case n.entry.state < Failed:
-			l.met = true
-		case n.entry.state == Done:
-			l.done = true
-		case n.entry.by == itself: // it still is in the chain, for those after it
-			l.failed = true
-		default:
+		if h.roster.hear(n.index, n.entry, now) {
 			h.skip(n.index, n.entry.by, n.entry.cause)
-			h.roster.lose(n.index, now)
 		}
 		if h.lates[n.index] == nil || n.entry.state == Done {
 			h.tell(n.index, n.entry, false, now)

@@ -1,11 +1,6 @@
 package chain
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"time"
-)
+import "time"
 
 // call is when a link may call the head next, and why.
 type call struct {
@@ -16,150 +11,65 @@ type call struct {
 
 func (c *call) due(now time.Time) bool { return !c.waiting && !now.Before(c.at) }
 
-// callAnswer is what came of a call: a connection on which the head will feed us, or none.
-type callAnswer struct {
-	why   why
-	cause string
-	wire  *wire
-	err   error
+// look is asked several times a second whether the link should call the head, and why: because nobody feeds it, or because others wait
+// for its sink. Of that it is told whether it alone keeps the ring full, and whether it is all that is left to do.
+func (p *place) look(now time.Time, bySink, onlySink bool) (why why, call bool) {
+	if p.plan.Load() == nil || p.home || p.alone {
+		return 0, false
+	}
+	if p.from == nobody {
+		return p.call.why, p.call.due(now)
+	}
+	switch impatient := p.patience.tick(now, bySink); {
+	case p.left || p.sinkDone || !p.call.due(now):
+		return 0, false
+	case impatient:
+		return whySlowDisk, true
+	}
+	return whyWriting, p.onlyWrites(now, onlySink)
 }
 
-// errStay is the head's answer to a link that belongs to the chain as yet.
-var errStay = errors.New("the head wants it to stay in the chain")
+// writingGrace is how long those who are done wait for a sink.
+const writingGrace = 500 * time.Millisecond
 
-// ask calls the head: the link has left the chain, or would like to. It stays where it is until the head agrees.
-func (l *link) ask(ctx context.Context, why why, cause string) {
-	p := l.plan.Load()
-	if l.call.waiting || p.head == "" {
-		return
+// onlyWrites reports whether everything came and went on a while ago, and nothing but the sink is not done.
+func (p *place) onlyWrites(now time.Time, onlySink bool) bool {
+	if !onlySink {
+		p.idle = time.Time{}
+		return false
 	}
-	l.call.waiting = true
-	j := join{why, p.name(p.index), cause}
-	l.wg.Go(func() {
-		w, err := l.callHead(ctx, p.head, j)
-		if !l.post(ctx, event{kind: evAnswer, answer: callAnswer{why, cause, w, err}}) && w != nil {
-			w.conn.Close()
-		}
-	})
+	if p.idle.IsZero() {
+		p.idle = now
+	}
+	return now.Sub(p.idle) >= writingGrace
 }
 
-func (l *link) callHead(ctx context.Context, addr string, j join) (*wire, error) {
-	w, _, err := dial(ctx, l.dialer, addr, l.secret, roleJoin, l.timing.dial)
-	if err != nil {
-		return nil, fmt.Errorf("call the head: %w", err)
+// mayCall reports whether the head can be called now, and notes that it is.
+func (p *place) mayCall() bool {
+	if p.call.waiting || p.plan.Load().head == "" {
+		return false
 	}
-	defer context.AfterFunc(ctx, func() { w.conn.Close() })()
-	var a admit
-	if err = w.control(kindJoin, 0, j.encode()); err == nil {
-		var b []byte
-		if _, b, err = w.expect(kindAdmit, l.timing.stall); err == nil {
-			a, err = decodeAdmit(b)
-		}
-	}
-	if err == nil && !a.come {
-		err = errStay
-	}
-	if err != nil {
-		w.conn.Close()
-		return nil, err
-	}
-	return w, nil
+	p.call.waiting = true
+	return true
 }
 
-// answered goes on with what the head said.
-func (l *link) answered(ctx context.Context, a callAnswer) error {
-	l.call.waiting = false
-	l.call.at = time.Now().Add(l.timing.stall / 2)
-	switch {
-	case a.err != nil:
-		return nil // the chain may take us over, or another call go through, until the orphan timeout
-	case l.home || l.alone:
-		a.wire.conn.Close()
-		return nil
+// called is told that the head takes the link for lost. It reports whether to call at once: who feeds it in the chain is lost, too, or
+// was cut off when it said so.
+func (p *place) called(now time.Time) bool {
+	if p.from == nobody {
+		p.call.at = now // soon enough
+		return false
 	}
-	l.late = l.late || a.why != whyWriting
-	l.leave(a.cause)
-	l.adopt(ctx, newFeed(a.wire, headIndex, "the head"))
-	return nil
+	return !p.left && p.sinkErr == nil
 }
 
-// leave takes the link out of the chain: its predecessor is told, and those after it will hear from that one.
-func (l *link) leave(cause string) {
-	l.left = true
-	if l.feed != nil {
-		l.lost = cause
-		l.refuse(l.feed, refusal{leaves, cause})
-		l.feed = nil
+// answered notes that a call is over. It reports whether the link leaves its chain for the head, which is willing to feed it; otherwise
+// the chain may take it over, or another call go through.
+func (p *place) answered(now time.Time, why why, willing bool) bool {
+	p.call.waiting, p.call.at = false, now.Add(p.stall/2)
+	if !willing || p.home || p.alone {
+		return false
 	}
-	if l.feeder != nil {
-		l.stopFeeder()
-	}
-}
-
-// knocked takes a call of the head to a link that it thinks lost, or that came too late for the chain: call me.
-func (l *link) knocked(ctx context.Context, c candidate) {
-	c.wire.conn.Close()
-	now := l.plan.Load()
-	if l.home || now != nil && c.plan.round < now.round {
-		return
-	}
-	if now == nil || c.plan.round > now.round {
-		l.stayOut(ctx, c)
-	}
-	switch {
-	case l.feed == nil:
-		l.call.at = time.Now()
-	case !l.left && l.sinkErr == nil: // who feeds it is lost, too, or was cut off when it said so
-		l.ask(ctx, whySkipped, "the head had lost it")
-	}
-}
-
-// stayOut begins a round outside of its chain, with all that was received so far.
-func (l *link) stayOut(ctx context.Context, c candidate) {
-	if l.feed != nil {
-		l.refuse(l.feed, refusal{leaves, "called by another head"})
-		l.feed = nil
-	}
-	if l.ring == nil {
-		l.begin(ctx, c)
-		l.ring.detach() // nobody follows
-	}
-	l.settle(c.plan)
-	l.left, l.fed, l.alone = true, true, false
-	l.lost = "it came late"
-	l.orphan.Reset(l.cfg.OrphanTimeout)
-}
-
-// skipped is told by a predecessor that goes on without us.
-func (l *link) skipped(cause string) {
-	name := l.feed.name
-	l.drop(cause)
-	l.lost = fmt.Sprintf("skipped by %s: %s", name, cause)
-	l.leave(l.lost)
-	l.call.why, l.call.at = whySkipped, time.Now()
-}
-
-// hopeless ends a feed that will not bring the image: the head must. Without it the link has failed.
-func (l *link) hopeless(ctx context.Context, err error) error {
-	if l.left || l.plan.Load().head == "" {
-		return err
-	}
-	l.leave(err.Error())
-	l.lost = err.Error()
-	l.orphan.Reset(l.cfg.OrphanTimeout)
-	l.call.why, l.call.at = whySpoiled, time.Now()
-	return nil
-}
-
-// aborted is told by a predecessor that got no further itself. Those below are told at once; the head is called in case it lives.
-func (l *link) aborted(ctx context.Context, a abort) error {
-	l.drop("gave up: " + a.cause)
-	if l.left || a.over || l.ring.complete() || l.plan.Load().head == "" {
-		return l.giveUp(ctx, abort{a.over, l.lost})
-	}
-	l.left = true
-	l.feeder.giveUp(abort{false, l.lost})
-	l.orphan.Reset(min(l.cfg.OrphanTimeout, 2*l.timing.stall))
-	l.call.at = time.Now()
-	return nil
+	p.late = p.late || why != whyWriting
+	return true
 }

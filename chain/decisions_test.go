@@ -14,7 +14,8 @@ var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata")
 // TestTranscripts replays testdata/*.txt: a line is a command, the "->" line after it what the pure core decides.
 func TestTranscripts(t *testing.T) {
 	for name, newMachine := range map[string]func() func([]string) string{
-		"ring": ringMachine, "order": orderMachine, "roster": rosterMachine, "nearest": nearestMachine, "lag": lagMachine, "vectors": vectorsMachine} {
+		"ring": ringMachine, "order": orderMachine, "offers": offersMachine, "roster": rosterMachine, "nearest": nearestMachine, "lag": lagMachine,
+		"deaths": rehearsalMachine, "late": rehearsalMachine, "heads": rehearsalMachine, "vectors": vectorsMachine} {
 		t.Run(name, func(t *testing.T) {
 			path := "testdata/" + name + ".txt"
 			file, err := os.ReadFile(path)
@@ -102,18 +103,15 @@ func state(w window) string {
 }
 
 func orderMachine() func([]string) string {
-	var gone []bool
+	var line succession
 	var tab *table
-	self := headIndex
 	return func(words []string) string {
 		switch words[0] {
 		case "links": // links N, seen from SELF
-			gone, self = make([]bool, number(words, 1)), int(number(words, 2))
-			tab = newTable(len(gone))
+			n := int(number(words, 1))
+			line, tab = newSuccession(int(number(words, 2)), n), newTable(n)
 		case "lost":
-			i := int(number(words, 1))
-			gone[i] = true
-			tab.tell(i, entry{state: Failed, cause: "lost"})
+			line.bury(tab, int(number(words, 1)), "lost", false)
 		case "told": // told LINK is lost by FEEDER
 			tab.tell(int(number(words, 1)), entry{state: Failed, by: partyOf(int(number(words, 5))), cause: "lost"})
 		case "done":
@@ -128,7 +126,7 @@ func orderMachine() func([]string) string {
 		default:
 			panic(words[0])
 		}
-		if i, ok := tab.turnTo(self, gone); ok {
+		if i, ok := line.next(tab, line.self); ok {
 			return fmt.Sprint("feed ", i)
 		}
 		return "nobody to feed"

@@ -20,7 +20,9 @@
 // all links as one party: a link is trusted not to lie about itself. Without TLS the image can be read on its way; it cannot be changed
 // without notice, and neither can reports.
 //
-// The wire format is docs/chain-protocol.md. Decisions are pure and stand apart: window.go (what a ring holds), table.go (whose report
-// counts, who feeds whom), roster.go (who is admitted, called and waited for), lag.go (who is slow), nearest in hunt.go. Read send.go,
-// head.go and feeder.go first, then link.go and round.go.
+// The wire format is docs/chain-protocol.md. Decisions are pure and stand apart: succession.go (whom a feeder turns to), nearest in
+// hunt.go (who of those called is fed), place.go (what a link does with a feeder, and without one), call.go (when it calls the head),
+// table.go (whose report counts), roster.go (who is admitted, called and waited for), window.go (what a ring holds), lag.go (who is slow).
+// testdata has transcripts of each, and of whole broadcasts that they play together. Read send.go, head.go and feeder.go first, then
+// link.go and round.go.
 package chain

@@ -12,7 +12,6 @@ type feed struct {
 	wire   *wire
 	from   int // index of the feeder
 	name   string
-	since  time.Time
 	begin  int64         // bytes the link had then
 	quit   chan struct{} // closed: the writing half is to leave
 	silent chan struct{} // closed: it has left

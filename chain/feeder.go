@@ -33,9 +33,6 @@ type timing struct {
 	stall time.Duration // without any frame; a living peer sends one four times as often
 }
 
-// reconnects is how often a feeder calls a link again whose connection broke without the link being silent or refusing.
-const reconnects = 2
-
 // feederConfig is what a feeder works with.
 type feederConfig struct {
 	plan    plan // as its owner got it
@@ -55,9 +52,8 @@ type feederConfig struct {
 type feeder struct {
 	feederConfig
 
-	gone   []bool  // links lost to this feeder
-	broken []int   // how often a connection to each broke
-	aside  float64 // bytes per second of the follower that was put aside, until it is known whether the next one is faster
+	line  succession
+	aside float64 // bytes per second of the follower that was put aside, until it is known whether the next one is faster
 
 	bye     chan struct{} // closed: everything is settled
 	abort   chan abort    // one: nothing more will come
@@ -85,8 +81,7 @@ const (
 )
 
 func newFeeder(cfg feederConfig) *feeder {
-	n := len(cfg.plan.links)
-	return &feeder{feederConfig: cfg, gone: make([]bool, n), broken: make([]int, n),
+	return &feeder{feederConfig: cfg, line: newSuccession(cfg.self, len(cfg.plan.links)),
 		bye: make(chan struct{}), abort: make(chan abort, 1), ended: make(chan struct{})}
 }
 
@@ -101,7 +96,7 @@ func (f *feeder) run(ctx context.Context) error {
 	defer close(f.ended)
 	defer f.source.detach()
 	for ctx.Err() == nil {
-		i, ok := f.table.turnTo(f.self, f.gone)
+		i, ok := f.line.next(f.table, f.self)
 		if !ok {
 			return nil
 		}
@@ -113,23 +108,16 @@ func (f *feeder) run(ctx context.Context) error {
 			continue
 		}
 		end := f.feed(ctx, found)
-		if end.kind == endBroken {
-			if f.broken[found.index]++; f.broken[found.index] <= reconnects {
-				continue
-			}
-		}
-		switch end.kind {
-		case endDone:
-			return nil
-		case endTaken:
-			if f.self == headIndex || !f.rest(ctx) { // a head that was started later has the whole chain
+		switch f.line.after(found.index, end.kind) {
+		case rests:
+			if !f.rest(ctx) {
 				return nil
 			}
-			continue
-		case endFatal:
+		case buries:
+			f.lose(ctx, found.index, end)
+		case stops:
 			return end.err
 		}
-		f.lose(ctx, found.index, end)
 	}
 	return nil
 }
@@ -152,15 +140,9 @@ func (f *feeder) rest(ctx context.Context) (again bool) {
 
 // lose notes that link i is out of the chain. A cancelled feeder buries nobody.
 func (f *feeder) lose(ctx context.Context, i int, end ending) {
-	if ctx.Err() != nil {
-		return
+	if ctx.Err() == nil {
+		f.line.bury(f.table, i, end.cause, end.own)
 	}
-	f.gone[i] = true
-	if end.own {
-		f.table.tell(i, entry{state: Failed, cause: end.cause})
-		return
-	}
-	f.table.tell(i, entry{state: Failed, by: partyOf(f.self), cause: end.cause})
 }
 
 // feed feeds a link that was reached for as long as that goes.

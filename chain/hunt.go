@@ -43,7 +43,7 @@ func (f *feeder) hunt(ctx context.Context, first int) (*reached, []missed) {
 		case a := <-answers:
 			got[a.index] = a
 		case <-wider.C:
-			for i, ok := f.table.turnTo(first, f.gone); ok && len(called) < huntWidth; i, ok = f.table.turnTo(i, f.gone) {
+			for i, ok := f.line.next(f.table, first); ok && len(called) < huntWidth; i, ok = f.line.next(f.table, i) {
 				called = append(called, i)
 				call(i)
 			}

@@ -11,14 +11,14 @@ import (
 
 // link is the state of one Receive. Its loop owns all of it but what is locked or atomic; the other goroutines post events.
 type link struct {
+	place
 	cfg    ReceiveConfig
 	secret secret
 	timing timing
 	dialer dialer
 
 	needsManifest atomic.Bool
-	plan          atomic.Pointer[plan] // of the present round
-	index         *index               // this and the next are set before the goroutines that read them start
+	index         *index // this and the next are set before the goroutines that read them start
 	ring          *ring
 	table         *table // of the present round, as the feeder; both change only while nobody else looks at them
 	feeder        *feeder
@@ -27,23 +27,10 @@ type link struct {
 	events chan event
 	wg     sync.WaitGroup
 
-	feed     *feed  // nil while nobody feeds us
-	lost     string // why the last one was lost
-	vain     int    // feeds in a row that ended at once
-	orphan   *time.Timer
-	call     call
-	patience patience
-	full     bool      // as the predecessor was told
-	idle     time.Time // since when the sink is all that is left to do; zero: there is more
-	left     bool      // out of the chain: fed by the head, or about to be
-	late     bool      // and not only because of the sink's last bytes
-	sinkErr  error
-	sinkDone bool
-	end      entry // once the sink is done
-	alone    bool  // everything is here and nobody above: we finish for those below
-	home     bool  // bye came
-	fed      bool  // the feeder has ended
-	own      entry
+	feed *feed // nil while nobody feeds us
+	full bool  // as the predecessor was told
+	end  entry // once the sink is done
+	own  entry
 }
 
 // event is what happened to a link.
@@ -76,15 +63,13 @@ const (
 
 func newLink(cfg ReceiveConfig, s secret) *link {
 	l := &link{
-		cfg:      cfg,
-		secret:   s,
-		timing:   timing{cfg.DialTimeout, cfg.StallTimeout},
-		dialer:   cfg.dialer(),
-		events:   make(chan event),
-		orphan:   time.NewTimer(cfg.OrphanTimeout),
-		patience: patience{limit: cfg.SlowSink},
+		place:  place{stall: cfg.StallTimeout, orphanTimeout: cfg.OrphanTimeout, from: nobody, patience: patience{limit: cfg.SlowSink}},
+		cfg:    cfg,
+		secret: s,
+		timing: timing{cfg.DialTimeout, cfg.StallTimeout},
+		dialer: cfg.dialer(),
+		events: make(chan event),
 	}
-	l.orphan.Stop() // the first predecessor may take its time
 	l.needsManifest.Store(true)
 	return l
 }
@@ -128,12 +113,17 @@ const lookAround = 100 * time.Millisecond
 func (l *link) loop(ctx context.Context) error {
 	tick := time.NewTicker(min(lookAround, l.timing.stall/4))
 	defer tick.Stop()
+	orphan := time.NewTimer(l.orphanTimeout)
+	defer orphan.Stop()
 	for {
+		if orphan.Stop(); !l.deadline.IsZero() {
+			orphan.Reset(time.Until(l.deadline))
+		}
 		var err error
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-l.orphan.C:
+		case <-orphan.C:
 			err = l.giveUp(ctx, abort{false, l.lost + l.howLong()})
 		case now := <-tick.C:
 			l.lookAround(ctx, now)
@@ -158,7 +148,7 @@ func (l *link) handle(ctx context.Context, e event) error {
 	case evCandidate:
 		return l.consider(ctx, e.candidate)
 	case evAnswer:
-		return l.answered(ctx, e.answer)
+		l.answered(ctx, e.answer)
 	case evLost:
 		l.drop(e.cause)
 	case evBye:
@@ -168,7 +158,7 @@ func (l *link) handle(ctx context.Context, e event) error {
 	case evSkipped:
 		l.skipped(e.cause)
 	case evHopeless:
-		return l.hopeless(ctx, e.err)
+		return l.hopeless(e.err)
 	case evSlow:
 		l.ask(ctx, whySlowLink, e.cause)
 	case evSink:
@@ -183,42 +173,17 @@ func (l *link) handle(ctx context.Context, e event) error {
 
 // lookAround notices what no event tells: that the sink holds up the chain, and that nobody feeds us.
 func (l *link) lookAround(ctx context.Context, now time.Time) {
-	if l.ring == nil || l.home || l.alone {
-		return
-	}
-	if l.feed == nil {
-		if l.call.due(now) {
-			l.ask(ctx, l.call.why, l.lost)
-		}
+	if l.ring == nil {
 		return
 	}
 	full, bySink := l.ring.blocked()
-	if full != l.full {
+	if l.feed != nil && full != l.full {
 		l.full = full
 		signal(l.table.news)
 	}
-	switch impatient := l.patience.tick(now, bySink); {
-	case l.left || l.sinkDone || !l.call.due(now):
-	case impatient:
-		l.ask(ctx, whySlowDisk, fmt.Sprintf("its disk is slower than the chain: its ring of %s was full for %v", size(l.cfg.Ring), l.cfg.SlowSink))
-	case l.onlyWrites(now):
-		l.ask(ctx, whyWriting, "it has the whole image and still writes it")
+	if why, call := l.look(now, bySink, l.ring.onlySink()); call {
+		l.ask(ctx, why, l.because(why))
 	}
-}
-
-// writingGrace is how long those who are done wait for a sink.
-const writingGrace = 500 * time.Millisecond
-
-// onlyWrites reports whether everything came and went on a while ago, and nothing but the sink is not done.
-func (l *link) onlyWrites(now time.Time) bool {
-	if !l.ring.complete() || l.ring.pressure().backlog > 0 {
-		l.idle = time.Time{}
-		return false
-	}
-	if l.idle.IsZero() {
-		l.idle = now
-	}
-	return now.Sub(l.idle) >= writingGrace
 }
 
 func (l *link) sinkEnded(err error) {
@@ -228,22 +193,6 @@ func (l *link) sinkEnded(err error) {
 		l.end.state, l.end.by, l.end.cause = Failed, itself, clip(err.Error())
 	}
 	l.table.tell(l.plan.Load().index, l.end)
-}
-
-// howLong says for people what was waited for in vain.
-func (l *link) howLong() string {
-	if l.vain >= vainLimit {
-		return fmt.Sprintf(", as %d before it", l.vain-1)
-	}
-	return fmt.Sprintf(" and nobody took over within %v", l.cfg.OrphanTimeout)
-}
-
-// finished reports whether nobody needs this link any more: it was sent home, or it finished for those below on its own.
-func (l *link) finished() bool {
-	if l.home {
-		return l.fed
-	}
-	return l.alone && l.sinkDone && l.fed
 }
 
 // verdict is the error of a link that has finished.

@@ -6,49 +6,65 @@ import (
 	"time"
 )
 
-// drop leaves the present feed, whose reading half is over, and starts the time within which another must come. The predecessor sees
-// the connection end; if it lives, it calls again.
+// drop leaves the present feed, whose reading half is over. The predecessor sees the connection end; if it lives, it calls again.
 func (l *link) drop(why string) {
 	f := l.feed
-	if f == nil {
-		return
-	}
 	l.feed = nil
 	f.wire.conn.Close()
 	close(f.quit)
 	<-f.silent
-	l.countVain(f)
-	l.lost = fmt.Sprintf("predecessor %s died (%s)", f.name, why)
-	l.orphan.Reset(l.cfg.OrphanTimeout)
-	if l.vain >= vainLimit {
-		l.orphan.Reset(0)
-	}
-	l.call.why, l.call.at = whyOrphan, time.Now()
-	if !l.left { // the chain may take us over without the head's help
-		l.call.at = l.call.at.Add(l.timing.stall / 4)
-	}
-}
-
-// vainLimit is how many feeds in a row may end at once and bring nothing.
-const vainLimit = 8
-
-// countVain counts feeds that ended as soon as they began and brought nothing: a link that goes on calling must not do so for ever.
-func (l *link) countVain(f *feed) {
-	if l.ring.position().received > f.begin || time.Since(f.since) > l.timing.stall {
-		l.vain = 0
-		return
-	}
-	l.vain++
+	brought := l.ring.position().received > f.begin
+	l.place.drop(time.Now(), brought, fmt.Sprintf("predecessor %s died (%s)", f.name, why))
 }
 
 // goHome is told by the head, through the predecessor: everybody is settled.
 func (l *link) goHome() {
-	l.home = true
 	l.drop("sent us home")
-	l.orphan.Stop()
+	l.place.goHome()
 	if l.feeder != nil {
 		l.feeder.sendHome()
 	}
+}
+
+// leave takes the link out of the chain: its predecessor is told, and those after it will hear from that one.
+func (l *link) leave(cause string) {
+	l.place.leave(cause)
+	l.part(cause)
+}
+
+// part tells the predecessor, if there is one, that the link is out of the chain, and feeds nobody any more.
+func (l *link) part(cause string) {
+	l.relieve(refusal{leaves, cause})
+	if l.feeder != nil {
+		l.stopFeeder()
+	}
+}
+
+// skipped is told by a predecessor that goes on without us.
+func (l *link) skipped(cause string) {
+	name := l.feed.name
+	l.drop(cause)
+	l.place.skipped(time.Now(), fmt.Sprintf("skipped by %s: %s", name, cause))
+	l.part(l.lost)
+}
+
+// hopeless ends a feed that will not bring the image: the head must. Without it the link has failed.
+func (l *link) hopeless(err error) error {
+	if !l.place.hopeless(time.Now(), err.Error()) {
+		return err
+	}
+	l.part(err.Error())
+	return nil
+}
+
+// aborted is told by a predecessor that got no further itself. Those below are told at once; the head is called in case it lives.
+func (l *link) aborted(ctx context.Context, a abort) error {
+	l.drop("gave up: " + a.cause)
+	if !l.place.aborted(time.Now(), a.over, l.ring.complete()) {
+		return l.giveUp(ctx, abort{a.over, l.lost})
+	}
+	l.feeder.giveUp(abort{false, l.lost})
+	return nil
 }
 
 // partingTime bounds the last words to a predecessor that may be frozen.
@@ -82,11 +98,9 @@ func (l *link) refuse(f *feed, r refusal) <-chan struct{} {
 	return gone
 }
 
-// giveUp decides what a link does for which no predecessor is left: it fails, and those below with it, unless it has everything.
+// giveUp is what a link does for which no predecessor is left: it fails, and those below with it, unless it has everything.
 func (l *link) giveUp(ctx context.Context, a abort) error {
-	if l.ring.complete() {
-		l.orphan.Stop()
-		l.alone = true
+	if l.place.giveUp(l.ring.complete()) {
 		if !l.left {
 			l.wg.Go(func() { l.closeDown(ctx, l.table, l.feeder) })
 		}

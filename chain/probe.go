@@ -81,7 +81,7 @@ func (l *looker) tick(now time.Time, flowing, full bool) string {
 	if !suspicious || !l.f.lookout {
 		return ""
 	}
-	next, ok := l.f.table.turnTo(l.to, l.f.gone)
+	next, ok := l.f.line.next(l.f.table, l.to)
 	switch {
 	case ok:
 		l.rate, l.next, l.results = rate, next, make(chan float64, 1)

@@ -207,14 +207,15 @@ func (r *ring) pressure() pressure {
 	return p
 }
 
-// blocked reports whether there is no room for more, and whether that is the sink's fault alone.
+// blocked and onlySink are those of the window.
 func (r *ring) blocked() (full, bySink bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.w.end == r.w.size || r.w.room() {
-		return false, false
-	}
-	sink := r.w.sinking && r.w.sunk < r.w.verified
-	follower := r.w.feeding && r.w.cursor/r.w.chunk <= r.w.sunk/r.w.chunk
-	return true, sink && !follower
+	return r.w.blocked()
+}
+
+func (r *ring) onlySink() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.w.onlySink()
 }

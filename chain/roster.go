@@ -47,6 +47,23 @@ func (r *roster) lose(i int, now time.Time) {
 	}
 }
 
+// hear takes an account of a link, and reports whether it says that the link is out of the chain.
+func (r *roster) hear(i int, e entry, now time.Time) (out bool) {
+	l := &r.links[i]
+	switch {
+	case e.state < Failed:
+		l.met = true
+	case e.state == Done:
+		l.done = true
+	case e.by == itself: // it still is in the chain, for those after it
+		l.failed = true
+	default:
+		r.lose(i, now)
+		return true
+	}
+	return false
+}
+
 // admit decides a link's wish to be fed by the head. One that is lost to the chain anyway may come. One that slows the chain down
 // may if it is one of few: when many ask, slow is what this cluster is, and nobody is the better for it. The disk of one that asks
 // for the first time may just have hiccuped.

@@ -2,17 +2,12 @@ package chain
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
-// consider takes a predecessor on, or refuses it.
+// consider takes a predecessor on, or not.
 func (l *link) consider(ctx context.Context, c candidate) error {
 	stranger := &feed{wire: c.wire}
-	now := l.plan.Load()
-	if c.err == nil && now != nil && c.plan.round == now.round && len(c.plan.links) != len(now.links) {
-		c.err = errors.New("the plan is not the one this round began with")
-	}
 	if c.err != nil {
 		gone := l.refuse(stranger, refusal{failed, c.err.Error()})
 		if l.ring == nil {
@@ -21,32 +16,38 @@ func (l *link) consider(ctx context.Context, c candidate) error {
 		}
 		return nil
 	}
-	switch {
-	case c.plan.late:
-		l.knocked(ctx, c)
-		return nil
-	case l.home, now != nil && c.plan.round < now.round:
-		l.refuse(stranger, refusal{fedByAnother, "fed by another"})
-		return nil
-	case now != nil && c.plan.round == now.round && l.left:
-		l.refuse(stranger, refusal{leaves, l.lost})
-		return nil
-	case now != nil && c.plan.round == now.round && l.feed != nil && !takesOver(l.feed.from, c.plan.feeder):
-		l.refuse(stranger, refusal{fedByAnother, "fed by another"})
-		return nil
+	switch what, r := l.offered(c.plan); what {
+	case refuses:
+		l.refuse(stranger, r)
+	case closes:
+		c.wire.conn.Close()
+	case calls:
+		c.wire.conn.Close()
+		if l.called(time.Now()) {
+			l.ask(ctx, whySkipped, "the head had lost it")
+		}
+	case staysOut:
+		c.wire.conn.Close()
+		l.stayOut(ctx, c)
+	case takesOn, enters:
+		l.relieve(refusal{fedByAnother, "taken over by " + c.plan.name(c.plan.feeder)})
+		if l.ring == nil {
+			l.begin(ctx, c)
+		}
+		if what == enters {
+			l.enter(ctx, c.plan)
+		}
+		l.adopt(ctx, newFeed(c.wire, c.plan.feeder, c.plan.name(c.plan.feeder)))
 	}
+	return nil
+}
+
+// relieve ends the present feed, if there is one, with a last word.
+func (l *link) relieve(r refusal) {
 	if l.feed != nil {
-		l.refuse(l.feed, refusal{fedByAnother, "taken over by " + c.plan.name(c.plan.feeder)})
+		l.refuse(l.feed, r)
 		l.feed = nil
 	}
-	if l.ring == nil {
-		l.begin(ctx, c)
-	}
-	if now == nil || c.plan.round > now.round {
-		l.enter(ctx, c.plan)
-	}
-	l.adopt(ctx, newFeed(c.wire, c.plan.feeder, c.plan.name(c.plan.feeder)))
-	return nil
 }
 
 // begin sets up what stays for the whole transfer: what is known of the image, the ring, and the sink.
@@ -63,7 +64,7 @@ func (l *link) begin(ctx context.Context, c candidate) {
 // enter takes a place in the chain of a head that started later than the one before, with all that was received so far.
 func (l *link) enter(ctx context.Context, p plan) {
 	l.settle(p)
-	l.left, l.fed = false, false
+	l.place.begin(time.Now(), false)
 	fctx, stop := context.WithCancel(ctx)
 	f := newFeeder(feederConfig{plan: p, self: p.index, secret: l.secret, index: l.index, source: l.ring, table: l.table,
 		timing: l.timing, dialer: l.dialer, lookout: p.head != "", slow: func(cause string) { l.post(fctx, event{kind: evSlow, cause: cause}) }})
@@ -73,6 +74,17 @@ func (l *link) enter(ctx context.Context, p plan) {
 		_ = f.run(fctx) // a ring never fails as a source
 		l.post(ctx, event{kind: evFeeder, feeder: f})
 	})
+}
+
+// stayOut begins a round outside of its chain, with all that was received so far.
+func (l *link) stayOut(ctx context.Context, c candidate) {
+	l.relieve(refusal{leaves, "called by another head"})
+	if l.ring == nil {
+		l.begin(ctx, c)
+		l.ring.detach() // nobody follows
+	}
+	l.settle(c.plan)
+	l.place.begin(time.Now(), true)
 }
 
 // settle begins a round's account of the links. Nobody feeds us or is fed by us then.
@@ -90,10 +102,9 @@ func (l *link) settle(p plan) {
 
 // adopt starts the two halves of a feed.
 func (l *link) adopt(ctx context.Context, f *feed) {
-	l.orphan.Stop()
-	l.alone = false
+	l.place.adopt(time.Now(), f.from)
 	l.feed = f
-	f.since, f.begin = time.Now(), l.ring.position().received
+	f.begin = l.ring.position().received
 	l.ring.renew()
 	stop := context.AfterFunc(ctx, func() { f.wire.conn.Close() })
 	l.wg.Go(func() { l.write(ctx, f) })

@@ -115,17 +115,6 @@ func (t *table) settled(from int) bool {
 	return true
 }
 
-// turnTo is whom a feeder feeds next: the first link after self that nobody has lost. One that another feeder lost has left the chain:
-// if it lives, it calls the head. One that failed by itself passes on what it gets. Those that are done wait to be sent home.
-func (t *table) turnTo(self int, gone []bool) (int, bool) {
-	for i := self + 1; i < len(gone); i++ {
-		if e := t.get(i); !gone[i] && (e.state != Failed || e.by == itself) {
-			return i, true
-		}
-	}
-	return 0, false
-}
-
 // takesOver decides between a living feed and a new one. A feeder skips a link only when it took it for dead, so nobody feeds those
 // between: the one nearer to the head is right. The same feeder again means that its old connection broke on its side first.
 func takesOver(current, candidate int) bool { return candidate <= current }

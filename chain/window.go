@@ -73,3 +73,16 @@ func (w *window) span(offset, until, limit int64) int64 {
 
 // full reports whether all of the image has come and is what the manifest says.
 func (w *window) full() bool { return w.verified == w.size }
+
+// blocked reports whether there is no room for more, and whether that is the sink's fault alone.
+func (w *window) blocked() (full, bySink bool) {
+	if w.end == w.size || w.room() {
+		return false, false
+	}
+	sink := w.sinking && w.sunk < w.verified
+	follower := w.feeding && w.cursor/w.chunk <= w.sunk/w.chunk
+	return true, sink && !follower
+}
+
+// onlySink reports whether everything came and went on, or nobody wants it, so that the sink is all that is left to do.
+func (w *window) onlySink() bool { return w.full() && (w.cursor >= w.end || !w.feeding) }
