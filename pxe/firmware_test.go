@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/kadeploy/kadeploy/internal/lab"
 	"github.com/kadeploy/kadeploy/pxe"
 	"github.com/kadeploy/kadeploy/pxe/dhcp"
 	"github.com/kadeploy/kadeploy/pxe/http"
@@ -171,8 +173,8 @@ func (r *rack) wire(mode dhcp.Mode) {
 func (r *rack) boot(firmware pxe.Firmware, disk string) string {
 	GinkgoHelper()
 	serial := filepath.Join(r.dir, "serial.log")
-	args := strings.Fields("qemu-system-x86_64 -accel tcg,tb-size=64 -cpu max -smp 1 -m 512 -nodefaults -no-user-config -display none -vga none" +
-		" -device virtio-rng-pci -serial file:" + serial + " -netdev tap,id=net0,ifname=tap0,script=no,downscript=no")
+	args := slices.Concat([]string{"qemu-system-x86_64"}, lab.Processor(), strings.Fields("-m 512 -nodefaults -no-user-config -display none -vga none"+
+		" -device virtio-rng-pci -serial file:"+serial+" -netdev tap,id=net0,ifname=tap0,script=no,downscript=no"))
 	nic := "virtio-net-pci,netdev=net0,mac=" + nodeMAC + ",bootindex=1"
 	if firmware == pxe.UEFI {
 		vars := filepath.Join(r.dir, "vars.fd")

@@ -21,6 +21,7 @@ import (
 
 	"github.com/kadeploy/kadeploy/internal/agentlink"
 	"github.com/kadeploy/kadeploy/internal/initramfs"
+	"github.com/kadeploy/kadeploy/internal/lab"
 	"github.com/kadeploy/kadeploy/internal/pki"
 )
 
@@ -67,12 +68,11 @@ func boot(words string, extra ...string) *guest {
 	dir := GinkgoT().TempDir()
 	g := &guest{console: filepath.Join(dir, "console"), serial: filepath.Join(dir, "serial"), started: time.Now()}
 	args := []string{
-		"-machine", "pc,graphics=off", "-accel", "tcg,thread=multi,tb-size=64", "-cpu", "max", "-smp", "1", "-m", "256",
-		"-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-no-reboot",
+		"-machine", "pc,graphics=off", "-m", "256", "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-no-reboot",
 		"-device", "virtio-rng-pci", "-chardev", "socket,id=ser0,path=" + g.serial + ",server=on,wait=off,logfile=" + g.console, "-serial", "chardev:ser0",
 		"-kernel", built.kernel, "-initrd", built.initrd, "-append", "console=ttyS0 quiet panic=-1 " + words,
 	}
-	cmd := exec.Command(emulator, slices.Concat(args, extra)...)
+	cmd := exec.Command(emulator, slices.Concat(lab.Processor(), args, extra)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var err error
 	g.Session, err = gexec.Start(cmd, GinkgoWriter, GinkgoWriter)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 )
 
@@ -107,13 +108,13 @@ func (s spec) qemu(o order) []string {
 	if s.Firmware == UEFI {
 		machine = "q35,graphics=off"
 	}
-	line := []string{"qemu-system-x86_64", "-name", s.Name, "-machine", machine, "-accel", "tcg,thread=multi,tb-size=64",
-		"-cpu", "max", "-smp", "1", "-m", strconv.Itoa(s.Memory), "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none",
+	line := slices.Concat([]string{"qemu-system-x86_64", "-name", s.Name, "-machine", machine}, Processor(), []string{
+		"-m", strconv.Itoa(s.Memory), "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none",
 		"-uuid", s.UUID, "-smbios", "type=1,manufacturer=kadeploy,product=lab,serial=" + s.Name, "-device", "virtio-rng-pci",
 		"-chardev", fmt.Sprintf("socket,id=ser0,host=127.0.0.1,port=%d,server=on,wait=off,logfile=%s,logappend=on", s.SOLPort, s.path("serial.log")),
 		"-serial", "chardev:ser0", "-qmp", "unix:" + s.path("qmp.sock") + ",server=on,wait=off", "-pidfile", s.path("qemu.pid"), "-daemonize",
 		"-netdev", "tap,id=net0,ifname=" + s.Tap + ",script=no,downscript=no", "-device", s.nic(o),
-		"-drive", "id=disk0,if=none,file=" + s.path("disk.raw") + ",format=raw,cache=unsafe,discard=unmap"}
+		"-drive", "id=disk0,if=none,file=" + s.path("disk.raw") + ",format=raw,cache=unsafe,discard=unmap"})
 	if s.Firmware == UEFI {
 		line = append(line, "-drive", "if=pflash,unit=0,format=raw,readonly=on,file="+ovmfCode,
 			"-drive", "if=pflash,unit=1,format=raw,file="+s.path("vars.fd"))

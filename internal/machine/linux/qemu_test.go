@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kadeploy/kadeploy/internal/initramfs"
+	"github.com/kadeploy/kadeploy/internal/lab"
 )
 
 // The specs of real disks run in a machine of their own: this very test program is the first process of a QEMU machine with a virtio and an
@@ -116,9 +117,8 @@ func (b box) run(t *testing.T, args ...string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", slices.Concat(b.args, []string{
-		"-accel", "tcg,thread=multi,tb-size=64", "-cpu", "max", "-smp", "1", "-m", "1024",
-		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
+	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", slices.Concat(b.args, lab.Processor(), []string{
+		"-m", "1024", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
 		"-drive", "id=a,if=none,format=raw,cache=unsafe,file=" + filepath.Join(b.dir, "virtio"), "-device", "virtio-blk-pci,drive=a,serial=VIRT-1,bootindex=1",
 		"-drive", "id=b,if=none,format=raw,cache=unsafe,file=" + filepath.Join(b.dir, "nvme"), "-device", b.nvme,
 	}, args)...)
