@@ -4,13 +4,13 @@ package lab_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gbytes"
 
 	"github.com/kadeploy/kadeploy/internal/lab"
 	"github.com/kadeploy/kadeploy/internal/lab/labimage"
@@ -153,17 +153,26 @@ var _ = Describe("A machine of the lab", func() {
 		Expect(m.Serial.Since(mark)).NotTo(ContainSubstring("not a bootable disk"))
 	})
 
-	It("has a console over the network", func() {
+	It("has a console over the network, from its first word on, each time it is switched on", func() {
 		l := open(lab.Config{Machines: []lab.MachineConfig{{}}})
 		site(l)
 		Expect(l.StartDHCP(lab.DHCP{IPXE: "http://10.83.0.1/boot.ipxe"})).To(Succeed())
 		m := l.Machines[0]
-		out := filepath.Join(l.Dir, "sol")
-		sol := l.OnServer(context.Background(), "sh", "-c", fmt.Sprintf(
-			"sleep 100 | exec ipmitool -I lanplus -C 3 -H %s -U lab -P lab sol activate >%s 2>&1", m.BMC, out))
-		Expect(m.On()).To(Succeed())
+		sol := l.OnServer(context.Background(), "stdbuf", "-o0", "ipmitool", // which keeps its own words back in a pipe
+			"-I", "lanplus", "-C", "3", "-H", m.BMC.String(), "-U", lab.BMCUser, "-P", lab.BMCPassword, "sol", "activate")
+		shows := gbytes.NewBuffer()
+		sol.Stdout, sol.Stderr = shows, shows
+		keys, err := sol.StdinPipe()
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(keys.Close)
 		Expect(sol.Start()).To(Succeed())
-		Eventually(func() (string, error) { b, err := os.ReadFile(out); return string(b), err }, patience).Should(ContainSubstring("LAB-SYSTEM"))
+		Eventually(shows, patience).Should(gbytes.Say("SOL Session operational"))
+		for range 2 {
+			Expect(m.On()).To(Succeed())
+			Eventually(shows, patience).Should(gbytes.Say("SeaBIOS"))
+			Eventually(shows, patience).Should(gbytes.Say("LAB-SYSTEM"))
+			Expect(m.Off()).To(Succeed())
+		}
 	})
 })
 

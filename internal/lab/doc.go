@@ -12,7 +12,7 @@
 //
 // A machine is a directory: its specification, disk, console log and sockets. Whoever switches its power takes the lock in
 // it, so that ipmi_sim's chassis program and the Redfish service, which are this very program started again (see
-// PlayRole), and the Lab itself do not get into one another's way.
+// PlayRole), and the Lab itself do not get into one another's way. Its serial cable leads from QEMU to ipmi_sim.
 //
 // Everything a killed lab leaves carries the name of its process and is removed by its watcher, a process that lives for that; what is left
 // when that was killed, too, by the next New, or by Clean.

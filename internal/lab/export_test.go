@@ -2,11 +2,15 @@ package lab
 
 import (
 	"io"
+	"net"
 	"os"
 )
 
 // NewSerial is the console whose log is at path.
 func NewSerial(name, path string) Serial { return Serial{name, path} }
+
+// Connect is a machine's serial cable between two listeners.
+func Connect(a, b net.Listener) error { return connect(a, b) }
 
 // Met is what Check says of needs, which are pairs of a thing and its package.
 func Met(kernel bool, pairs ...string) error {

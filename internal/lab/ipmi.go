@@ -76,9 +76,9 @@ set_working_mc 0x20
     guid %s
   endlan
   chassis_control "%s"
-  sol "tcp:127.0.0.1:%d" 115200
+  sol "tcp:%s" 115200
   user 2 true "%s" "%s" admin 10 none md2 md5 straight
-`, s.Name, s.BMC, strings.ReplaceAll(s.UUID, "-", ""), s.path("chassis"), s.SOLPort, BMCUser, BMCPassword)
+`, s.Name, s.BMC, strings.ReplaceAll(s.UUID, "-", ""), s.path("chassis"), s.serialOverLAN(), BMCUser, BMCPassword)
 	emu := "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02\nsel_enable 0x20 1000 0x0a\nmc_enable 0x20\n"
 	program := fmt.Sprintf("#!/bin/sh\n%s=chassis exec %q %q \"$@\"\n", roleVariable, self, s.Dir)
 	for _, f := range []struct {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ func newMachine(l *Lab, index int, cfg MachineConfig) (*Machine, error) {
 	name := fmt.Sprintf("node-%d", index)
 	s := spec{
 		MachineConfig: cfg, Name: name, Index: index, Dir: filepath.Join(l.Dir, name), Addr: addrOf(1, index), BMC: addrOf(2, index),
-		MAC: fmt.Sprintf("52:54:00:4b:44:%02x", index), UUID: uuid.NewString(), Tap: fmt.Sprintf("tap%d", index), SOLPort: 9000 + index,
+		MAC: fmt.Sprintf("52:54:00:4b:44:%02x", index), UUID: uuid.NewString(), Tap: fmt.Sprintf("tap%d", index),
 	}
 	m := &Machine{chassis: chassis{s, "lab"}, Serial: Serial{name, s.path("serial.log")}, lab: l}
 	if err := m.build(); err != nil {
@@ -69,7 +70,29 @@ func (m *Machine) build() (err error) {
 			return err
 		}
 	}
-	return errors.Join(m.save(), m.writeIPMI(self), m.EmptyDisk())
+	if err := errors.Join(m.save(), m.writeIPMI(self), m.EmptyDisk()); err != nil {
+		return err
+	}
+	return m.layCable(self)
+}
+
+// layCable starts the process that is the serial cable, and waits until it is there.
+func (m *Machine) layCable(self string) error {
+	cmd := m.lab.net.Switch().Command(context.Background(), self, m.Dir)
+	cmd.Env = append(os.Environ(), roleVariable+"=cable")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the serial cable: %w", err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		return fmt.Errorf("the serial cable did not start: %w", errors.Join(err, cmd.Wait()))
+	}
+	return nil
 }
 
 func copyFile(from, to string) error {

@@ -11,7 +11,7 @@ import (
 const roleVariable = "KADEPLOY_LAB_ROLE"
 
 // PlayRole must be called first by every program that makes a Lab. When this process is one that a lab has started, the
-// chassis program of an IPMI BMC, a Redfish BMC, a power button or the lab's watcher, it plays that part and exits.
+// chassis program of an IPMI BMC, a Redfish BMC, a power button, a serial cable or the lab's watcher, it plays that part and exits.
 func PlayRole() {
 	role := os.Getenv(roleVariable)
 	if role == "" {
@@ -44,6 +44,8 @@ func play(role string, args []string) error {
 		return chassisProgram(controller{chassis{s, "ipmi"}}, args[1:], os.Stdout)
 	case "on":
 		return chassis{s, "lab"}.on()
+	case "cable":
+		return serveCable(s)
 	case "redfish":
 		return serveRedfish(controller{chassis{s, "redfish"}})
 	}

@@ -54,15 +54,14 @@ type MachineConfig struct {
 // spec is all that is needed to start a machine; it stands in the machine's directory for the programs that do.
 type spec struct {
 	MachineConfig
-	Name    string
-	Index   int // from 1
-	Dir     string
-	Addr    netip.Addr
-	BMC     netip.Addr
-	MAC     string
-	UUID    string
-	Tap     string
-	SOLPort int // of the loopback beside the switch: the serial line
+	Name  string
+	Index int // from 1
+	Dir   string
+	Addr  netip.Addr
+	BMC   netip.Addr
+	MAC   string
+	UUID  string
+	Tap   string
 }
 
 // Device is the disk as Linux calls it.
@@ -111,7 +110,7 @@ func (s spec) qemu(o order) []string {
 	line := slices.Concat([]string{"qemu-system-x86_64", "-name", s.Name, "-machine", machine}, Processor(), []string{
 		"-m", strconv.Itoa(s.Memory), "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none",
 		"-uuid", s.UUID, "-smbios", "type=1,manufacturer=kadeploy,product=lab,serial=" + s.Name, "-device", "virtio-rng-pci",
-		"-chardev", fmt.Sprintf("socket,id=ser0,host=127.0.0.1,port=%d,server=on,wait=off,logfile=%s,logappend=on", s.SOLPort, s.path("serial.log")),
+		"-chardev", fmt.Sprintf("socket,id=ser0,path=%s,logfile=%s,logappend=on", s.path("serial.sock"), s.path("serial.log")),
 		"-serial", "chardev:ser0", "-qmp", "unix:" + s.path("qmp.sock") + ",server=on,wait=off", "-pidfile", s.path("qemu.pid"), "-daemonize",
 		"-netdev", "tap,id=net0,ifname=" + s.Tap + ",script=no,downscript=no", "-device", s.nic(o),
 		"-drive", "id=disk0,if=none,file=" + s.path("disk.raw") + ",format=raw,cache=unsafe,discard=unmap"})

@@ -56,7 +56,8 @@ var _ = Describe("The console of a machine", func() {
 		writer.typeIn("\necho typed-$((6 * 7))\n")
 		expectConsole(m, 0, "(?m)^typed-42$")
 		for who, c := range map[string]console{"who writes": writer, "who reads": reader} {
-			// What came first they need not have seen: ipmi_sim looks for a machine's serial port every few seconds only.
+			Eventually(c.shows, "1m").Should(gbytes.Say("SeaBIOS"), who)
+			Eventually(c.shows, "1m").Should(gbytes.Say("kadeploy deployment system"), who)
 			Eventually(c.shows, "1m").Should(gbytes.Say(`\ntyped-42\r?\n`), who)
 		}
 
@@ -68,5 +69,6 @@ var _ = Describe("The console of a machine", func() {
 		Expect(m.Powered()).To(BeTrue())
 		Expect(w.run("kadeploy", "power", "status", "-d", w.Conf, "-m", m.Name)).To(MatchRegexp(m.Name + `\s+on`))
 		expectConsole(m, mark, "SeaBIOS")
+		Eventually(reader.shows, "1m").Should(gbytes.Say("SeaBIOS"), "the machine's first word after it was off")
 	})
 })
