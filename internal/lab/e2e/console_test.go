@@ -17,16 +17,17 @@ import (
 
 // console is a user at a machine's console: what he sees, and his keyboard.
 type console struct {
-	shows *gbytes.Buffer
+	shows *gbytes.Buffer // what the machine says
+	told  *gbytes.Buffer // what kadeploy says itself
 	keys  io.WriteCloser
 }
 
 // openConsole runs `kadeploy console` until the spec ends.
 func (w *world) openConsole(m *lab.Machine, flag string) console {
 	GinkgoHelper()
-	c := console{shows: gbytes.NewBuffer()}
+	c := console{shows: gbytes.NewBuffer(), told: gbytes.NewBuffer()}
 	cmd := w.OnServer(context.Background(), filepath.Join(w.Programs, "kadeploy"), "console", "-d", w.Conf, "-m", m.Name, flag)
-	cmd.Stdout, cmd.Stderr = c.shows, GinkgoWriter
+	cmd.Stdout, cmd.Stderr = c.shows, io.MultiWriter(c.told, GinkgoWriter)
 	var err error
 	c.keys, err = cmd.StdinPipe()
 	Expect(err).NotTo(HaveOccurred())
@@ -50,7 +51,10 @@ var _ = Describe("The console of a machine", func() {
 	It("takes what one user types, and shows all of them what the machine answers", Label("nightly"), func() {
 		w := begin(setup{nodes: map[string]string{"deploy_initrd": shellInitrd}})
 		m := w.Machines[0]
-		writer, reader := w.openConsole(m, "--write"), w.openConsole(m, "--read-only")
+		writer := w.openConsole(m, "--write")
+		Eventually(writer.told).Should(gbytes.Say("you write"))
+		reader := w.openConsole(m, "--read-only")
+		Eventually(reader.told).Should(gbytes.Say("writes, you read"))
 		w.run("kadeploy", "reboot", "-d", w.Conf, "-m", m.Name, "--kind", "deploy_env")
 		expectConsole(m, 0, "kadeploy deployment system")
 		writer.typeIn("\necho typed-$((6 * 7))\n")
