@@ -36,6 +36,7 @@ var needs = []need{
 	{"mkfs.vfat", "dosfstools"},
 	{"zstd", "zstd"},
 	{"kexec", "kexec-tools"},
+	{"objcopy", "binutils"},
 	{"mmdebstrap", "mmdebstrap"},
 	{TFTPD, "tftpd-hpa"}, // what `lab bench` measures ours beside
 	{"grub-mkimage", "grub-common"},

@@ -12,6 +12,11 @@ import (
 // writeInitrd writes the initrd: busybox, the modules, and an init that mounts root=. Without root= it is a system by itself,
 // which says that its image is id.
 func writeInitrd(k lab.Kernel, id, path string) error {
+	return packInitrd(k, id, path, "init.sh")
+}
+
+// packInitrd writes an initrd with that init, and modules beside those of each initrd.
+func packInitrd(k lab.Kernel, id, path, init string, further ...string) error {
 	dir, err := os.MkdirTemp("", "lab-initrd-")
 	if err != nil {
 		return err
@@ -23,10 +28,10 @@ func writeInitrd(k lab.Kernel, id, path string) error {
 	if err := os.Mkdir(filepath.Join(dir, "modules"), 0o755); err != nil {
 		return err
 	}
-	if err := modules(k, filepath.Join(dir, "modules")); err != nil {
+	if err := modules(k, filepath.Join(dir, "modules"), further...); err != nil {
 		return err
 	}
-	if err := plant("init.sh", filepath.Join(dir, "init")); err != nil {
+	if err := plant(init, filepath.Join(dir, "init")); err != nil {
 		return err
 	}
 	// The kernel reads gzip whatever it was built with. The names come from find, sorted, so that two runs differ in times only.

@@ -31,14 +31,19 @@ func HardwareKernel() (lab.Kernel, error) {
 }
 
 func unpackKernel(version, dir string) error {
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return err
-	}
-	if err := run(dir, "apt-get", "-q", "download", "linux-image-"+version); err != nil {
-		return err
-	}
-	if err := run(dir, "sh", "-c", "dpkg-deb -x linux-image-*.deb . && rm linux-image-*.deb"); err != nil {
+	if err := unpack(dir, "linux-image-"+version); err != nil {
 		return err
 	}
 	return run(dir, "depmod", "-b", dir, version)
+}
+
+// unpack makes dir and puts there what is in packages, which are not installed.
+func unpack(dir string, packages ...string) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	if err := run(dir, "apt-get", append([]string{"-q", "download"}, packages...)...); err != nil {
+		return err
+	}
+	return run(dir, "sh", "-c", "set -e; for p in *.deb; do dpkg-deb -x $p .; done; rm *.deb")
 }

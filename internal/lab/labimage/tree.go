@@ -18,7 +18,7 @@ var seeds embed.FS
 
 // applets are the programs of busybox that the scripts call.
 var applets = []string{"cat", "findfs", "insmod", "ip", "mount", "nc", "printf", "reboot", "sed", "seq", "sh", "sleep", "switch_root", "tail",
-	"udhcpc", "umount", "usleep", "ls", "poweroff", "sync", "dmesg", "rm", "wget"}
+	"udhcpc", "umount", "usleep", "ls", "poweroff", "sync", "dmesg", "rm", "wget", "mkdir"}
 
 // wanted are the modules of a machine's disks and network card that the cloud kernel has not built in; with their dependencies.
 var wanted = []string{"virtio_pci", "virtio_blk", "virtio_net", "virtio_scsi", "sd_mod"}
@@ -69,8 +69,8 @@ func copyFile(from, to string, mode os.FileMode) error {
 	return os.WriteFile(to, content, mode)
 }
 
-// modules copies the wanted modules to dir and writes their order, in which each finds what it needs loaded.
-func modules(k lab.Kernel, dir string) error {
+// modules copies the wanted modules and further ones to dir and writes their order, in which each finds what it needs loaded.
+func modules(k lab.Kernel, dir string, further ...string) error {
 	table, err := os.ReadFile(filepath.Join(k.Modules, "modules.dep"))
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func modules(k lab.Kernel, dir string) error {
 		byName[strings.TrimSuffix(filepath.Base(file), ".ko")] = file
 	}
 	var order []string
-	for _, name := range slices.Concat(wanted, hardware) {
+	for _, name := range slices.Concat(wanted, hardware, further) {
 		file, ok := byName[name]
 		if !ok && slices.Contains(hardware, name) {
 			continue
