@@ -33,11 +33,11 @@ test-netns: ## the tests that need root, iproute2 and socat: network namespaces
 	CGO_ENABLED=1 $(GO) test -race -tags netns ./internal/netlab ./internal/chainbench
 
 test-qemu: ## the driver of real disks and the deployment system, in QEMU machines (docs/disks.md says what they need)
-	CGO_ENABLED=0 $(GO) test -tags qemu -run TestRealDisks -timeout 20m -v ./internal/machine/linux
-	CGO_ENABLED=0 $(GO) test -tags qemu -timeout 20m -v ./internal/deploysystem
+	CGO_ENABLED=0 $(GO) test -tags qemu -count=1 -run TestRealDisks -timeout 20m -v ./internal/machine/linux
+	CGO_ENABLED=0 $(GO) test -tags qemu -count=1 -timeout 20m -v ./internal/deploysystem
 
 test-firmware: ## boot loaders in real firmware, from our DHCP, TFTP and HTTP; needs root and make lab-deps
-	$(GO) test -tags firmware -timeout 30m -v ./pxe -ginkgo.label-filter firmware
+	$(GO) test -tags firmware -count=1 -timeout 30m -v ./pxe -ginkgo.label-filter firmware
 
 torture: build ## the chain tool under faults drawn from seeds; best as root (CONTRIBUTING.md); options: TORTURE='-seed 1 -runs 200'
 	$(GO) build -o bin/tools/torture ./internal/torture/cmd
@@ -67,7 +67,7 @@ lab: build ## a room of QEMU machines with firmware, BMCs and consoles, until Ct
 	bin/tools/lab up $(LAB)
 
 test-lab: ## the lab alone: machines, BMCs, images; needs root and make lab-deps
-	$(GO) test -tags lab -timeout 30m ./internal/lab/...
+	$(GO) test -tags lab -count=1 -timeout 30m ./internal/lab/...
 
 e2e: build ## the programs in the lab, on machines that boot; needs root and make lab-deps; E2E=short: two machines, BIOS and UEFI
 	KADEPLOY_BIN=$(CURDIR)/bin $(TOOL) ginkgo --procs $(E2EPROCS) --tags e2e --timeout 110m $(if $(E2E),--label-filter '$(E2E)') $(E2EFLAGS) ./internal/lab/e2e
