@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/kadeploy/kadeploy/internal/lab"
 )
@@ -24,7 +25,7 @@ func CacheDir() (string, error) {
 }
 
 // cached returns the path of a file that make writes. Its name carries the digest of the ingredients: what was made of the
-// same ones is taken as it is. A file appears whole or not at all.
+// same ones is taken as it is. A file appears whole or not at all. When one is made, those of its name that nobody has used for a week leave.
 func cached(name string, ingredients []string, make func(path string) error) (string, error) {
 	dir, err := CacheDir()
 	if err != nil {
@@ -36,8 +37,10 @@ func cached(name string, ingredients []string, make func(path string) error) (st
 	base, suffix, _ := strings.Cut(name, ".")
 	path := strings.TrimSuffix(filepath.Join(dir, base+"-"+digest(ingredients)+"."+suffix), ".")
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		_ = os.Chtimes(path, time.Time{}, time.Now()) // it is used; that it may be somebody else's is no harm
 		return path, err
 	}
+	prune(filepath.Join(dir, base) + "-")
 	draft := filepath.Join(dir, fmt.Sprintf(".new-%d-%s", os.Getpid(), name))
 	defer os.RemoveAll(draft)
 	if err := make(draft); err != nil {
@@ -48,6 +51,17 @@ func cached(name string, ingredients []string, make func(path string) error) (st
 		err = nil
 	}
 	return path, err
+}
+
+// prune removes what was made under a name, up to its digest, and not used for a week. What cannot be removed stays.
+func prune(name string) {
+	const week = 7 * 24 * time.Hour
+	found, _ := filepath.Glob(name + strings.Repeat("[0-9a-f]", 2*digestSize) + "*")
+	for _, path := range found {
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > week {
+			_ = os.RemoveAll(path)
+		}
+	}
 }
 
 // MadeFrom returns the directory that is made from files, from the cache when none of them has changed since.
@@ -63,12 +77,14 @@ func MadeFrom(name string, files []string, make func(dir string) error) (string,
 	return cached(name, ingredients, make)
 }
 
+const digestSize = 8 // bytes
+
 func digest(ingredients []string) string {
 	h := sha256.New()
 	for _, i := range ingredients {
 		fmt.Fprintf(h, "%d\n%s\n", len(i), i)
 	}
-	return hex.EncodeToString(h.Sum(nil))[:16]
+	return hex.EncodeToString(h.Sum(nil)[:digestSize])
 }
 
 // recipe is what the tiny system is made of: this package's scripts and lists, busybox and the kernel.
