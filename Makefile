@@ -27,7 +27,7 @@ demo: build ## deploy a real image on eight sandbox nodes, two of them with faul
 	@testdata/demo/demo.sh
 
 test: images ## every test, race detector on, in random order
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 25m ./...
+	CGO_ENABLED=1 $(GO) test -p $$((2 * $$(nproc))) -race -shuffle=on -timeout 25m ./... # suites wait more than they compute
 
 test-netns: ## the tests that need root, iproute2 and socat: network namespaces
 	CGO_ENABLED=1 $(GO) test -race -tags netns ./internal/netlab ./internal/chainbench
