@@ -94,10 +94,13 @@ func (h *head) run(outer context.Context) error {
 	wg.Go(func() { f.run(ctx) })
 	err := h.loop(ctx, outer, &wg, f, described)
 	if err != nil && !(h.cfg.Silent && outer.Err() != nil) {
-		h.giveUp(f, abort{true, err.Error()})
+		h.giveUp(f, noMore(err))
 	}
 	return err
 }
+
+// noMore is the head's last word: the links pass it on as it is.
+func noMore(err error) abort { return abort{true, "the head gave up: " + err.Error()} }
 
 // giveUp tells everyone who is fed why there is no more, as far as that takes no longer than twice partingTime.
 func (h *head) giveUp(f *feeder, last abort) {

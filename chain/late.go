@@ -49,7 +49,7 @@ func (h *head) feedLate(ctx context.Context, i int, w *wire) {
 			case <-time.After(h.timing.stall / 8):
 			case err := <-faults: // for this link alone: the chain has those bytes
 				t.tell(i, entry{state: Failed, by: partyOf(headIndex), cause: clip(err.Error())})
-				f.giveUp(abort{true, err.Error()})
+				f.giveUp(noMore(err))
 				return
 			case <-h.ending:
 				f.giveUp(h.last)

@@ -1,6 +1,9 @@
 package chain
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // step is a tenth of a second: bytes move, accounts travel, and whoever has something to decide does.
 func (r *rehearsal) step() {
@@ -123,7 +126,7 @@ func (r *rehearsal) look(i int) {
 		r.sendHome(i)
 	}
 	if !l.deadline.IsZero() && !r.now.Before(l.deadline) {
-		if r.giveUp(i, l.lost+l.howLong()); !l.alive {
+		if r.giveUp(i, abort{false, l.lost + l.howLong()}); !l.alive {
 			return
 		}
 	}
@@ -138,31 +141,50 @@ func (r *rehearsal) look(i int) {
 	}
 }
 
+// failHead is the head's word to all it feeds that there is no more.
+func (r *rehearsal) failHead() {
+	last, to := noMore(errors.New("medium error")), r.head.to
+	r.head.alive = false
+	if to != nobody && r.there(to) {
+		r.abort(to, last)
+	}
+	for i, l := range r.links {
+		if l.left && l.from == headIndex && r.there(i) {
+			r.abort(i, last)
+		}
+	}
+}
+
 // giveUp ends link i, unless it has everything; with it those after it, but for those whom the head may feed.
-func (r *rehearsal) giveUp(i int, cause string) {
+func (r *rehearsal) giveUp(i int, a abort) {
 	l := r.links[i]
 	if l.place.giveUp(l.w.full()) {
 		r.say("%d has everything, and stays for those after it", i)
 		return
 	}
-	r.say("%d fails: %s", i, cause)
+	r.say("%d fails: %s", i, a.cause)
 	l.alive = false
-	r.abort(i, cause)
+	r.passOn(i, a)
 }
 
-func (r *rehearsal) abort(i int, cause string) {
+// passOn ends the feeder of link i with a word to its follower.
+func (r *rehearsal) passOn(i int, a abort) {
 	to := r.links[i].to
 	r.links[i].on, r.links[i].to, r.links[i].fed = false, nobody, true
-	if to == nobody || !r.there(to) {
+	if to != nobody && r.there(to) {
+		r.abort(to, a)
+	}
+}
+
+// abort is the word of its feeder to link i that there is no more.
+func (r *rehearsal) abort(i int, a abort) {
+	l := r.links[i]
+	r.drop(i, "gave up: "+a.cause)
+	if l.aborted(r.now, a.over, l.w.full()) {
+		r.passOn(i, abort{false, l.lost})
 		return
 	}
-	l := r.links[to]
-	r.drop(to, "gave up: "+cause)
-	if l.aborted(r.now, false, l.w.full()) {
-		r.abort(to, l.lost)
-		return
-	}
-	r.giveUp(to, l.lost)
+	r.giveUp(i, l.lastWord(a))
 }
 
 // sendHome ends the feeder of party i well, and all after it.

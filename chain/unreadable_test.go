@@ -47,7 +47,7 @@ var _ = Describe("An image that cannot be read", func() {
 	expectForsaken := func(n *node) {
 		GinkgoHelper()
 		Eventually(n.done).WithTimeout(4*second).Should(BeClosed(), "it does not wait for the orphan timeout")
-		Expect(n.err).To(MatchError(ContainSubstring("predecessor the head died (gave up: source: read at ")))
+		Expect(n.err).To(MatchError(ContainSubstring("the head gave up: source: read at ")))
 		Expect(n.err).To(MatchError(ContainSubstring("medium error")))
 		Expect(errors.As(n.err, new(*chain.ForsakenError))).To(BeTrue())
 		_, closed, aborted := n.sink.state()
@@ -56,7 +56,7 @@ var _ = Describe("An image that cannot be read", func() {
 	}
 
 	It("in the middle is the head's own fault, and each link is told", func() {
-		b := prepare(3, size)
+		b := prepare(24, size)
 		for _, n := range b.nodes {
 			n.cfg.OrphanTimeout = 30 * second
 		}

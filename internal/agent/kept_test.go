@@ -260,7 +260,7 @@ var _ = Describe("An order that is to be kept, when the connection breaks", func
 		_, _ = chain.Send(context.Background(), cfg)
 		closed(address)
 		back()
-		Expect(r.session.Kept().GetError()).To(ContainSubstring("predecessor the head died (gave up: source: read at "))
+		Expect(r.session.Kept().GetError()).To(ContainSubstring("the head gave up: source: read at "))
 		Expect(r.session.Kept().GetForsaken()).To(BeTrue())
 	})
 
