@@ -100,11 +100,7 @@ func (b *broadcast) proxied(i int) *proxy {
 	p.wg.Go(p.serve)
 	DeferCleanup(func() {
 		l.Close()
-		p.mu.Lock()
-		for _, c := range p.open {
-			c.Close()
-		}
-		p.mu.Unlock()
+		p.cut()
 		p.wg.Wait()
 	})
 	return p
@@ -115,6 +111,15 @@ func (p *proxy) connections() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.open) / 2
+}
+
+// cut ends all connections that have come.
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.open {
+		c.Close()
+	}
 }
 
 func (p *proxy) serve() {

@@ -46,6 +46,7 @@ type feederConfig struct {
 	permits <-chan struct{}    // one is taken before each frame of the image; nil: as many as are wanted
 	lookout bool               // a follower whose connection is slow is put aside
 	slow    func(cause string) // told when it is this end whose connection is slow; nil: nobody cares
+	faults  chan<- error       // with room for one: told what is wrong with the source; nil: it never fails
 }
 
 // feeder is the forward half of the head and of every link: it keeps the nearest living link after it fed.
@@ -66,8 +67,7 @@ type feeder struct {
 type ending struct {
 	kind  endKind
 	cause string
-	own   bool  // of endLost: the link failed, and told it itself
-	err   error // of endFatal
+	own   bool // of endLost: the link failed, and told it itself
 }
 
 type endKind int
@@ -77,7 +77,6 @@ const (
 	endTaken                 // another feeder has the link
 	endBroken                // the connection broke: call again
 	endLost                  // the link is lost
-	endFatal                 // this feeder cannot go on
 )
 
 func newFeeder(cfg feederConfig) *feeder {
@@ -91,14 +90,14 @@ func (f *feeder) sendHome() { f.once.Do(func() { close(f.bye) }) }
 // giveUp ends them because no more bytes will come. It is called once.
 func (f *feeder) giveUp(a abort) { f.abort <- a }
 
-// run feeds one link after another until all are settled, or ctx ends. It fails only when its own source does.
-func (f *feeder) run(ctx context.Context) error {
+// run feeds one link after another until all are settled, or ctx ends. When its source fails it keeps the link until it is told to give up.
+func (f *feeder) run(ctx context.Context) {
 	defer close(f.ended)
 	defer f.source.detach()
 	for ctx.Err() == nil {
 		i, ok := f.line.next(f.table, f.self)
 		if !ok {
-			return nil
+			return
 		}
 		found, lost := f.hunt(ctx, i)
 		for _, l := range lost {
@@ -111,15 +110,14 @@ func (f *feeder) run(ctx context.Context) error {
 		switch f.line.after(found.index, end.kind) {
 		case rests:
 			if !f.rest(ctx) {
-				return nil
+				return
 			}
 		case buries:
 			f.lose(ctx, found.index, end)
 		case stops:
-			return end.err
+			return
 		}
 	}
-	return nil
 }
 
 // rest waits while a feeder nearer to the head has the follower. That one may be lost to those before it, without knowing: then we are
@@ -177,7 +175,7 @@ func (f *feeder) introduce(to *reached, p plan) error {
 
 // verdict keeps a cancelled feeder from burying the link it happened to talk to.
 func (f *feeder) verdict(ctx context.Context, e ending) ending {
-	if ctx.Err() != nil && e.kind != endFatal {
+	if ctx.Err() != nil {
 		return ending{kind: endDone}
 	}
 	return e

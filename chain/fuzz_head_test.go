@@ -38,7 +38,7 @@ func fuzzHead(t *testing.T, script *words) {
 	h := newHead(cfg, secret{transfer: cfg.Transfer})
 	c := &caller{head: h, pipes: newPipes()}
 	ctx, cancel := context.WithCancel(t.Context())
-	described, ended := make(chan error, 1), make(chan error, 1)
+	described := make(chan error, 1)
 	if cfg.Manifest == nil {
 		go func() { described <- describe(ctx, cfg.Input, h.index) }()
 	}
@@ -46,10 +46,12 @@ func fuzzHead(t *testing.T, script *words) {
 	d := &door{secret: h.secret, timing: h.timing, source: func() *shelf { return newShelf(cfg.Source, h.index) }, links: links,
 		ask: h.ask, serve: h.feedLate}
 	wg.Go(func() { d.run(ctx, c.pipes) })
-	c.follow(ctx, &wg, ended)
+	forward := h.feederConfig(headIndex, h.shelf, h.table)
+	forward.faults = h.faults
+	f := newFeeder(forward)
+	c.follow(ctx, &wg, f)
 	over := make(chan error, 1)
-	f := newFeeder(h.feederConfig(headIndex, h.shelf, h.table))
-	go func() { over <- h.loop(ctx, t.Context(), &wg, f, ended, described) }()
+	go func() { over <- h.loop(ctx, t.Context(), &wg, f, described) }()
 	for !script.over() {
 		c.act(script)
 	}
@@ -77,20 +79,17 @@ type caller struct {
 	now   *peer // who talks
 }
 
-// follow makes the head feed a link; its end is that of the chain.
-func (c *caller) follow(ctx context.Context, wg *sync.WaitGroup, ended chan<- error) {
+// follow makes the head's feeder feed a link; its end is that of the chain.
+func (c *caller) follow(ctx context.Context, wg *sync.WaitGroup, f *feeder) {
 	theirs, mine := net.Pipe()
 	wg.Go(func() {
-		f := newFeeder(c.head.feederConfig(headIndex, c.head.shelf, c.head.table))
+		defer close(f.ended)
 		w, needs, err := dialHandshake(theirs, c.head.secret, roleFeed, time.Second)
 		if err == nil {
-			end := f.feed(ctx, &reached{0, w, needs})
-			f.lose(ctx, 0, end)
-			err = end.err
+			f.lose(ctx, 0, f.feed(ctx, &reached{0, w, needs}))
 		}
 		f.lose(ctx, 1, ending{kind: endLost, cause: "fuzz"})
 		f.lose(ctx, 2, ending{kind: endLost, cause: "fuzz"})
-		ended <- err
 	})
 	if w, _, err := acceptHandshake(mine, c.head.secret, true, time.Second, roleFeed); err == nil {
 		c.add(w)

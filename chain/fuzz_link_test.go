@@ -35,6 +35,7 @@ func FuzzLink(f *testing.F) {
 	f.Add(slices.Concat(gap, []byte{3, 255, 13, 1, 14, 0, 1}, all, []byte{7, 12}))
 	f.Add(slices.Concat(gap, []byte{4, 9, 3, 7, 7, 7, 13, 1, 14, 0, 1}, all))
 	f.Add([]byte{0, 0, 32, 0, 2, 9, 10, 1, 13, 200, 0, 255, 0, 64, 2, 255, 9, 129, 5, 1, 5, 17, 4, 0, 0, 0, 1})
+	f.Add([]byte{0, 0, 0, 0, 9, 0, 242, 1, 0, 2, 0}) // a start before the image
 	f.Fuzz(func(t *testing.T, script []byte) {
 		if len(script) > 400 {
 			return
@@ -173,11 +174,12 @@ func (c *crowd) act(script *words) {
 	synctest.Wait()
 }
 
-// send sends the image's bytes that are due, up to the next chunk, with one of them changed by so much.
+// send sends the image's bytes that are due, up to the next chunk, with one of them changed by so much. Where a script has the feeder
+// stand outside of the image, there are none.
 func (c *crowd) send(script *words, change byte) {
 	p := c.now
 	n := min(int64(script.byte())*4+4, fuzzChunk-p.at%fuzzChunk, int64(len(fuzzImage))-p.at)
-	if n <= 0 {
+	if p.at < 0 || n <= 0 {
 		return
 	}
 	b := bytes.Clone(fuzzImage[p.at : p.at+n])

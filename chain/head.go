@@ -30,6 +30,7 @@ type head struct {
 	permits  <-chan struct{}
 	knocks   chan struct{} // slots
 	findings chan finding
+	faults   chan error    // of the image, as the chain is fed
 	ending   chan struct{} // closed: last is to be told to those who are fed
 	last     abort
 
@@ -52,7 +53,7 @@ func newHead(cfg SendConfig, s secret) *head {
 	h := &head{cfg: cfg, secret: s, timing: timing{cfg.DialTimeout, cfg.StallTimeout}, table: newTable(n), begun: time.Now(),
 		roster: roster{links: make([]standing, n), begun: time.Now(), grace: cfg.StallTimeout * 3 / 4, window: 2 * cfg.StallTimeout, linger: cfg.Linger},
 		lates:  make([]*table, n), writes: make([]bool, n), lost: make([]string, n), asks: make(chan ask), parts: make(chan departure), gate: make(chan struct{}),
-		knocks: make(chan struct{}, huntWidth), findings: make(chan finding), ending: make(chan struct{}),
+		knocks: make(chan struct{}, huntWidth), findings: make(chan finding), faults: make(chan error, 1), ending: make(chan struct{}),
 		told: make([]entry, n), settled: make([]time.Time, n), skips: make(map[int][]Skip), spoils: make(map[int]Spoil)}
 	h.plan = plan{feeder: headIndex, index: headIndex, round: uint64(h.begun.UnixMicro()), links: cfg.Links}
 	if h.index = newIndex(cfg.ChunkSize); cfg.Manifest != nil {
@@ -88,16 +89,18 @@ func (h *head) run(outer context.Context) error {
 	}
 	h.gather(outer)
 	cfg := h.feederConfig(headIndex, h.shelf, h.table)
-	cfg.lookout = h.plan.head != ""
+	cfg.lookout, cfg.faults = h.plan.head != "", h.faults
 	f := newFeeder(cfg)
-	ended := make(chan error, 1)
-	wg.Go(func() { ended <- f.run(ctx) })
-	err := h.loop(ctx, outer, &wg, f, ended, described)
+	wg.Go(func() { f.run(ctx) })
+	err := h.loop(ctx, outer, &wg, f, described)
 	if err != nil && !(h.cfg.Silent && outer.Err() != nil) {
-		h.giveUp(f, abort{true, err.Error()})
+		h.giveUp(f, noMore(err))
 	}
 	return err
 }
+
+// noMore is the head's last word: the links pass it on as it is.
+func noMore(err error) abort { return abort{true, "the head gave up: " + err.Error()} }
 
 // giveUp tells everyone who is fed why there is no more, as far as that takes no longer than twice partingTime.
 func (h *head) giveUp(f *feeder, last abort) {
@@ -123,9 +126,10 @@ func (h *head) feederConfig(self int, src source, t *table) feederConfig {
 }
 
 // loop follows the chain until every link of it is settled, and late joiners until nobody is to be waited for.
-func (h *head) loop(ctx, outer context.Context, wg *sync.WaitGroup, f *feeder, ended, described chan error) error {
+func (h *head) loop(ctx, outer context.Context, wg *sync.WaitGroup, f *feeder, described chan error) error {
 	tick := time.NewTicker(min(lookAround, h.timing.stall/4))
 	defer tick.Stop()
+	ended := f.ended
 	var home <-chan time.Time // the first link has stopped reading; its result is known
 	for {
 		select {
@@ -136,11 +140,12 @@ func (h *head) loop(ctx, outer context.Context, wg *sync.WaitGroup, f *feeder, e
 			if err != nil {
 				return err
 			}
-		case err := <-ended: // all are sent home, or it lost every link, or its source
+		case err := <-h.faults:
 			h.account()
-			if err != nil {
-				return err
-			}
+			return err
+		case <-ended: // all are sent home, or it lost every link
+			ended = nil
+			h.account()
 			h.pass()
 		case <-home:
 			h.pass()

@@ -36,7 +36,9 @@ func (h *head) admit(a ask) bool {
 // feedLate feeds a late joiner from the offset it wants, once the chain has been fed.
 func (h *head) feedLate(ctx context.Context, i int, w *wire) {
 	t := h.lates[i] // made before this connection was admitted, and never changed
-	f := newFeeder(h.feederConfig(i-1, gated{newShelf(h.cfg.Source, h.index), h.gate}, t))
+	cfg, faults := h.feederConfig(i-1, gated{newShelf(h.cfg.Source, h.index), h.gate}, t), make(chan error, 1)
+	cfg.faults = faults
+	f := newFeeder(cfg)
 	ctx, cancel := context.WithCancel(ctx)
 	var watcher sync.WaitGroup
 	defer watcher.Wait()
@@ -45,6 +47,10 @@ func (h *head) feedLate(ctx context.Context, i int, w *wire) {
 		for t.get(i).state < Failed {
 			select {
 			case <-time.After(h.timing.stall / 8):
+			case err := <-faults: // for this link alone: the chain has those bytes
+				t.tell(i, entry{state: Failed, by: partyOf(headIndex), cause: clip(err.Error())})
+				f.giveUp(noMore(err))
+				return
 			case <-h.ending:
 				f.giveUp(h.last)
 				return

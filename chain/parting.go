@@ -61,7 +61,7 @@ func (l *link) hopeless(err error) error {
 func (l *link) aborted(ctx context.Context, a abort) error {
 	l.drop("gave up: " + a.cause)
 	if !l.place.aborted(time.Now(), a.over, l.ring.complete()) {
-		return l.giveUp(ctx, abort{a.over, l.lost})
+		return l.giveUp(ctx, l.lastWord(a))
 	}
 	l.feeder.giveUp(abort{false, l.lost})
 	return nil

@@ -141,6 +141,15 @@ func (p *place) aborted(now time.Time, over, complete bool) bool {
 	return true
 }
 
+// lastWord is what such a link tells those below when it gives up: what the head has said as it was said, to be whole at the end of a long
+// chain too, otherwise how it came to be without a feeder.
+func (p *place) lastWord(a abort) abort {
+	if !a.over {
+		a.cause = p.lost
+	}
+	return a
+}
+
 // giveUp decides what becomes of a link that nobody will feed: true if it finishes for those below, false if it has failed.
 func (p *place) giveUp(complete bool) bool {
 	if complete {

@@ -123,7 +123,7 @@ func (r *rehearsal) look(i int) {
 		r.sendHome(i)
 	}
 	if !l.deadline.IsZero() && !r.now.Before(l.deadline) {
-		if r.giveUp(i, l.lost+l.howLong()); !l.alive {
+		if r.giveUp(i, abort{false, l.lost + l.howLong()}); !l.alive {
 			return
 		}
 	}
@@ -136,53 +136,6 @@ func (r *rehearsal) look(i int) {
 	if why, call := l.place.look(r.now, bySink, l.w.onlySink()); call && l.mayCall() {
 		r.join(i, why)
 	}
-}
-
-// giveUp ends link i, unless it has everything; with it those after it, but for those whom the head may feed.
-func (r *rehearsal) giveUp(i int, cause string) {
-	l := r.links[i]
-	if l.place.giveUp(l.w.full()) {
-		r.say("%d has everything, and stays for those after it", i)
-		return
-	}
-	r.say("%d fails: %s", i, cause)
-	l.alive = false
-	r.abort(i, cause)
-}
-
-func (r *rehearsal) abort(i int, cause string) {
-	to := r.links[i].to
-	r.links[i].on, r.links[i].to, r.links[i].fed = false, nobody, true
-	if to == nobody || !r.there(to) {
-		return
-	}
-	l := r.links[to]
-	r.drop(to, "gave up: "+cause)
-	if l.aborted(r.now, false, l.w.full()) {
-		r.abort(to, l.lost)
-		return
-	}
-	r.giveUp(to, l.lost)
-}
-
-// sendHome ends the feeder of party i well, and all after it.
-func (r *rehearsal) sendHome(i int) {
-	f := r.forward(i)
-	to := f.to
-	f.on, f.to = false, nobody
-	if i != headIndex {
-		r.links[i].fed = true
-	}
-	if to != nobody && r.there(to) {
-		r.goHome(to)
-	}
-}
-
-func (r *rehearsal) goHome(i int) {
-	l := r.links[i]
-	l.place.drop(r.now, true, "sent us home")
-	l.place.goHome()
-	r.sendHome(i)
 }
 
 // join is a call of link i to the head.

@@ -88,6 +88,8 @@ func (r *rehearsal) command(words []string) {
 			r.startHead()
 		case "dies":
 			r.head.alive = false
+		case "fails": // it cannot read its image
+			r.failHead()
 		}
 		return
 	}

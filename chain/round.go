@@ -71,7 +71,7 @@ func (l *link) enter(ctx context.Context, p plan) {
 	l.feeder, l.stopFeeder = f, stop
 	l.wg.Go(func() {
 		defer stop()
-		_ = f.run(fctx) // a ring never fails as a source
+		f.run(fctx)
 		l.post(ctx, event{kind: evFeeder, feeder: f})
 	})
 }

@@ -57,7 +57,7 @@ func (s *succession) after(i int, end endKind) step {
 			return rests
 		}
 		return stops
-	case endDone, endFatal:
+	case endDone:
 		return stops
 	}
 	return buries

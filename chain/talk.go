@@ -117,7 +117,7 @@ func (t *talk) turn(ping, look <-chan time.Time) *ending {
 	}
 	offset, next, more, err := t.next()
 	if err != nil {
-		return &ending{kind: endFatal, err: err}
+		return t.broke(err)
 	}
 	select {
 	case <-more:
@@ -272,11 +272,13 @@ func (t *talk) awaitEnd(limit time.Duration) *ending {
 	}
 }
 
-// broke finds out why something failed. Of a write the listening half has the better account, and has it soon if the connection is dead.
+// broke finds out why something failed. A fault of the source ends nothing yet. Of a write the listening half has the better account, and
+// has it soon if the connection is dead.
 func (t *talk) broke(err error) *ending {
 	switch {
 	case errors.Is(err, errSource):
-		return &ending{kind: endFatal, err: err}
+		t.fault(err)
+		return nil
 	case errors.Is(err, errAnother):
 		_ = t.w.control(kindAbort, 0, abort{true, "the broadcast goes on with another image"}.encode())
 		return &ending{kind: endLost, cause: "it has begun with another image"}
@@ -285,6 +287,16 @@ func (t *talk) broke(err error) *ending {
 		return end
 	}
 	return &ending{kind: endBroken, cause: short(err)}
+}
+
+// fault tells the owner that the source has failed, and has no more to send. What the link is told of it is the owner's to say, so it is kept
+// until then.
+func (t *talk) fault(err error) {
+	t.due, t.flowing = nil, false
+	select {
+	case t.f.faults <- err:
+	default: // the owner has heard of it
+	}
 }
 
 // listen reads what the link says until the connection ends, then closes it so that the sending half does not hang in a write.
