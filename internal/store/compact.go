@@ -15,7 +15,8 @@ import (
 // Compacted is what became of a file.
 type Compacted struct {
 	Database      string
-	Before, After int64 // bytes on the disk; After has the room that is kept for the ends of what runs
+	Before, After int64 // bytes on the disk
+	Reserved      int64 // bytes of After that are kept for the ends of what runs
 }
 
 var errNotCompacted = errors.New("PostgreSQL uses room again by itself (autovacuum); VACUUM FULL, with the daemon stopped, gives it back to the disk")
@@ -35,7 +36,7 @@ func Compact(ctx context.Context, url string) (*Compacted, error) {
 	if err := f.occupy(ctx); err != nil {
 		return nil, err
 	}
-	c := &Compacted{Database: f.path}
+	c := &Compacted{Database: f.path, Reserved: reserveSize}
 	if c.Before, err = f.size(ctx); err != nil {
 		return nil, err
 	}

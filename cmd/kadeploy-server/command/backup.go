@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/kadeploy/kadeploy/internal/store"
+	"github.com/kadeploy/kadeploy/internal/wording"
 )
 
 // backup copies the database. A file of SQLite must be there already: nothing is made.
@@ -39,6 +40,6 @@ func (r *runner) backup(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(r.Stdout, "%s: %d bytes, whole; to go back to it: kadeploy-server stop, kadeploy-server restore %s, kadeploy-server start\n", file, info.Size(), file)
+	_, err = fmt.Fprintf(r.Stdout, "%s: whole, %s; to go back to it: kadeploy-server stop, kadeploy-server restore %s, kadeploy-server start\n", file, wording.Size(uint64(info.Size())), file)
 	return err
 }

@@ -28,7 +28,8 @@ func (r *runner) compact(c *cli.Context) error {
 	case err != nil:
 		return err
 	}
-	_, err = fmt.Fprintf(r.Stdout, "compacted %s: %s before, %s now\n", done.Database, wording.Size(uint64(done.Before)), wording.Size(uint64(done.After)))
+	_, err = fmt.Fprintf(r.Stdout, "compacted %s: %s before, %s now, of which %s are reserved for the ends of what runs\n",
+		done.Database, wording.Size(uint64(done.Before)), wording.Size(uint64(done.After)), wording.Size(uint64(done.Reserved)))
 	return err
 }
 
