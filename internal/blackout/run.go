@@ -2,6 +2,7 @@ package blackout
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"sync"
 	"time"
@@ -72,9 +73,7 @@ func Run(ctx context.Context, cfg Config, s Scenario) (*Outcome, error) {
 	if err := r.daemon.serving(ctx, snapshot.Global.LocalSocket); err != nil {
 		return nil, err
 	}
-	r.client, err = client.Dial(ctx, client.Config{Server: snapshot.Global.Server, Identity: client.Local(snapshot.Global.LocalSocket),
-		Silence: 500 * time.Millisecond, Outage: endTimeout})
-	if err != nil {
+	if r.client, err = dial(ctx, snapshot.Global); err != nil {
 		return nil, err
 	}
 	defer r.client.Close()
@@ -82,6 +81,16 @@ func Run(ctx context.Context, cfg Config, s Scenario) (*Outcome, error) {
 		return nil, err
 	}
 	return r.play(ctx, trouble)
+}
+
+// dial waits until the daemon serves: its port comes after its socket.
+func dial(ctx context.Context, g config.Global) (*client.Client, error) {
+	for {
+		c, err := client.Dial(ctx, client.Config{Server: g.Server, Identity: client.Local(g.LocalSocket), Silence: 500 * time.Millisecond, Outage: endTimeout})
+		if !errors.Is(err, client.ErrNoServer) || !pause(ctx, 20*time.Millisecond) {
+			return c, err
+		}
+	}
 }
 
 // play has users ask while the daemon is killed again and again.
