@@ -27,8 +27,8 @@ const (
 // Dirs are where profiles are below the TFTP root, but for those of PXELINUX, whose place is tftp_cfg.
 var Dirs = map[Language]string{IPXE: "ipxe", GRUB: "grub"}
 
-// name is the file of a node's profile in the directory of its language. PXELINUX and iPXE know all namings; GRUB names a machine by its
-// hardware address or, for all other namings, by its address.
+// name is the file of a node's profile in the directory of its language. PXELINUX and iPXE know all namings, but for UUIDs that PXELINUX does not
+// ask for, in whose place it asks for the address; GRUB names a machine by its hardware address or, for all other namings, by its address.
 func (n Node) name(naming Naming, language Language) (string, error) {
 	if naming == UUID && language != GRUB {
 		if err := checkUUID(n.UUID, n.Name); err != nil {
@@ -36,7 +36,9 @@ func (n Node) name(naming Naming, language Language) (string, error) {
 		}
 		uuid := strings.ToLower(n.UUID)
 		if language == PXELINUX {
-			uuid = asSent(uuid)
+			if uuid = asSent(uuid); !believed(uuid) {
+				return FileName(IPHex, n.Addr, n.MAC, n.Name)
+			}
 		}
 		return withSuffix(uuid, language, nil)
 	}
@@ -80,6 +82,11 @@ func asSent(uuid string) string {
 	slices.Reverse(b[6:8])
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
+
+// believed says whether PXELINUX takes a UUID that it spells so for one, and asks for it. It looks for a version, which is neither 0 nor 15, at the
+// end of the number that the third group is, but at its first byte: one UUID in eight is none to it (Syslinux 6.04, core/sysappend.c,
+// is_valid_uuid).
+func believed(asSent string) bool { return asSent[14] != '0' && asSent[14] != 'f' }
 
 // FileName is the name of a node's profile. What the naming does not use may be the zero value.
 func FileName(naming Naming, addr netip.Addr, mac net.HardwareAddr, host string) (string, error) {

@@ -113,4 +113,20 @@ var _ = Describe("What machines may fetch", func() {
 		Entry("GRUB by hardware address", pxe.MAC, pxe.GRUB, "grub/grub.cfg-aa:bb:cc:00:11:22"),
 		Entry("GRUB, which knows no names", pxe.Hostname, pxe.GRUB, "grub/grub.cfg-10.77.0.11"),
 	)
+
+	DescribeTable("has the address in its name where PXELINUX takes the machine's UUID for none", func(uuid, want string) {
+		d, err := pxe.OpenDir(pxe.DirConfig{Root: root, Profiles: "pxelinux.cfg", Naming: pxe.UUID})
+		Expect(err).NotTo(HaveOccurred())
+		defer d.Close()
+		n := node(pxe.PXELINUX)
+		n.UUID = uuid
+		path, err := d.Path(n)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(filepath.Rel(root, path)).To(Equal(want))
+	},
+		Entry("0b", "3ad02200-106a-470b-a3ed-e61c58328bd5", "pxelinux.cfg/0A4D000B"),
+		Entry("fc", "43c31444-64ed-4afc-abe7-9a222f8155bf", "pxelinux.cfg/0A4D000B"),
+		Entry("but not 10", "43c31444-64ed-4a10-abe7-9a222f8155bf", "pxelinux.cfg/4414c343-ed64-104a-abe7-9a222f8155bf"),
+		Entry("nor ef", "43c31444-64ed-4aef-abe7-9a222f8155bf", "pxelinux.cfg/4414c343-ed64-ef4a-abe7-9a222f8155bf"),
+	)
 })

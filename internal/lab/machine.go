@@ -42,10 +42,13 @@ func newMachine(l *Lab, index int, cfg MachineConfig) (*Machine, error) {
 	if cfg.DiskSize == 0 {
 		cfg.DiskSize = 4 << 30
 	}
+	if cfg.UUID == "" {
+		cfg.UUID = uuid.NewString()
+	}
 	name := fmt.Sprintf("node-%d", index)
 	s := spec{
 		MachineConfig: cfg, Name: name, Index: index, Dir: filepath.Join(l.Dir, name), Addr: addrOf(1, index), BMC: addrOf(2, index),
-		MAC: fmt.Sprintf("52:54:00:4b:44:%02x", index), UUID: uuid.NewString(), Tap: fmt.Sprintf("tap%d", index),
+		MAC: fmt.Sprintf("52:54:00:4b:44:%02x", index), Tap: fmt.Sprintf("tap%d", index),
 	}
 	m := &Machine{chassis: chassis{s, "lab"}, Serial: Serial{name, s.path("serial.log")}, lab: l}
 	if err := m.build(); err != nil {

@@ -41,12 +41,13 @@ const (
 // MachineConfig describes one machine. The zero value is a BIOS machine with a virtio disk.
 type MachineConfig struct {
 	Firmware Firmware
-	PlainPXE bool  // UEFI only: no iPXE in the network card, OVMF's own PXE asks for a loader
-	HTTPBoot bool  // UEFI only: no PXE at all, OVMF fetches its loader over HTTP
-	Memory   int   // MiB; 0: 512
-	Bus      Bus   // "": Virtio
-	Card     Card  // "": VirtioNet
-	DiskSize int64 // bytes; 0: 4 GiB; sparse on the host
+	PlainPXE bool   // UEFI only: no iPXE in the network card, OVMF's own PXE asks for a loader
+	HTTPBoot bool   // UEFI only: no PXE at all, OVMF fetches its loader over HTTP
+	Memory   int    // MiB; 0: 512
+	Bus      Bus    // "": Virtio
+	Card     Card   // "": VirtioNet
+	DiskSize int64  // bytes; 0: 4 GiB; sparse on the host
+	UUID     string // "": a random one
 
 	DiskFirst bool // its firmware tries the disk before the network, unless the BMC says otherwise
 }
@@ -60,7 +61,6 @@ type spec struct {
 	Addr  netip.Addr
 	BMC   netip.Addr
 	MAC   string
-	UUID  string
 	Tap   string
 }
 
